@@ -1,0 +1,136 @@
+/**
+ * The vocabulary of the pipeline as types: what travels (delivery), what is stored (session, call legs),
+ * and what is said about it (reasons, anomalies). Field names follow the columns of schema `vss`.
+ */
+
+/** One accepted POST. Immutable from the moment ingest stamps it. */
+export interface Delivery {
+  /** UUIDv7, lower case. Its leading 48 bits are the millisecond of receipt. */
+  readonly deliveryId: string
+  /** Milliseconds since the Unix epoch; always the millisecond inside `deliveryId`. */
+  readonly receivedAtMs: number
+  /** The sender's address, IPv4 or IPv6 in text form; null when it could not be known. */
+  readonly sourceIp: string | null
+  /** The request body as received, byte for byte. */
+  readonly body: Uint8Array
+}
+
+/** Why a delivery was rejected. */
+export type ReasonCode =
+  | 'malformed_json'
+  | 'not_an_object'
+  | 'unsupported_event'
+  | 'missing_field'
+  | 'invalid_field'
+  | 'undecodable_batch'
+  | 'kills_worker'
+  | 'refused_by_database'
+
+export interface Reason {
+  readonly code: ReasonCode
+  /** Where in the event, e.g. `payload.sessionId`; empty for the body as a whole. */
+  readonly path: string
+  /** What was expected. Never holds text chosen by the sender: it may be a phone number. */
+  readonly message: string
+}
+
+/** A stored event's data-quality flag. */
+export type Anomaly =
+  | 'unknown_status'
+  | 'unknown_action'
+  | 'unknown_direction'
+  | 'unknown_type'
+  | 'unknown_field'
+  | 'status_mismatch'
+  | 'call_count_mismatch'
+  | 'ends_before_start'
+  | 'duration_mismatch'
+  | 'connected_before_initiated'
+  | 'error_mismatch'
+  | 'invalid_value'
+  | 'number_not_e164'
+  | 'number_country_mismatch'
+  | 'quality_out_of_range'
+
+export type QualityBand = 'excellent' | 'good' | 'fair' | 'poor' | 'bad'
+
+/** One leg as sent, in canonical spelling. Timestamps are ISO 8601 in UTC with milliseconds. */
+export interface NormalizedLeg {
+  /** `A`, `B`, ...: the letter of the member `callA`, `callB`, ... */
+  leg: string
+  callId: string | null
+  direction: string | null
+  callType: string | null
+  status: string | null
+  initiatedAt: string | null
+  connectedAt: string | null
+  disconnectedAt: string | null
+  /** Seconds connected, as sent. */
+  durationSeconds: number | null
+  source: string | null
+  destination: string | null
+  sourceFormat: string | null
+  destinationFormat: string | null
+  /** ISO 3166-1 alpha-2, as sent. */
+  sourceCountry: string | null
+  destinationCountry: string | null
+  sourceRefId: string | null
+  destinationRefId: string | null
+  mos: number | null
+  /** A fraction: 0.01 is 1 %. */
+  packetLossRate: number | null
+  jitterMs: number | null
+  errorCode: number | null
+  errorMessage: string | null
+}
+
+/** One session as sent, in canonical spelling: what validation hands to enrichment. */
+export interface NormalizedSession {
+  /** UUID, lower case. */
+  sessionId: string
+  subAccountId: string
+  status: string
+  startedAt: string
+  endedAt: string
+  lastAction: string | null
+  callCount: number | null
+  clientRequestId: string | null
+  schemaVersion: number | null
+  errorCode: number | null
+  errorMessage: string | null
+  /** In the order of their letters. */
+  legs: NormalizedLeg[]
+  /** What reading the event already showed; enrichment adds its own. */
+  anomalies: Set<Anomaly>
+}
+
+export interface CallLeg extends NormalizedLeg {
+  /** Initiated to connected; null when never connected. */
+  ringSeconds: number | null
+  /** libphonenumber's type of the number (`MOBILE`, `FIXED_LINE`, ...); null when it cannot tell. */
+  sourceType: string | null
+  destinationType: string | null
+  mosBand: QualityBand | null
+}
+
+/** One row of `vss.sessions` with its rows of `vss.call_legs`: what enrichment hands to the writer. */
+export interface Session extends Omit<NormalizedSession, 'legs' | 'anomalies'> {
+  durationSeconds: number | null
+  errorMeaning: string | null
+  caller: string | null
+  virtualNumber: string | null
+  callee: string | null
+  answered: boolean
+  ringSeconds: number | null
+  talkSeconds: number | null
+  mosMin: number | null
+  mosBand: QualityBand | null
+  packetLossMax: number | null
+  jitterMsMax: number | null
+  legs: CallLeg[]
+  /** Sorted, distinct. */
+  anomalies: Anomaly[]
+}
+
+/** What became of a delivery: the ledger's one word for it. */
+export type Outcome = 'stored' | 'duplicate' | 'superseded' | 'rejected'
