@@ -1,1 +1,5 @@
-export {}
+export * from './codec.ts'
+export * from './consumer.ts'
+export * from './durability.ts'
+export * from './producer.ts'
+export * from './status.ts'

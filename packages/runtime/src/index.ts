@@ -1,1 +1,10 @@
-export {}
+export * from './deadline.ts'
+export * from './env.ts'
+export * from './group-commit.ts'
+export * from './http.ts'
+export * from './lifecycle.ts'
+export * from './logger.ts'
+export * from './metrics.ts'
+export * from './ops.ts'
+export * from './service.ts'
+export * from './version.ts'

@@ -1,0 +1,100 @@
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { type Delivery, isUuid, receivedAtMsOf } from '@vss-pipeline/vss'
+import { Packr, Unpackr } from 'msgpackr'
+
+/** Batches hold at most so many deliveries or so many body bytes; a larger body travels alone. */
+export const batchLimits = { maxCount: 500, maxBytes: 1024 * 1024 } as const
+
+/**
+ * What a job carries. The ids stand in clear so that a batch whose events cannot be decoded is still accounted
+ * for; `events` is msgpack of one `[sourceIp, body]` an id, zstd, base64. `receivedAtMs` is the id's own.
+ */
+export interface BatchPayload {
+  v: 1
+  ids: string[]
+  events: string
+}
+
+/** A payload that this release must not touch: of another version, or not a batch at all. */
+export class UnknownPayloadError extends Error {
+  readonly code: 'unknown_version' | 'not_a_batch'
+  override readonly name = 'UnknownPayloadError'
+  constructor(code: 'unknown_version' | 'not_a_batch', message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** The ids of a batch whose events could not be read back. */
+export interface UndecodableBatch {
+  undecodable: true
+  ids: string[]
+}
+
+// Decompressed size is bounded by a batch's own limit and one over-long body; more than this is not ours.
+const maxDecodedBytes = 128 * 1024 * 1024
+
+const packr = new Packr({ useRecords: false })
+const unpackr = new Unpackr({ useRecords: false })
+
+/** Packs deliveries, in their order, into a job's payload. */
+export function encodeBatch(deliveries: readonly Delivery[]): BatchPayload {
+  const packed = packr.pack(deliveries.map(({ sourceIp, body }) => [sourceIp, body]))
+  return {
+    v: 1,
+    ids: deliveries.map(({ deliveryId }) => deliveryId),
+    events: zstdCompressSync(packed).toString('base64'),
+  }
+}
+
+/**
+ * Reads a job's payload back into deliveries.
+ *
+ * @returns the deliveries, or the ids alone when the events are damaged: that is bad data, a value.
+ * @throws UnknownPayloadError `unknown_version` (a newer producer: a fault, to be retried by a newer worker) or
+ *   `not_a_batch` (no usable ids: not this pipeline's job).
+ */
+export function decodeBatch(payload: unknown): Delivery[] | UndecodableBatch {
+  const { ids, events } = readEnvelope(payload)
+  try {
+    const packed = zstdDecompressSync(Buffer.from(events as string, 'base64'), {
+      maxOutputLength: maxDecodedBytes,
+    })
+    const entries: unknown = unpackr.unpack(packed)
+    if (!Array.isArray(entries) || entries.length !== ids.length) return { undecodable: true, ids }
+    return ids.map((deliveryId, index) => readDelivery(deliveryId, entries[index]))
+  } catch {
+    return { undecodable: true, ids }
+  }
+}
+
+function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
+  if (typeof payload !== 'object' || payload === null || !('v' in payload)) {
+    throw new UnknownPayloadError('not_a_batch', 'the job carries no batch: expected {v, ids, events}')
+  }
+  const { v, ids, events } = payload as { v: unknown; ids?: unknown; events?: unknown }
+  if (v !== 1) {
+    throw new UnknownPayloadError(
+      'unknown_version',
+      'the batch has a version this release does not know: expected 1',
+    )
+  }
+  if (!Array.isArray(ids) || ids.length === 0 || !ids.every(isDeliveryId)) {
+    throw new UnknownPayloadError(
+      'not_a_batch',
+      'the batch has no usable delivery ids: expected UUIDs of version 7',
+    )
+  }
+  return { ids, events }
+}
+
+function isDeliveryId(id: unknown): id is string {
+  return typeof id === 'string' && isUuid(id) && id[14] === '7'
+}
+
+function readDelivery(deliveryId: string, entry: unknown): Delivery {
+  const [sourceIp, body] = entry as [unknown, unknown]
+  if (sourceIp !== null && typeof sourceIp !== 'string') throw new TypeError('a source address is no text')
+  if (!(body instanceof Uint8Array)) throw new TypeError('a body is no bytes')
+  return { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp, body }
+}

@@ -1,0 +1,54 @@
+import type { Logger } from '@vss-pipeline/runtime'
+import { Redis, type RedisOptions } from 'ioredis'
+
+/** ioredis' options but the one that changes its replies' types. */
+type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>
+
+/**
+ * Opens a client that keeps reconnecting by itself, and says in the log when the connection is lost and when it
+ * is back: once each, however many attempts lie between.
+ */
+export function connectRedis(options: {
+  redisUrl: string
+  role: string
+  logger: Logger
+  settings: ConnectionSettings
+}): Redis {
+  const { redisUrl, role, logger, settings } = options
+  const redisOptions: ConnectionSettings = {
+    connectionName: `vss-${role}`,
+    connectTimeout: 5_000,
+    keepAlive: 10_000,
+    retryStrategy: (attempt) => jitter(Math.min(50 * 2 ** Math.min(attempt, 5), 1_000)),
+    // A primary that was demoted answers READONLY: the next connection finds its successor.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    ...settings,
+  }
+  const client = new Redis(redisUrl, redisOptions)
+  let troubled = false
+  function onTrouble(error?: Error): void {
+    if (troubled || client.status === 'end') return
+    troubled = true
+    logger.warn({ role, reason: error?.message }, 'Redis is away, reconnecting')
+  }
+  client.on('error', onTrouble)
+  client.on('close', () => onTrouble())
+  client.on('ready', () => {
+    logger.info({ role }, troubled ? 'Redis is back' : 'connected to Redis')
+    troubled = false
+  })
+  return client
+}
+
+function jitter(delayMs: number): number {
+  return Math.round(delayMs * (0.5 + Math.random() / 2))
+}
+
+/** Closes politely while connected, at once otherwise: QUIT to a server that is away would wait for it. */
+export async function disconnectRedis(client: Redis): Promise<void> {
+  if (client.status === 'ready') {
+    await client.quit().catch(() => client.disconnect())
+  } else {
+    client.disconnect()
+  }
+}

@@ -1,0 +1,159 @@
+import type { Logger } from '@vss-pipeline/runtime'
+import { type Job, type Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { UnknownPayloadError } from './codec.ts'
+import { connectRedis, disconnectRedis } from './connection.ts'
+import { warnOfDurabilityProblems } from './durability.ts'
+import { openQueue, queueName } from './queue.ts'
+
+/** A batch as its handler holds it, with what is known of earlier tries. */
+export interface BatchInHand {
+  /** Whatever the job carries; {@link decodeBatch} reads it. */
+  readonly payload: unknown
+  /** An earlier worker took it and never answered: killed, frozen, or cut off from Redis. It runs alone now. */
+  readonly stalledBefore: boolean
+  /** What {@link saveTrail} kept last, in this or an earlier worker. */
+  readonly trail: unknown
+  /** Keeps a note with the job in Redis, so that it outlives this process. */
+  saveTrail(trail: object): Promise<void>
+}
+
+export interface Consumer {
+  /** For status and metrics. */
+  readonly queue: Queue
+  readonly client: Redis
+  /** Takes no more jobs; those in hand finish, or go back to the queue when their handler throws. */
+  close(): Promise<void>
+}
+
+// A killed worker's jobs run again after at most lockDuration + 2 checks: 18 s.
+const lockDurationMs = 10_000
+const stalledIntervalMs = 4_000
+const firstRetryMs = 200
+const longestRetryMs = 30_000
+
+/**
+ * Takes batches off the queue and gives each to `handle`; a batch is done when `handle` resolves. A throw is a
+ * fault: the job waits (jittered, at most 30 s) and comes again, without end.
+ *
+ * A batch that stalled before runs alone: everything else in hand finishes first or goes back to the queue, so
+ * that if it kills this process too, it takes nothing along.
+ */
+export function createConsumer(options: {
+  redisUrl: string
+  prefix: string
+  concurrency: number
+  logger: Logger
+  handle: (batch: BatchInHand) => Promise<void>
+}): Consumer {
+  const { redisUrl, prefix, concurrency, logger, handle } = options
+  let stopping = false
+  const client = connectRedis({
+    redisUrl,
+    role: 'consumer',
+    logger,
+    settings: { maxRetriesPerRequest: null },
+  })
+  warnOfDurabilityProblems(client, logger)
+
+  const worker = new Worker(queueName, process, {
+    connection: client,
+    prefix,
+    concurrency,
+    lockDuration: lockDurationMs,
+    stalledInterval: stalledIntervalMs,
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
+    // The ledger is the record of what was done; failed jobs are kept, there should be none.
+    removeOnComplete: { count: 0 },
+    // How soon a finished job is reported again when Redis was away.
+    runRetryDelay: 500,
+    settings: { backoffStrategy: retryDelayMs },
+    skipVersionCheck: true,
+  })
+  worker.on('error', (error) => {
+    if (client.status === 'ready') logger.warn({ err: error }, 'queue error')
+  })
+  worker.on('stalled', (jobId) => logger.warn({ jobId }, 'a batch stalled: its worker did not answer'))
+
+  let running = 0
+  let lone: { othersDone: () => void } | undefined
+
+  async function process(job: Job, token: string | undefined): Promise<void> {
+    try {
+      // While one runs alone, everything that arrives goes back to the queue, for other workers to take.
+      if (lone) return await handBack(job, token)
+      if (job.stalledCounter > 0) await runAlone(job)
+      else await runBesideOthers(job)
+    } catch (error) {
+      if (error instanceof WaitingError) throw error
+      if (stopping) return await handBack(job, token)
+      if (error instanceof UnknownPayloadError && error.code === 'not_a_batch') {
+        logger.error({ jobId: job.id, reason: error.message }, 'a foreign job is set aside as failed')
+        throw new UnrecoverableError(error.message)
+      }
+      logger.warn({ jobId: job.id, err: error }, 'a batch met a fault and will be retried')
+      throw error
+    }
+  }
+
+  async function runBesideOthers(job: Job): Promise<void> {
+    running++
+    try {
+      await handle(inHand(job))
+    } finally {
+      running--
+      if (running === 0) lone?.othersDone()
+    }
+  }
+
+  async function runAlone(job: Job): Promise<void> {
+    const othersDone = new Promise<void>((resolve) => {
+      lone = { othersDone: resolve }
+    })
+    try {
+      await worker.pause(true)
+      if (running > 0) await othersDone
+      logger.info({ jobId: job.id, stalls: job.stalledCounter }, 'running a batch that stalled before alone')
+      await handle(inHand(job))
+    } finally {
+      lone = undefined
+      if (!stopping) await worker.resume()
+    }
+  }
+
+  function inHand(job: Job): BatchInHand {
+    return {
+      payload: job.data,
+      stalledBefore: job.stalledCounter > 0,
+      trail: job.progress,
+      saveTrail: (trail) => job.updateProgress(trail),
+    }
+  }
+
+  return {
+    queue: openQueue(client, prefix),
+    client,
+    async close() {
+      stopping = true
+      await closeWorker(worker, client)
+    },
+  }
+}
+
+/** Puts a job back to the head of the queue; it costs no attempt. */
+async function handBack(job: Job, token: string | undefined): Promise<never> {
+  await job.moveToWait(token)
+  throw new WaitingError()
+}
+
+/** Full jitter over the upper half of an exponential delay, so that retries neither bunch nor hurry. */
+function retryDelayMs(attemptsMade: number): number {
+  const delayMs = Math.min(firstRetryMs * 2 ** Math.min(attemptsMade, 16), longestRetryMs)
+  return Math.round(delayMs * (0.5 + Math.random() / 2))
+}
+
+async function closeWorker(worker: Worker, client: Redis): Promise<void> {
+  // Without Redis nothing in hand can be reported; its locks expire and the batches run again elsewhere.
+  await worker.close(client.status !== 'ready')
+  await disconnectRedis(client)
+}

@@ -1,0 +1,68 @@
+import type { Logger } from '@vss-pipeline/runtime'
+import type { Redis } from 'ioredis'
+
+const minimumVersion = [6, 2] as const
+
+/**
+ * What stands between this Redis and "a 200 means kept", one sentence a problem; empty when nothing does.
+ * Servers that forbid CONFIG (many managed ones) are judged by INFO as far as it tells.
+ */
+export async function findDurabilityProblems(client: Redis): Promise<string[]> {
+  const info = parseInfo(await client.info())
+  const config = await readConfig(client)
+  const problems: string[] = []
+  const version = info.get('redis_version') ?? ''
+  if (isOlder(version)) {
+    problems.push(`Redis is version ${version}: ${minimumVersion.join('.')} or newer is needed`)
+  }
+  const policy = config?.get('maxmemory-policy') ?? info.get('maxmemory_policy')
+  if (policy !== 'noeviction') {
+    problems.push(`maxmemory-policy is "${policy}": acknowledged deliveries can be evicted; set noeviction`)
+  }
+  if (info.get('aof_enabled') !== '1') {
+    problems.push('appendonly is off: a crash of Redis loses acknowledged deliveries; set appendonly yes')
+  } else if (config === undefined) {
+    problems.push('appendfsync cannot be read here: make sure that it is "always"')
+  } else if (config.get('appendfsync') !== 'always') {
+    const fsync = config.get('appendfsync')
+    problems.push(`appendfsync is "${fsync}": a crash loses the last deliveries acknowledged; set always`)
+  }
+  return problems
+}
+
+/** Logs {@link findDurabilityProblems} as warnings each time the client is connected anew. */
+export function warnOfDurabilityProblems(client: Redis, logger: Logger): void {
+  async function check(): Promise<void> {
+    try {
+      for (const problem of await findDurabilityProblems(client)) logger.warn(problem)
+    } catch (error) {
+      logger.debug({ err: error }, 'could not check how Redis is set up')
+    }
+  }
+  client.on('ready', check)
+}
+
+async function readConfig(client: Redis): Promise<Map<string, string> | undefined> {
+  try {
+    const [policy, fsync] = (await Promise.all([
+      client.config('GET', 'maxmemory-policy'),
+      client.config('GET', 'appendfsync'),
+    ])) as [string[], string[]]
+    return new Map([
+      [policy[0] ?? '', policy[1] ?? ''],
+      [fsync[0] ?? '', fsync[1] ?? ''],
+    ])
+  } catch {
+    return undefined
+  }
+}
+
+function parseInfo(text: string): Map<string, string> {
+  const lines = text.split('\r\n').filter((line) => line.includes(':'))
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]))
+}
+
+function isOlder(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major < minimumVersion[0] || (major === minimumVersion[0] && minor < minimumVersion[1])
+}

@@ -1,0 +1,76 @@
+import type { Logger } from '@vss-pipeline/runtime'
+import type { Delivery } from '@vss-pipeline/vss'
+import type { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { v7 as uuidv7 } from 'uuid'
+import { encodeBatch } from './codec.ts'
+import { connectRedis, disconnectRedis } from './connection.ts'
+import { warnOfDurabilityProblems } from './durability.ts'
+import { jobName, openQueue } from './queue.ts'
+
+/** Redis did not take a batch: unreachable, out of memory, read-only or too slow. It may hold it all the same. */
+export class QueueUnavailableError extends Error {
+  readonly code = 'queue_unavailable'
+  override readonly name = 'QueueUnavailableError'
+}
+
+export interface Producer {
+  /**
+   * Makes one batch durable under a fresh job id. Resolves when Redis has it on disk (`appendfsync always`).
+   *
+   * @throws QueueUnavailableError within the command timeout, at once while there is no connection.
+   */
+  enqueue(deliveries: readonly Delivery[]): Promise<void>
+  /** For status and metrics. */
+  readonly queue: Queue
+  readonly client: Redis
+  close(): Promise<void>
+}
+
+/**
+ * Opens the fail-fast side of the queue. It never waits for Redis: not at start, not in `enqueue`.
+ *
+ * @param options.commandTimeoutMs How long one add may take.
+ */
+export function createProducer(options: {
+  redisUrl: string
+  prefix: string
+  logger: Logger
+  commandTimeoutMs: number
+}): Producer {
+  const { redisUrl, prefix, logger, commandTimeoutMs } = options
+  const client = connectRedis({
+    redisUrl,
+    role: 'producer',
+    logger,
+    settings: {
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: commandTimeoutMs,
+      // A peer that hangs keeps its connection open: without data for so long, try another one.
+      socketTimeout: 2 * commandTimeoutMs + 1_000,
+      connectTimeout: 2_000,
+    },
+  })
+  warnOfDurabilityProblems(client, logger)
+  const queue = openQueue(client, prefix)
+  queue.on('error', (error) => logger.debug({ err: error }, 'queue error'))
+
+  return {
+    queue,
+    client,
+    async enqueue(deliveries) {
+      if (client.status !== 'ready') throw new QueueUnavailableError('there is no connection to Redis')
+      try {
+        // A fresh id each time: BullMQ keeps the first payload of an id and reports success.
+        await queue.add(jobName, encodeBatch(deliveries), { jobId: uuidv7() })
+      } catch (error) {
+        throw new QueueUnavailableError('Redis did not take the batch', { cause: error })
+      }
+    },
+    async close() {
+      await queue.close()
+      await disconnectRedis(client)
+    },
+  }
+}

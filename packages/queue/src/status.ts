@@ -1,0 +1,82 @@
+import { Gauge, type Logger, type Registry } from '@vss-pipeline/runtime'
+import type { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { connectRedis, disconnectRedis } from './connection.ts'
+import { openQueue } from './queue.ts'
+
+export const jobStates = ['waiting', 'active', 'delayed', 'failed'] as const
+
+export interface QueueStatus {
+  /** Batches by state: `delayed` ones met a fault and wait for their retry; `failed` should be none. */
+  jobs: Record<(typeof jobStates)[number], number>
+  /** Seconds since the oldest batch that waits was enqueued; 0 when none waits. */
+  oldestWaitingSeconds: number
+}
+
+/** Reads the queue's depth. @throws what ioredis throws when Redis is away. */
+export async function readQueueStatus(queue: Queue, client: Redis): Promise<QueueStatus> {
+  const [counts, oldestJobId] = await Promise.all([
+    queue.getJobCounts(...jobStates),
+    client.lindex(queue.toKey('wait'), -1),
+  ])
+  const enqueuedAt = oldestJobId === null ? null : await client.hget(queue.toKey(oldestJobId), 'timestamp')
+  return {
+    jobs: Object.fromEntries(jobStates.map((state) => [state, counts[state] ?? 0])) as QueueStatus['jobs'],
+    oldestWaitingSeconds: enqueuedAt === null ? 0 : Math.max(0, (Date.now() - Number(enqueuedAt)) / 1000),
+  }
+}
+
+/** Adds the queue's depth to a registry; it is read anew each time the metrics are. */
+export function observeQueue(options: { registry: Registry; queue: Queue; client: Redis }): void {
+  const { registry, queue, client } = options
+  const registers = [registry]
+  const jobs = new Gauge({
+    name: 'vss_queue_jobs',
+    help: 'Batches in the queue, by state.',
+    labelNames: ['state'],
+    registers,
+    collect: refresh,
+  })
+  const oldestWaiting = new Gauge({
+    name: 'vss_queue_oldest_waiting_seconds',
+    help: 'Age of the oldest batch that waits for a worker; 0 when none does.',
+    registers,
+  })
+
+  async function refresh(): Promise<void> {
+    // While Redis is away there is nothing true to say: no value beats an old one.
+    jobs.reset()
+    oldestWaiting.remove()
+    if (client.status !== 'ready') return
+    const status = await readQueueStatus(queue, client).catch(() => undefined)
+    if (status === undefined) return
+    for (const state of jobStates) jobs.set({ state }, status.jobs[state])
+    oldestWaiting.set(status.oldestWaitingSeconds)
+  }
+}
+
+/** Connects, reads the queue's depth and disconnects. @throws when Redis cannot be reached within 5 s. */
+export async function fetchQueueStatus(options: {
+  redisUrl: string
+  prefix: string
+  logger: Logger
+}): Promise<QueueStatus> {
+  const client = connectRedis({
+    redisUrl: options.redisUrl,
+    role: 'status',
+    logger: options.logger,
+    settings: {
+      lazyConnect: true,
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+      commandTimeout: 5_000,
+    },
+  })
+  try {
+    await client.connect()
+    const queue = openQueue(client, options.prefix)
+    return await readQueueStatus(queue, client)
+  } finally {
+    await disconnectRedis(client)
+  }
+}

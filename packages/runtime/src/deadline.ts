@@ -1,0 +1,16 @@
+/** Rejects with an Error of `message` when `work` has not settled after `timeoutMs`; the work itself goes on. */
+export async function withinMs<Result>(
+  work: Promise<Result>,
+  timeoutMs: number,
+  message: string,
+): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(message)), timeoutMs)
+  })
+  try {
+    return await Promise.race([work, expired])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Group commit: work that arrives while a commit is in flight shares the next one. A group of one when quiet,
+ * hundreds under load, and never a timer that makes a quiet caller wait. Ingest forms batches with it, the
+ * worker coalesces batches into one transaction with it.
+ */
+export interface GroupCommit<Item> {
+  /**
+   * Resolves when the item's group is committed; rejects with what its commit threw.
+   *
+   * @param timeoutMs Rejects with {@link CommitTimeoutError} after so many milliseconds, waiting for a turn
+   *   included. An item whose turn had not come is not committed; one in flight may be.
+   */
+  submit(item: Item, timeoutMs?: number): Promise<void>
+  /** How many items wait for a commit to take them. */
+  readonly waiting: number
+  /** Resolves when nothing waits and nothing is in flight. */
+  idle(): Promise<void>
+}
+
+export class CommitTimeoutError extends Error {
+  readonly code = 'commit_timeout'
+  override readonly name = 'CommitTimeoutError'
+}
+
+interface Entry<Item> {
+  readonly item: Item
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+  timer: NodeJS.Timeout | undefined
+  expired: boolean
+}
+
+/**
+ * @param options.commit Makes a group durable. Groups are never empty and keep the order of submission.
+ * @param options.sizeOf An item's share of `maxCount` and `maxBytes`; an item over a limit is a group of its own.
+ * @param options.maxInFlight How many commits may run at once.
+ */
+export function createGroupCommit<Item>(options: {
+  commit: (items: Item[]) => Promise<void>
+  sizeOf: (item: Item) => { count: number; bytes: number }
+  maxCount: number
+  maxBytes: number
+  maxInFlight: number
+}): GroupCommit<Item> {
+  const { commit, sizeOf, maxCount, maxBytes, maxInFlight } = options
+  const idleListeners: (() => void)[] = []
+  let waiting: Entry<Item>[] = []
+  let inFlight = 0
+  let scheduled = false
+
+  /** Cuts the next group off the head of the queue; entries that expired while waiting fall out here. */
+  function takeGroup(): Entry<Item>[] {
+    const group: Entry<Item>[] = []
+    let taken = 0
+    let count = 0
+    let bytes = 0
+    for (const entry of waiting) {
+      if (!entry.expired) {
+        const size = sizeOf(entry.item)
+        count += size.count
+        bytes += size.bytes
+        if (group.length > 0 && (count > maxCount || bytes > maxBytes)) break
+        group.push(entry)
+      }
+      taken++
+    }
+    waiting = waiting.slice(taken)
+    return group
+  }
+
+  async function run(group: Entry<Item>[]): Promise<void> {
+    inFlight++
+    try {
+      await commit(group.map((entry) => entry.item))
+      for (const entry of group) {
+        clearTimeout(entry.timer)
+        entry.resolve()
+      }
+    } catch (error) {
+      for (const entry of group) {
+        clearTimeout(entry.timer)
+        entry.reject(error)
+      }
+    }
+    inFlight--
+    startCommits()
+  }
+
+  function startCommits(): void {
+    scheduled = false
+    while (inFlight < maxInFlight && waiting.length > 0) {
+      const group = takeGroup()
+      if (group.length > 0) void run(group)
+    }
+    if (inFlight === 0 && waiting.length === 0) {
+      for (const listener of idleListeners.splice(0)) listener()
+    }
+  }
+
+  return {
+    submit(item, timeoutMs) {
+      return new Promise((resolve, reject) => {
+        const entry: Entry<Item> = { item, resolve, reject, timer: undefined, expired: false }
+        if (timeoutMs !== undefined) {
+          entry.timer = setTimeout(() => {
+            entry.expired = true
+            reject(new CommitTimeoutError(`not committed within ${timeoutMs} ms`))
+          }, timeoutMs)
+        }
+        waiting.push(entry)
+        // Not at once: what else arrives in this turn of the event loop belongs in the same group.
+        if (inFlight < maxInFlight && !scheduled) {
+          scheduled = true
+          setImmediate(startCommits)
+        }
+      })
+    },
+    get waiting() {
+      return waiting.length
+    },
+    idle() {
+      if (inFlight === 0 && waiting.length === 0) return Promise.resolve()
+      return new Promise((resolve) => idleListeners.push(resolve))
+    },
+  }
+}

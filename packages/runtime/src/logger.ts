@@ -1,0 +1,34 @@
+import { type Logger, pino, stdTimeFunctions } from 'pino'
+
+export type { Logger }
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+/**
+ * A structured logger: one JSON object a line on standard output.
+ *
+ * Phone numbers are personal data and never reach a log: every line passes {@link redactNumbers} on its way
+ * out, so that no call site, library or error message can leak one.
+ */
+export function createLogger(options: {
+  service: string
+  level: string
+  destination?: { write(line: string): void }
+}): Logger {
+  const settings = {
+    level: options.level,
+    base: { service: options.service, pid: process.pid },
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    hooks: { streamWrite: redactNumbers },
+  }
+  return options.destination ? pino(settings, options.destination) : pino(settings)
+}
+
+/**
+ * Replaces what may be a phone number in a JSON log line: digits after a `+`, or a run of 8 to 15 digits that
+ * stands as a word of its own inside a text. JSON numbers, timestamps and UUIDs stay as they are.
+ */
+export function redactNumbers(line: string): string {
+  return line.replace(/(?:\+|%2B)\d{5,}|(?<=["' (=<])\d{8,15}(?=["' ).,;>\\])/gi, '[number]')
+}

@@ -1,0 +1,45 @@
+import { ConfigError } from './env.ts'
+import { createLifecycle, type Lifecycle } from './lifecycle.ts'
+import type { Logger } from './logger.ts'
+
+/**
+ * Runs a service until it is told to stop: starts it, then on SIGTERM or SIGINT closes what it opened and
+ * exits 0, or 1 when the shutdown deadline passed. A wrong setting or a failed start is one line and exit 1.
+ */
+export async function runService<Config extends { shutdownTimeoutMs: number }>(service: {
+  name: string
+  loadConfig: () => Config
+  createLogger: (config: Config) => Logger
+  start: (deps: { config: Config; logger: Logger; lifecycle: Lifecycle }) => Promise<void>
+}): Promise<void> {
+  const config = loadConfigOrExit(service.name, service.loadConfig)
+  const logger = service.createLogger(config)
+  const lifecycle = createLifecycle({ logger, timeoutMs: config.shutdownTimeoutMs })
+
+  async function stop(signal: NodeJS.Signals): Promise<void> {
+    logger.info({ signal }, 'stopping')
+    const clean = await lifecycle.close()
+    logger.info({ clean }, 'stopped')
+    process.exit(clean ? 0 : 1)
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+
+  try {
+    await service.start({ config, logger, lifecycle })
+  } catch (error) {
+    logger.fatal({ err: error }, `cannot start: ${(error as Error).message}`)
+    await lifecycle.close()
+    process.exit(1)
+  }
+}
+
+function loadConfigOrExit<Config>(name: string, loadConfig: () => Config): Config {
+  try {
+    return loadConfig()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${name}: ${error.message}\n`)
+    process.exit(1)
+  }
+}

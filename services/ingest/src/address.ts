@@ -1,0 +1,43 @@
+import { BlockList, isIP } from 'node:net'
+
+/** Tells whether an address lies in a set of CIDRs; IPv4 in IPv6 notation counts as IPv4. */
+export function createAddressSet(cidrs: readonly string[]): (address: string) => boolean {
+  const set = new BlockList()
+  for (const cidr of cidrs) {
+    const [network = '', prefix] = cidr.split('/')
+    const type = isIP(network) === 6 ? 'ipv6' : 'ipv4'
+    set.addSubnet(network, prefix === undefined ? (type === 'ipv6' ? 128 : 32) : Number(prefix), type)
+  }
+  return function contains(address) {
+    const family = isIP(address)
+    return family !== 0 && set.check(address, family === 6 ? 'ipv6' : 'ipv4')
+  }
+}
+
+/**
+ * Finds who sent a request: the peer, or, when the peer is a trusted proxy, the rightmost hop of
+ * `X-Forwarded-For` that is none. What stands left of that hop is the sender's own claim and never looked at.
+ *
+ * @returns an IPv4 or IPv6 address, or null when the peer has none (its socket is gone).
+ */
+export function createSourceAddress(trustedProxies: readonly string[]) {
+  const isTrusted = createAddressSet(trustedProxies)
+  return function sourceAddress(peer: string | undefined, forwardedFor: string | undefined): string | null {
+    if (peer === undefined) return null
+    let source = withoutIpv4Mapping(peer)
+    if (forwardedFor === undefined || trustedProxies.length === 0) return source
+    const hops = forwardedFor.split(',').map((hop) => withoutIpv4Mapping(hop.trim()))
+    for (let hop = hops.pop(); hop !== undefined && isTrusted(source); hop = hops.pop()) {
+      if (isIP(hop) === 0) break
+      source = hop
+    }
+    return source
+  }
+}
+
+function withoutIpv4Mapping(address: string): string {
+  if (address.startsWith('::ffff:') && isIP(address.slice(7)) === 4) return address.slice(7)
+  // A zone (fe80::1%eth0) has a meaning on this machine only.
+  const zone = address.indexOf('%')
+  return zone === -1 ? address : address.slice(0, zone)
+}

@@ -1,0 +1,78 @@
+import { isIP } from 'node:net'
+import { ConfigError, createEnvReader, logLevels } from '@vss-pipeline/runtime'
+
+/** Everything ingest can be told, from the environment; see the README's table. */
+export interface IngestConfig {
+  host: string
+  port: number
+  opsPort: number
+  redisUrl: string
+  queuePrefix: string
+  /** Any of them authenticates a request; empty accepts all. */
+  webhookSecrets: string[]
+  /** The request header that carries the secret, lower case. */
+  webhookAuthHeader: string
+  /** CIDRs that may send; empty allows all. */
+  allowedIps: string[]
+  /** CIDRs of proxies whose X-Forwarded-For is believed. */
+  trustedProxies: string[]
+  maxBodyBytes: number
+  maxConnections: number
+  /** How long a request may take to arrive, headers and body. */
+  requestTimeoutMs: number
+  /** From receipt to durable, waiting for a turn included. */
+  enqueueTimeoutMs: number
+  logLevel: string
+  shutdownTimeoutMs: number
+}
+
+/** @throws ConfigError with one line that names the variable, what it got and what it takes. */
+export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
+  const read = createEnvReader(env)
+  const config: IngestConfig = {
+    host: read.text('HOST', { default: '127.0.0.1' }),
+    port: read.integer('PORT', { default: 8080, min: 0, max: 65_535 }),
+    opsPort: read.integer('OPS_PORT', { default: 9464, min: 0, max: 65_535 }),
+    redisUrl: read.url('REDIS_URL', { protocols: ['redis:', 'rediss:'] }),
+    queuePrefix: read.text('QUEUE_PREFIX', { default: '{vss}' }),
+    webhookSecrets: read.list('WEBHOOK_SECRETS'),
+    webhookAuthHeader: read.text('WEBHOOK_AUTH_HEADER', { default: 'authorization' }).toLowerCase(),
+    allowedIps: readCidrs('ALLOWED_IPS', read.list('ALLOWED_IPS')),
+    trustedProxies: readCidrs('TRUSTED_PROXIES', read.list('TRUSTED_PROXIES')),
+    maxBodyBytes: read.integer('MAX_BODY_BYTES', { default: 65_536, min: 1_024, max: 16 * 1024 * 1024 }),
+    maxConnections: read.integer('MAX_CONNECTIONS', { default: 4_096, min: 1, max: 1_000_000 }),
+    requestTimeoutMs: read.integer('REQUEST_TIMEOUT_MS', { default: 10_000, min: 100, max: 600_000 }),
+    enqueueTimeoutMs: read.integer('ENQUEUE_TIMEOUT_MS', { default: 500, min: 10, max: 60_000 }),
+    logLevel: read.text('LOG_LEVEL', { default: 'info', choices: logLevels }),
+    shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', { default: 20_000, min: 100, max: 600_000 }),
+  }
+  if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(config.webhookAuthHeader)) {
+    const name = config.webhookAuthHeader
+    throw new ConfigError(`WEBHOOK_AUTH_HEADER is "${name}": it takes the name of a request header`)
+  }
+  const open = config.webhookSecrets.length === 0 && !isLoopback(config.host)
+  if (open && !read.flag('ALLOW_UNAUTHENTICATED', { default: false })) {
+    throw new ConfigError(
+      `HOST is "${config.host}" but WEBHOOK_SECRETS is not set: set a secret, or ALLOW_UNAUTHENTICATED=true to accept anyone's POST`,
+    )
+  }
+  return config
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}
+
+function readCidrs(variable: string, cidrs: string[]): string[] {
+  for (const cidr of cidrs) {
+    const [address = '', prefix] = cidr.split('/')
+    const family = isIP(address)
+    const bits = prefix === undefined || /^\d{1,3}$/.test(prefix) ? Number(prefix ?? 0) : Number.NaN
+    if (family === 0 || !(bits <= (family === 4 ? 32 : 128))) {
+      throw new ConfigError(
+        `${variable} has "${cidr}": it takes addresses or CIDRs, such as 203.0.113.7 or 203.0.113.0/24`,
+      )
+    }
+  }
+  return cidrs
+}

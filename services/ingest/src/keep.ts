@@ -1,0 +1,43 @@
+import type { Producer } from '@vss-pipeline/queue'
+import { batchLimits } from '@vss-pipeline/queue'
+import { createGroupCommit } from '@vss-pipeline/runtime'
+import type { Delivery } from '@vss-pipeline/vss'
+import type { IngestMetrics } from './metrics.ts'
+
+/** Resolves when the delivery is durable; throws when that did not happen in time. */
+export type Keep = (delivery: Delivery) => Promise<void>
+
+/**
+ * Makes deliveries durable in the queue, in batches: what arrives while an enqueue is under way shares the next.
+ *
+ * @param options.enqueueTimeoutMs From receipt, waiting for a turn included.
+ */
+export function createKeep(options: {
+  producer: Pick<Producer, 'enqueue'>
+  metrics: IngestMetrics
+  enqueueTimeoutMs: number
+}): Keep {
+  const { producer, metrics, enqueueTimeoutMs } = options
+
+  async function enqueueBatch(deliveries: Delivery[]): Promise<void> {
+    const startedAt = performance.now()
+    metrics.batchFormed(deliveries.length)
+    try {
+      await producer.enqueue(deliveries)
+    } finally {
+      metrics.enqueueTook((performance.now() - startedAt) / 1000)
+    }
+  }
+
+  const batches = createGroupCommit<Delivery>({
+    commit: enqueueBatch,
+    sizeOf: ({ body }) => ({ count: 1, bytes: body.length }),
+    ...batchLimits,
+    maxInFlight: 1,
+  })
+
+  return function keep(delivery) {
+    const remainingMs = delivery.receivedAtMs + enqueueTimeoutMs - Date.now()
+    return batches.submit(delivery, Math.min(Math.max(remainingMs, 0), enqueueTimeoutMs))
+  }
+}

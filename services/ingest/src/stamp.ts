@@ -1,0 +1,8 @@
+import { type Delivery, receivedAtMsOf } from '@vss-pipeline/vss'
+import { v7 as uuidv7 } from 'uuid'
+
+/** Makes a delivery of a body: its id carries the millisecond of receipt, and ids of one process only rise. */
+export function stampDelivery(body: Uint8Array, sourceIp: string | null): Delivery {
+  const deliveryId = uuidv7()
+  return { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp, body }
+}

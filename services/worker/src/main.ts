@@ -1,0 +1,72 @@
+import { createConsumer, observeQueue } from '@vss-pipeline/queue'
+import {
+  createLogger,
+  createMetricsRegistry,
+  type Lifecycle,
+  type Logger,
+  pipelineVersion,
+  runService,
+  startOpsServer,
+} from '@vss-pipeline/runtime'
+import { createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
+import { loadConfig, type WorkerConfig } from './config.ts'
+import { createWorkerMetrics } from './metrics.ts'
+import { keepPartitionsAhead } from './partitions.ts'
+import { createPipeline } from './pipeline.ts'
+import { createDecode } from './steps/decode.ts'
+import { createEnrich } from './steps/enrich.ts'
+import { createValidate } from './steps/validate.ts'
+import { createWrite } from './steps/write.ts'
+import { createSuspectProcessor } from './suspects.ts'
+
+await runService({
+  name: 'worker',
+  loadConfig: () => loadConfig(process.env),
+  createLogger: (config) => createLogger({ service: 'worker', level: config.logLevel }),
+  start,
+})
+
+async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Lifecycle }): Promise<void> {
+  const { config, logger, lifecycle } = deps
+  const registry = createMetricsRegistry()
+  const metrics = createWorkerMetrics(registry)
+
+  const pool = createPool({
+    databaseUrl: config.databaseUrl,
+    maxConnections: 4,
+    applicationName: 'vss-worker',
+  })
+  lifecycle.onClose('database pool', () => pool.end())
+
+  const stop = new AbortController()
+  const writer = createWriter({ pool, pipelineVersion })
+  const { write, writeOnce } = createWrite({ writer, metrics, logger, stopping: stop.signal })
+  const steps = { decode: createDecode(), validate: createValidate(), enrich: createEnrich() }
+  const processBatch = createPipeline({ ...steps, write })
+  const processSuspect = createSuspectProcessor({ steps, writeOnce, logger })
+
+  const consumer = createConsumer({
+    redisUrl: config.redisUrl,
+    prefix: config.queuePrefix,
+    concurrency: config.concurrency,
+    logger,
+    handle: (batch) => (batch.stalledBefore ? processSuspect(batch) : processBatch(batch.payload)),
+  })
+  observeQueue({ registry, queue: consumer.queue, client: consumer.client })
+  lifecycle.onClose('consumer', async () => {
+    const closed = consumer.close()
+    // What waits in hand for the database goes back to the queue.
+    stop.abort()
+    await closed
+  })
+
+  const opsPort = await startOpsServer({
+    host: config.host,
+    port: config.opsPort,
+    registry,
+    checks: { redis: () => consumer.client.ping(), postgres: () => pingDatabase(pool) },
+    lifecycle,
+  })
+  keepPartitionsAhead(pool, lifecycle, logger)
+  logger.info({ opsPort, concurrency: config.concurrency }, 'consuming')
+}

@@ -1,0 +1,69 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { batchLimits } from '@vss-pipeline/queue'
+import { createGroupCommit, type Logger } from '@vss-pipeline/runtime'
+import { type LedgerEntry, StorageFault, type Writer } from '@vss-pipeline/storage'
+import type { WorkerMetrics } from '../metrics.ts'
+
+// How often a database that is away is asked again: soon enough that its return is noticed within a second.
+const firstRetryMs = 100
+const longestRetryMs = 800
+
+export interface Write {
+  /**
+   * Resolves when the entries are committed. Entries that arrive while a flush is under way share the next
+   * transaction. While the database is away the flush waits in hand and tries again, without end; any other
+   * fault is thrown, for the queue to bring the batch back later. A worker that stops waits no longer: it throws.
+   */
+  write(entries: LedgerEntry[]): Promise<void>
+  /** Commits the entries by themselves, at the first try or not at all. @throws StorageFault */
+  writeOnce(entries: LedgerEntry[]): Promise<void>
+}
+
+/** The last step: rows into Postgres, coalesced, and every outcome counted in one place. */
+export function createWrite(deps: {
+  writer: Writer
+  metrics: WorkerMetrics
+  logger: Logger
+  stopping: AbortSignal
+}): Write {
+  const { writer, metrics, logger, stopping } = deps
+
+  async function writeOnce(entries: LedgerEntry[]): Promise<void> {
+    const startedAt = performance.now()
+    const recorded = await writer.write(entries)
+    metrics.flushed(entries.length, (performance.now() - startedAt) / 1000)
+    metrics.settled(entries, recorded)
+  }
+
+  async function writeWhenPossible(entries: LedgerEntry[]): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await writeOnce(entries)
+        if (attempt > 0) logger.info('the database is back')
+        return
+      } catch (error) {
+        const isAway = error instanceof StorageFault && error.code === 'database_unavailable'
+        if (!isAway || stopping.aborted) throw error
+        if (attempt === 0) logger.warn({ err: error }, 'the database is away: batches wait in hand')
+        await delay(retryDelayMs(attempt), undefined, { signal: stopping })
+      }
+    }
+  }
+
+  const flushes = createGroupCommit<LedgerEntry[]>({
+    commit: (batches) => writeWhenPossible(batches.flat()),
+    sizeOf: (entries) => ({ count: entries.length, bytes: bodyBytes(entries) }),
+    ...batchLimits,
+    maxInFlight: 1,
+  })
+
+  return { write: (entries) => flushes.submit(entries), writeOnce }
+}
+
+function bodyBytes(entries: LedgerEntry[]): number {
+  return entries.reduce((sum, { body }) => sum + (body?.length ?? 0), 0)
+}
+
+function retryDelayMs(attempt: number): number {
+  return Math.min(firstRetryMs * 2 ** attempt, longestRetryMs) * (0.5 + Math.random() / 2)
+}

@@ -1,0 +1,105 @@
+import type { BatchInHand } from '@vss-pipeline/queue'
+import type { Logger } from '@vss-pipeline/runtime'
+import type { Delivery } from '@vss-pipeline/vss'
+import { createPipeline, type Steps } from './pipeline.ts'
+import { isRejected, type Rejected, reject } from './rejected.ts'
+import { rejectUndecodable } from './steps/decode.ts'
+
+/** Who is blamed should the worker die now, and how often it has been started alone. Kept with the job. */
+interface Trail {
+  /** `batch`: all of it together; `decode`: unpacking it; else the id of one delivery. */
+  suspect: string
+  starts: number
+}
+
+const fatalStarts = 3
+
+/**
+ * Processes a batch whose earlier worker never answered. It runs alone, first as a whole; if that kills this
+ * worker too, one delivery at a time, and a delivery that killed its worker three times alone is rejected as
+ * `kills_worker`. A batch that only had bad luck (Redis restarted, its neighbour was the culprit) passes at the
+ * first try and is no worse off.
+ *
+ * @param deps.writeOnce Writes without waiting for a database that is away: a kill during such a wait must not
+ *   be blamed on the delivery in hand.
+ */
+export function createSuspectProcessor(deps: {
+  steps: Omit<Steps, 'write'>
+  writeOnce: Steps['write']
+  logger: Logger
+}) {
+  const { steps, writeOnce, logger } = deps
+  const { decode, validate, enrich } = steps
+  const processBatch = createPipeline({ ...steps, write: writeOnce })
+
+  return async function processSuspect(batch: BatchInHand): Promise<void> {
+    const trail = readTrail(batch.trail)
+    if (trail === undefined) {
+      await underBlame(batch, { suspect: 'batch', starts: 1 }, () => processBatch(batch.payload))
+      return
+    }
+    const items = await decodeSuspect(batch, trail)
+    // What stands before the last one blamed is in the ledger already.
+    const firstIndex = Math.max(
+      0,
+      items.findIndex(({ deliveryId }) => deliveryId === trail.suspect),
+    )
+    for (const item of items.slice(firstIndex)) await processAlone(batch, trail, item)
+  }
+
+  async function decodeSuspect(batch: BatchInHand, trail: Trail): Promise<(Delivery | Rejected)[]> {
+    const starts = startsOf(trail, 'decode')
+    if (starts >= fatalStarts) return (batch.payload as { ids: string[] }).ids.map(rejectUndecodable)
+    return underBlame(batch, { suspect: 'decode', starts: starts + 1 }, async () => decode(batch.payload))
+  }
+
+  async function processAlone(batch: BatchInHand, trail: Trail, item: Delivery | Rejected): Promise<void> {
+    const { deliveryId } = item
+    const starts = startsOf(trail, deliveryId)
+    if (starts >= fatalStarts && !isRejected(item)) {
+      logger.error({ deliveryId, starts }, 'a delivery kills its worker: it is rejected')
+      await writeOnce([rejectKiller(item)])
+      return
+    }
+    await underBlame(batch, { suspect: deliveryId, starts: starts + 1 }, async () => {
+      await writeOnce([enrich(validate(item))])
+    })
+  }
+
+  /** Leaves a note before the work; should this process die, its successor knows whom to blame. */
+  async function underBlame<Result>(
+    batch: BatchInHand,
+    trail: Trail,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    await batch.saveTrail(trail)
+    try {
+      return await work()
+    } catch (error) {
+      // A fault that was thrown killed nobody.
+      await batch.saveTrail({ ...trail, starts: trail.starts - 1 }).catch(() => undefined)
+      throw error
+    }
+  }
+}
+
+function startsOf(trail: Trail, suspect: string): number {
+  return trail.suspect === suspect ? trail.starts : 0
+}
+
+function readTrail(note: unknown): Trail | undefined {
+  if (typeof note !== 'object' || note === null) return undefined
+  const { suspect, starts } = note as Partial<Trail>
+  if (typeof suspect !== 'string' || typeof starts !== 'number') return undefined
+  return suspect === 'batch' && starts === 0 ? undefined : { suspect, starts }
+}
+
+function rejectKiller(delivery: Delivery): Rejected {
+  return reject(delivery, [
+    {
+      code: 'kills_worker',
+      path: '',
+      message: `processing it ended its worker ${fatalStarts} times, each time alone`,
+    },
+  ])
+}
