@@ -27,8 +27,8 @@ export interface Consumer {
 }
 
 // A killed worker's jobs run again after at most lockDuration + 2 checks: 18 s.
-const lockDurationMs = 10_000
-const stalledIntervalMs = 4_000
+const defaultLockDurationMs = 10_000
+const defaultStalledIntervalMs = 4_000
 const firstRetryMs = 200
 const longestRetryMs = 30_000
 
@@ -45,8 +45,20 @@ export function createConsumer(options: {
   concurrency: number
   logger: Logger
   handle: (batch: BatchInHand) => Promise<void>
+  /** How long a worker may be silent before its batches are taken from it. */
+  lockDurationMs?: number
+  /** How often that is looked for. */
+  stalledIntervalMs?: number
 }): Consumer {
-  const { redisUrl, prefix, concurrency, logger, handle } = options
+  const {
+    redisUrl,
+    prefix,
+    concurrency,
+    logger,
+    handle,
+    lockDurationMs = defaultLockDurationMs,
+    stalledIntervalMs = defaultStalledIntervalMs,
+  } = options
   let stopping = false
   const client = connectRedis({
     redisUrl,

@@ -30,29 +30,42 @@ export async function readQueueStatus(queue: Queue, client: Redis): Promise<Queu
 export function observeQueue(options: { registry: Registry; queue: Queue; client: Redis }): void {
   const { registry, queue, client } = options
   const registers = [registry]
-  const jobs = new Gauge({
+  let pending: Promise<QueueStatus | undefined> | undefined
+
+  /** One reading for all gauges of a scrape; undefined while Redis is away. */
+  async function read(): Promise<QueueStatus | undefined> {
+    if (client.status !== 'ready') return undefined
+    pending ??= readQueueStatus(queue, client)
+      .catch(() => undefined)
+      .finally(() => {
+        pending = undefined
+      })
+    return pending
+  }
+
+  new Gauge({
     name: 'vss_queue_jobs',
     help: 'Batches in the queue, by state.',
     labelNames: ['state'],
     registers,
-    collect: refresh,
+    async collect() {
+      // While Redis is away there is nothing true to say: no value beats an old one.
+      this.reset()
+      const status = await read()
+      if (status === undefined) return
+      for (const state of jobStates) this.set({ state }, status.jobs[state])
+    },
   })
-  const oldestWaiting = new Gauge({
+  new Gauge({
     name: 'vss_queue_oldest_waiting_seconds',
     help: 'Age of the oldest batch that waits for a worker; 0 when none does.',
     registers,
+    async collect() {
+      this.remove()
+      const status = await read()
+      if (status !== undefined) this.set(status.oldestWaitingSeconds)
+    },
   })
-
-  async function refresh(): Promise<void> {
-    // While Redis is away there is nothing true to say: no value beats an old one.
-    jobs.reset()
-    oldestWaiting.remove()
-    if (client.status !== 'ready') return
-    const status = await readQueueStatus(queue, client).catch(() => undefined)
-    if (status === undefined) return
-    for (const state of jobStates) jobs.set({ state }, status.jobs[state])
-    oldestWaiting.set(status.oldestWaitingSeconds)
-  }
 }
 
 /** Connects, reads the queue's depth and disconnects. @throws when Redis cannot be reached within 5 s. */

@@ -1,1 +1,7 @@
-export {}
+export * from './errors.ts'
+export type { LedgerEntry, Verdict } from './ledger.ts'
+export * from './migrate.ts'
+export * from './partitions.ts'
+export * from './pool.ts'
+export * from './reader.ts'
+export * from './writer.ts'

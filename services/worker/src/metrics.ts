@@ -1,11 +1,11 @@
 import { Counter, Histogram, type Registry } from '@vss-pipeline/runtime'
-import type { LedgerEntry, Recorded } from '@vss-pipeline/storage'
+import type { Recorded } from '@vss-pipeline/storage'
 
 export interface WorkerMetrics {
   /** A transaction was committed. */
   flushed(rows: number, seconds: number): void
   /** Counts what the ledger recorded, and nothing else: a batch that runs twice is not counted twice. */
-  settled(entries: LedgerEntry[], recorded: Recorded[]): void
+  settled(recorded: Recorded[]): void
 }
 
 /** The worker's own metrics; names are part of the project's contract. */
@@ -53,14 +53,11 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
       flushRows.observe(rows)
       flushSeconds.observe(seconds)
     },
-    settled(entries, recorded) {
+    settled(recorded) {
       const now = Date.now()
-      const byId = new Map(entries.map((entry) => [entry.deliveryId, entry]))
-      for (const { deliveryId, outcome, reasons } of recorded) {
+      for (const { outcome, reasons, entry } of recorded) {
         outcomes.inc({ outcome })
         for (const { code } of reasons) rejectReasons.inc({ code })
-        const entry = byId.get(deliveryId)
-        if (entry === undefined) continue
         receiptToRow.observe(Math.max(0, now - entry.receivedAtMs) / 1000)
         if (outcome === 'stored' && entry.verdict.kind === 'session') {
           for (const code of entry.verdict.session.anomalies) anomalies.inc({ code })

@@ -32,7 +32,7 @@ export function createWrite(deps: {
     const startedAt = performance.now()
     const recorded = await writer.write(entries)
     metrics.flushed(entries.length, (performance.now() - startedAt) / 1000)
-    metrics.settled(entries, recorded)
+    metrics.settled(recorded)
   }
 
   async function writeWhenPossible(entries: LedgerEntry[]): Promise<void> {

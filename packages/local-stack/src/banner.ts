@@ -1,0 +1,50 @@
+import { styleText } from 'node:util'
+import { findOnPath } from './path-search.ts'
+
+/** The session of test/fixtures/example-completed.json. */
+const exampleSessionId = '1f048a84-ea6d-11ee-911b-078f7290bf52'
+const exampleFile = 'test/fixtures/example-completed.json'
+
+/**
+ * What `npm start` shows once all is up: where things are, a line to copy that posts a delivery, and one that
+ * shows the row it becomes. Both lines are to be run in the project's folder, and hold no password.
+ */
+export function renderBanner(options: {
+  ingestUrl: string
+  ingestOpsUrl: string
+  workerOpsUrl: string
+  folder: string
+  /** Holds the embedded Postgres' URL; undefined when DATABASE_URL was given. */
+  databaseUrlFile: string | undefined
+  /** The header that ingest asks for; undefined when it asks for none. */
+  authHeader: string | undefined
+}): string {
+  const { ingestUrl, ingestOpsUrl, workerOpsUrl, folder, databaseUrlFile, authHeader } = options
+  const url = `${ingestUrl}/webhooks/vss`
+  const header = authHeader ? ` -H '${authHeader}: one of WEBHOOK_SECRETS'` : ''
+  const query = `select * from vss.sessions where session_id = '${exampleSessionId}'`
+  const database = databaseUrlFile ? `"$(cat ${databaseUrlFile})"` : '"$DATABASE_URL"'
+  const environment = databaseUrlFile ? `DATABASE_URL_FILE=${databaseUrlFile} ` : ''
+  const showRow = findOnPath('psql')
+    ? `psql ${database} -xc "${query}"`
+    : `${environment}npx vss sessions show ${exampleSessionId}`
+  return `
+${strong('vss-pipeline is running.')} Ctrl-C stops it.
+
+  webhook  ${url}
+  metrics  ${ingestOpsUrl}/metrics  ${workerOpsUrl}/metrics
+  data     ${folder}
+
+${strong("Post the vendor's example:")}
+
+  curl${header} --data-binary @${exampleFile} ${url}
+
+${strong('Show the row:')}
+
+  ${showRow}
+`
+}
+
+function strong(text: string): string {
+  return styleText('bold', text, { stream: process.stdout })
+}

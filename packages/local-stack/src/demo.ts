@@ -1,0 +1,184 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  createPool,
+  type DeliveryRow,
+  migrate,
+  type Pool,
+  readDelivery,
+  readSession,
+  StorageFault,
+  type StoredSession,
+} from '@vss-pipeline/storage'
+import { LocalStackError } from './errors.ts'
+import { formatLogLine } from './log-lines.ts'
+import { startPipeline } from './pipeline.ts'
+import { projectRoot } from './services.ts'
+import { startStack } from './stack.ts'
+import { abortOnStopSignals } from './stop-signals.ts'
+import { renderTable } from './table.ts'
+import { createTemporaryFolder } from './temporary-folder.ts'
+import { until } from './waiting.ts'
+
+const processingTimeoutMs = 30_000
+
+/** What is posted, and the outcome that the ledger must show for it. */
+const examples = [
+  { name: 'example-completed.json', outcome: 'stored' },
+  { name: 'example-error.json', outcome: 'stored' },
+  { name: 'a malformed body', outcome: 'rejected', body: '{"payload": {"sessionId": "cut sho' },
+]
+
+/**
+ * `npm run demo`: the whole pipeline in a temporary folder, the vendor's two examples and one malformed body
+ * through it, and the rows that come out. Exits 0 when all are there and leaves nothing behind.
+ */
+async function main(): Promise<void> {
+  const started = new AsyncDisposableStack()
+  const serviceLines: string[] = []
+  const signal = abortOnStopSignals(async () => process.exit(130))
+  try {
+    await run(started, serviceLines, signal)
+  } catch (error) {
+    const isExpected = error instanceof LocalStackError || error instanceof StorageFault
+    if (!signal.aborted) {
+      console.error([...serviceLines, isExpected ? `demo: ${error.message}` : error].join('\n'))
+    }
+    process.exitCode = signal.aborted ? 130 : 1
+  } finally {
+    await started.disposeAsync()
+  }
+  process.exit()
+}
+
+async function run(
+  started: AsyncDisposableStack,
+  serviceLines: string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const folder = await createTemporaryFolder()
+  started.defer(() => folder.remove())
+  const ports = { postgres: 0, redis: 0 }
+  const stack = await startStack({ folder: folder.path, ports, log: console.log, signal })
+  started.defer(() => stack.stop())
+  await migrate({ databaseUrl: stack.databaseUrl })
+  const pipeline = await startPipeline({
+    ...stack,
+    // The demo's own settings: nothing of the shell's, such as WEBHOOK_SECRETS, changes what it shows.
+    env: {},
+    folder: folder.path,
+    onLine: (service, line) => serviceLines.push(formatLogLine(service, line)),
+    signal,
+  })
+  started.defer(() => pipeline.stop())
+  const pool = createPool({ databaseUrl: stack.databaseUrl, maxConnections: 2, applicationName: 'vss-demo' })
+  started.defer(() => pool.end())
+
+  console.log(`Posting to ${pipeline.ingestUrl}/webhooks/vss`)
+  const posted: { name: string; deliveryId: string }[] = []
+  for (const { name, body } of examples) {
+    const deliveryId = await post(pipeline.ingestUrl, body ?? (await readExample(name)))
+    console.log(`  200  ${deliveryId}  ${name}`)
+    posted.push({ name, deliveryId })
+  }
+  const deliveries = await waitForLedger(pool, posted, signal)
+  const sessionIds = deliveries.map((delivery) => delivery.sessionId).filter((id) => id !== null)
+  const sessions = await Promise.all(sessionIds.map((id) => readSession(pool, id)))
+  print(
+    deliveries,
+    sessions.filter((session) => session !== null),
+  )
+  check(deliveries, sessions)
+}
+
+function readExample(name: string): Promise<string> {
+  return readFile(join(projectRoot, 'test/fixtures', name), 'utf8')
+}
+
+async function post(ingestUrl: string, body: string): Promise<string> {
+  const response = await fetch(`${ingestUrl}/webhooks/vss`, { method: 'POST', body })
+  if (response.status !== 200) {
+    throw new LocalStackError(`ingest answered ${response.status}: ${await response.text()}`)
+  }
+  return ((await response.json()) as { deliveryId: string }).deliveryId
+}
+
+/** Waits until the ledger has every delivery. @throws LocalStackError that names those it has not. */
+async function waitForLedger(
+  pool: Pool,
+  posted: { name: string; deliveryId: string }[],
+  signal: AbortSignal,
+): Promise<DeliveryRow[]> {
+  let missing = posted
+  const deliveries: DeliveryRow[] = []
+  async function isComplete(): Promise<boolean> {
+    const found = await Promise.all(posted.map(({ deliveryId }) => readDelivery(pool, deliveryId)))
+    missing = posted.filter((_, index) => found[index] === null)
+    if (missing.length === 0) deliveries.push(...found.filter((delivery) => delivery !== null))
+    return missing.length === 0
+  }
+  try {
+    await until('The processing', isComplete, { timeoutMs: processingTimeoutMs, signal })
+  } catch (error) {
+    if (missing.length === 0 || signal.aborted) throw error
+    const names = missing.map(({ name }) => name).join(', ')
+    throw new LocalStackError(`not in the ledger after ${processingTimeoutMs / 1000} s: ${names}`, {
+      cause: error,
+    })
+  }
+  return deliveries
+}
+
+function print(deliveries: DeliveryRow[], stored: StoredSession[]): void {
+  const sessions = stored.map(({ session }) => ({
+    session_id: session.sessionId,
+    status: session.status,
+    caller: session.caller,
+    virtual_number: session.virtualNumber,
+    callee: session.callee,
+    answered: session.answered,
+    ring_s: session.ringSeconds,
+    talk_s: session.talkSeconds,
+    mos: session.mosMin,
+    band: session.mosBand,
+    error: session.errorCode,
+  }))
+  const legs = stored.flatMap(({ session, legs }) =>
+    legs.map((leg) => ({
+      session_id: session.sessionId,
+      leg: leg.leg,
+      direction: leg.direction,
+      status: leg.status,
+      source: leg.source,
+      destination: leg.destination,
+      ring_s: leg.ringSeconds,
+      duration_s: leg.durationSeconds,
+      mos: leg.mos,
+      error: leg.errorCode,
+    })),
+  )
+  const ledger = deliveries.map((delivery) => ({
+    delivery_id: delivery.deliveryId,
+    outcome: delivery.outcome,
+    session_id: delivery.sessionId,
+    reasons: delivery.reasons.map(({ code }) => code),
+  }))
+  console.log(`\n${renderTable('vss.sessions', sessions)}`)
+  console.log(`\n${renderTable('vss.call_legs', legs)}`)
+  console.log(`\n${renderTable('vss.deliveries, the ledger', ledger)}\n`)
+}
+
+/** @throws LocalStackError when an outcome, a session or its legs are not what the examples must become. */
+function check(deliveries: DeliveryRow[], sessions: (StoredSession | null)[]): void {
+  for (const [index, { name, outcome }] of examples.entries()) {
+    const actual = deliveries[index]?.outcome
+    if (actual !== outcome) throw new LocalStackError(`${name} is ${actual} in the ledger, not ${outcome}`)
+  }
+  const complete = sessions.filter((session) => session && session.legs.length > 0)
+  const expected = examples.filter(({ outcome }) => outcome === 'stored').length
+  if (complete.length !== expected) {
+    throw new LocalStackError(`${complete.length} sessions with legs were stored, not ${expected}`)
+  }
+}
+
+await main()

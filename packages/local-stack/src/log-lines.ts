@@ -1,0 +1,46 @@
+import { styleText } from 'node:util'
+
+/** What each line of a service repeats, and what is shown in front of the fields. */
+const shownElsewhere = new Set(['level', 'time', 'service', 'pid', 'msg'])
+
+const levelStyles = { warn: 'yellow', error: 'red', fatal: 'red' } as const
+
+/**
+ * A service's JSON log line for reading: time, service, level unless it is info, message, then the fields.
+ * Other lines keep their text. Coloured when standard output is a terminal.
+ */
+export function formatLogLine(service: string, line: string): string {
+  const entry = parse(line)
+  const name = service.padEnd('ingest'.length)
+  if (!entry) return `${' '.repeat('00:00:00'.length)} ${dim(name)} ${line}`
+  const fields = Object.entries(entry)
+    .filter(([field]) => !shownElsewhere.has(field))
+    .map(([field, value]) => dim(`${field}=${typeof value === 'string' ? value : JSON.stringify(value)}`))
+  const level = String(entry.level)
+  const style = levelStyles[level as keyof typeof levelStyles]
+  const message = style ? styleText(style, `${level}: ${entry.msg}`, { stream: process.stdout }) : entry.msg
+  return [dim(timeOf(entry.time)), dim(name), message, ...fields].join(' ')
+}
+
+/** What a log line says, without its frame; a line that is none as it is. */
+export function messageOf(line: string): string {
+  return String(parse(line)?.msg ?? line)
+}
+
+function parse(line: string): Record<string, unknown> | undefined {
+  try {
+    const entry: unknown = JSON.parse(line)
+    return typeof entry === 'object' && entry !== null ? (entry as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The hours, minutes and seconds here of an ISO time. */
+function timeOf(time: unknown): string {
+  return new Date(String(time)).toTimeString().slice(0, 8)
+}
+
+function dim(text: string): string {
+  return styleText('dim', text, { stream: process.stdout })
+}

@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+
+const timeoutMs = 3_000
+
+/**
+ * Asks a Redis for PONG, with the URL's user and password.
+ *
+ * @throws an Error with the server's or the network's words when it is not reached, refuses the password, is
+ * loading its data or does not answer within 3 s. The message never holds the password.
+ */
+export async function pingRedis(redisUrl: string): Promise<void> {
+  const { protocol, hostname, port, username, password } = new URL(redisUrl)
+  const address = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 6379) }
+  const socket =
+    protocol === 'rediss:' ? connectTls({ ...address, servername: address.host }) : connect(address)
+  socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)))
+  const commands = [['PING']]
+  const credentials = [username, password].map(decodeURIComponent).filter((part) => part !== '')
+  if (credentials.length > 0) commands.unshift(['AUTH', ...credentials])
+  try {
+    socket.write(commands.map(encodeCommand).join(''))
+    await readReplies(socket, commands.length)
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** https://redis.io/docs/latest/develop/reference/protocol-spec/: an array of bulk strings. */
+function encodeCommand(words: string[]): string {
+  const parts = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`)
+  return `*${words.length}\r\n${parts.join('')}`
+}
+
+async function readReplies(socket: Socket, count: number): Promise<void> {
+  let received = ''
+  socket.on('data', (chunk) => {
+    received += chunk
+    if (received.split('\r\n').length > count) socket.emit('replies')
+  })
+  socket.once('end', () => socket.destroy(new Error('the server closed the connection')))
+  await once(socket, 'replies')
+  const refusal = received.split('\r\n').find((line) => line.startsWith('-'))
+  if (refusal) throw new Error(refusal.slice(1))
+}

@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+import { startPostgres } from './postgres.ts'
+import { startRedis } from './redis.ts'
+
+export interface Stack {
+  databaseUrl: string
+  redisUrl: string
+  /** Resolves when one of the servers has ended, with a sentence that names it and how. */
+  ended: Promise<string>
+  /** Stops the servers that were started here, Redis first. Harmless when repeated. */
+  stop(): Promise<void>
+}
+
+/**
+ * Provides Postgres and Redis: those of `databaseUrl` and `redisUrl` where given, else started in `folder`, which
+ * the caller has claimed.
+ *
+ * @param options.ports to take when the folder remembers none; 0 is any free one.
+ * @throws LocalStackError when a server does not start; the other one is stopped then.
+ */
+export async function startStack(options: {
+  folder: string
+  databaseUrl?: string | undefined
+  redisUrl?: string | undefined
+  ports?: { postgres: number; redis: number }
+  log?: (line: string) => void
+  signal?: AbortSignal | undefined
+}): Promise<Stack> {
+  const { folder, databaseUrl, redisUrl, ports, log, signal } = options
+  const given = (url: string) => ({
+    url,
+    ended: new Promise<string>(() => undefined),
+    stop: async () => undefined,
+  })
+  const starts = await Promise.allSettled([
+    databaseUrl
+      ? given(databaseUrl)
+      : startPostgres({ dataDir: join(folder, 'postgres'), ...(ports && { port: ports.postgres }), signal }),
+    redisUrl
+      ? given(redisUrl)
+      : startRedis({
+          dataDir: join(folder, 'redis'),
+          ...(ports && { port: ports.redis }),
+          ...(log && { log }),
+          signal,
+        }),
+  ])
+  const [postgres, redis] = starts
+  if (postgres.status === 'rejected' || redis.status === 'rejected') {
+    await Promise.all(starts.map((start) => start.status === 'fulfilled' && start.value.stop()))
+    throw starts.find((start) => start.status === 'rejected')!.reason
+  }
+  return {
+    databaseUrl: postgres.value.url,
+    redisUrl: redis.value.url,
+    ended: Promise.race([
+      postgres.value.ended.then((how) => `Postgres ${how}`),
+      redis.value.ended.then((how) => `Redis ${how}`),
+    ]),
+    async stop() {
+      await redis.value.stop()
+      await postgres.value.stop()
+    },
+  }
+}

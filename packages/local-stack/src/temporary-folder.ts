@@ -1,0 +1,49 @@
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type DataFolder, stopEverythingIn, tryToClaim } from './data-folder.ts'
+
+const prefix = 'vss-pipeline-'
+
+export interface TemporaryFolder {
+  path: string
+  /** Stops whatever still runs in the folder, and removes it. */
+  remove(): Promise<void>
+}
+
+/**
+ * Makes and claims a data folder for one run. First sweeps away what earlier runs of this user left that were
+ * killed before they could clean up: their processes and their folders.
+ */
+export async function createTemporaryFolder(): Promise<TemporaryFolder> {
+  await sweep()
+  for (;;) {
+    const path = mkdtempSync(join(tmpdir(), prefix))
+    const folder = await tryToClaim(path)
+    // Another run's sweep can win the folder between its making and the claim.
+    if (folder) return { path, remove: () => remove(folder) }
+  }
+}
+
+async function sweep(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((name) => name.startsWith(prefix))) {
+    await sweepAway(join(tmpdir(), name))
+  }
+}
+
+async function sweepAway(path: string): Promise<void> {
+  try {
+    if (statSync(path).uid !== process.getuid?.()) return
+    const folder = await tryToClaim(path)
+    if (folder) await remove(folder)
+  } catch {
+    // Whatever is wrong with a folder of another run must not keep this one from starting.
+  }
+}
+
+async function remove({ path, release }: DataFolder): Promise<void> {
+  await stopEverythingIn(path, { force: true })
+  // A force-stopped Postgres' children write their last after it has gone.
+  rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+  release()
+}

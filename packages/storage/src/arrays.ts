@@ -1,0 +1,145 @@
+/**
+ * Columns of values as Postgres arrays in its binary format, for `unnest($1::uuid[], $2::text[], ...)`.
+ *
+ * pg sends a Buffer as a binary parameter as it is. That saves escaping every value into an array literal
+ * here and parsing it there, which for a flush costs more than the inserts themselves.
+ * Format: array_recv in src/backend/utils/adt/arrayfuncs.c; type oids: src/include/catalog/pg_type.dat.
+ */
+
+/** A value that no Postgres value of the wanted type can hold; `sqlState` is what Postgres itself would say. */
+export class UnstorableValue extends Error {
+  override readonly name = 'UnstorableValue'
+  readonly sqlState: string
+
+  constructor(sqlState: string) {
+    super(`no column can hold a value (SQLSTATE ${sqlState})`)
+    this.sqlState = sqlState
+  }
+}
+
+const oids = {
+  bool: 16,
+  bytea: 17,
+  int4: 23,
+  text: 25,
+  float4: 700,
+  float8: 701,
+  timestamptz: 1184,
+  uuid: 2950,
+}
+
+const uuidPattern = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
+/** Whether `uuidArray` takes this text. */
+export function isUuid(text: string): boolean {
+  return uuidPattern.test(text)
+}
+
+const postgresEpochMs = Date.UTC(2000, 0, 1)
+
+/** `uuid[]` from text in the usual form of five groups. */
+export function uuidArray(values: readonly (string | null)[]): Buffer {
+  return fixedWidthArray(oids.uuid, 16, values, (buffer, offset, value) => {
+    if (!isUuid(value)) throw new UnstorableValue('22P02')
+    buffer.write(value.replaceAll('-', ''), offset, 'hex')
+  })
+}
+
+/** `integer[]` */
+export function integerArray(values: readonly (number | null)[]): Buffer {
+  return fixedWidthArray(oids.int4, 4, values, (buffer, offset, value) => {
+    if ((value | 0) !== value) throw new UnstorableValue('22003')
+    buffer.writeInt32BE(value, offset)
+  })
+}
+
+/** `double precision[]` */
+export function doubleArray(values: readonly (number | null)[]): Buffer {
+  return fixedWidthArray(oids.float8, 8, values, (buffer, offset, value) => {
+    buffer.writeDoubleBE(value, offset)
+  })
+}
+
+/** `real[]` */
+export function realArray(values: readonly (number | null)[]): Buffer {
+  return fixedWidthArray(oids.float4, 4, values, (buffer, offset, value) => {
+    if (Number.isFinite(value) && !Number.isFinite(Math.fround(value))) throw new UnstorableValue('22003')
+    buffer.writeFloatBE(value, offset)
+  })
+}
+
+/** `boolean[]` */
+export function booleanArray(values: readonly (boolean | null)[]): Buffer {
+  return fixedWidthArray(oids.bool, 1, values, (buffer, offset, value) => {
+    buffer.writeUInt8(value ? 1 : 0, offset)
+  })
+}
+
+/** `timestamptz[]` from ISO 8601 text, or from milliseconds since the Unix epoch. */
+export function timestampArray(values: readonly (string | number | null)[]): Buffer {
+  return fixedWidthArray(oids.timestamptz, 8, values, (buffer, offset, value) => {
+    const epochMs = typeof value === 'number' ? value : Date.parse(value)
+    if (!Number.isSafeInteger(epochMs)) throw new UnstorableValue('22007')
+    buffer.writeBigInt64BE(BigInt(epochMs - postgresEpochMs) * 1000n, offset)
+  })
+}
+
+/** `text[]`. Postgres refuses text that holds a zero character. */
+export function textArray(values: readonly (string | null)[]): Buffer {
+  let maxBytes = 0
+  // UTF-8 takes at most three bytes for each UTF-16 unit.
+  for (const value of values) maxBytes += 4 + (value === null ? 0 : value.length * 3)
+  const buffer = Buffer.allocUnsafe(headerBytes + maxBytes)
+  let offset = writeHeader(buffer, oids.text, values.length)
+  for (const value of values) {
+    const length = value === null ? nullLength : buffer.write(value, offset + 4, 'utf8')
+    offset = buffer.writeInt32BE(length, offset)
+    if (length > 0) offset += length
+  }
+  return buffer.subarray(0, offset)
+}
+
+/** `bytea[]` */
+export function byteArray(values: readonly (Uint8Array | null)[]): Buffer {
+  let bytes = 0
+  for (const value of values) bytes += 4 + (value?.length ?? 0)
+  const buffer = Buffer.allocUnsafe(headerBytes + bytes)
+  let offset = writeHeader(buffer, oids.bytea, values.length)
+  for (const value of values) {
+    offset = buffer.writeInt32BE(value === null ? nullLength : value.length, offset)
+    if (value === null) continue
+    buffer.set(value, offset)
+    offset += value.length
+  }
+  return buffer
+}
+
+const headerBytes = 20
+const nullLength = -1
+
+function writeHeader(buffer: Buffer, elementOid: number, length: number): number {
+  let offset = buffer.writeInt32BE(length === 0 ? 0 : 1, 0) // dimensions
+  offset = buffer.writeInt32BE(1, offset) // may hold nulls
+  offset = buffer.writeInt32BE(elementOid, offset)
+  offset = buffer.writeInt32BE(length, offset)
+  return buffer.writeInt32BE(1, offset) // the first index
+}
+
+function fixedWidthArray<Value>(
+  elementOid: number,
+  elementBytes: number,
+  values: readonly (Value | null)[],
+  write: (buffer: Buffer, offset: number, value: Value) => void,
+): Buffer {
+  const buffer = Buffer.allocUnsafe(headerBytes + values.length * (4 + elementBytes))
+  let offset = writeHeader(buffer, elementOid, values.length)
+  for (const value of values) {
+    if (value === null) {
+      offset = buffer.writeInt32BE(nullLength, offset)
+      continue
+    }
+    offset = buffer.writeInt32BE(elementBytes, offset)
+    write(buffer, offset, value)
+    offset += elementBytes
+  }
+  return buffer.subarray(0, offset)
+}

@@ -1,0 +1,102 @@
+import pg from 'pg'
+import { UnstorableValue } from './arrays.ts'
+
+/**
+ * Why storage could not do what was asked, through no fault of the data: try again later.
+ *
+ * - `database_unavailable`: no usable connection. Nothing will succeed until that changes.
+ * - `database_fault`: this attempt failed: a deadlock, a timeout, a table that is not there yet, a bug.
+ *
+ * Neither `message` nor `cause` quotes row data, so both may be logged.
+ */
+export class StorageFault extends Error {
+  override readonly name = 'StorageFault'
+  readonly code: 'database_unavailable' | 'database_fault'
+  /** The five characters of Postgres' error code, where Postgres was the one to fail. */
+  readonly sqlState?: string
+
+  constructor(
+    code: StorageFault['code'],
+    message: string,
+    options: { sqlState?: string; cause?: unknown } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : {})
+    this.code = code
+    if (options.sqlState !== undefined) this.sqlState = options.sqlState
+  }
+}
+
+/** What any error of pg or of Node means to a caller of storage. */
+export function toStorageFault(error: unknown): StorageFault {
+  if (error instanceof StorageFault) return error
+  if (error instanceof pg.DatabaseError) return faultOfServer(error)
+  if (error instanceof UnstorableValue) {
+    return new StorageFault('database_fault', error.message, { sqlState: error.sqlState })
+  }
+  const isConnection = isConnectionError(error)
+  const code = isConnection ? 'database_unavailable' : 'database_fault'
+  const what = isConnection ? 'the database cannot be reached' : 'the database client failed'
+  return new StorageFault(code, `${what}: ${textOf(error)}`, { cause: error })
+}
+
+/**
+ * The SQLSTATE when an error is about the values of a row, so that the row alone is to blame;
+ * undefined for faults. A 23514 without a constraint's name is no row's fault: no partition takes the row.
+ */
+export function dataErrorState(error: unknown): string | undefined {
+  if (error instanceof UnstorableValue) return error.sqlState
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) return undefined
+  const { code, constraint } = error
+  const isAboutValues =
+    code.startsWith('22') || code === '23502' || code === '54000' || (code === '23514' && constraint)
+  return isAboutValues ? code : undefined
+}
+
+/**
+ * 08 connection, 28 credentials, 3D no such database; 53300 too many connections; 57P shutting down, starting
+ * up, connection cut by the server; 25006 read-only, as a standby is during a failover.
+ */
+const unavailableStates = /^(08|28|3D|57P|53300|25006)/
+
+/** Classes whose messages name objects, settings or limits, never values: the rest may quote a row. */
+const quotableStates = /^(08|25|28|3D|3F|40|42|53|55|57|58)/
+
+function faultOfServer(error: pg.DatabaseError): StorageFault {
+  const sqlState = error.code ?? 'XX000'
+  const code = unavailableStates.test(sqlState) ? 'database_unavailable' : 'database_fault'
+  const text = quotableStates.test(sqlState) ? error.message : 'refused by the database'
+  // The error itself stays behind: its detail, its context and often its message hold the row's values.
+  return new StorageFault(code, `${text} (SQLSTATE ${sqlState})`, { sqlState })
+}
+
+const connectionErrorCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOENT', // the socket file of a server that is down
+])
+
+/** pg and pg-pool give the errors they make themselves no code. */
+const connectionErrorText =
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed|The server does not support SSL)/
+
+/** Whether the connection broke, or went silent, so that nothing can be asked over it any more. */
+export function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as NodeJS.ErrnoException
+  return connectionErrorCodes.has(code ?? '') || connectionErrorText.test(error.message)
+}
+
+/** One line. Node's AggregateError, when each address of a name fails, has a code but no message. */
+function textOf(error: unknown): string {
+  const text = error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error)
+  return text?.split('\n', 1)[0] || 'unknown error'
+}

@@ -1,0 +1,86 @@
+import { join } from 'node:path'
+import { ConfigError, createEnvReader } from '@vss-pipeline/runtime'
+import pg from 'pg'
+import { StorageFault, toStorageFault } from './errors.ts'
+import { ensureLedgerPartitions } from './partitions.ts'
+
+const migrationsFolder = join(import.meta.dirname, '..', 'migrations')
+
+/** Any number would do that no other program locks in the same database. */
+const migrationLockKey = 5_337_700_118_077
+
+/**
+ * Brings schema `vss` up to date: applies the migrations that are missing, each in a transaction, then creates
+ * the ledger's partitions of the coming months. Any number of processes may call it at once: one does the
+ * work, the others wait for it, up to two minutes.
+ *
+ * @returns the names of the migrations it applied; empty when there was nothing to do.
+ * @throws StorageFault
+ */
+export async function migrate(options: {
+  databaseUrl: string
+  logger?: { info(fields: object, message: string): void }
+}): Promise<string[]> {
+  // Only this function needs it: a worker that imports the package starts faster without.
+  const { runner } = await import('node-pg-migrate')
+  const client = new pg.Client({
+    connectionString: options.databaseUrl,
+    application_name: 'vss-migrate',
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 0,
+  })
+  // What broke is told by the statement that fails; without a listener the event would end the process.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.query(`SET lock_timeout = '2min'`)
+    await client.query('SELECT pg_advisory_lock($1)', [migrationLockKey])
+    // A change that waits for a lock makes everyone else wait behind it: rather fail, and be run again.
+    await client.query(`SET lock_timeout = '10s'`)
+    await createSchemaIfMissing(client)
+    const applied = await runner({
+      dbClient: client,
+      dir: migrationsFolder,
+      direction: 'up',
+      migrationsSchema: 'vss',
+      migrationsTable: 'migrations',
+      noLock: true,
+      logger: silentLogger,
+    })
+    for (const { name } of applied) options.logger?.info({ migration: name }, 'migration applied')
+    for (const partition of await ensureLedgerPartitions(client)) {
+      options.logger?.info({ partition }, 'ledger partition created')
+    }
+    return applied.map(({ name }) => name)
+  } catch (error) {
+    throw toStorageFault(error)
+  } finally {
+    // Closing the connection gives the lock back, whatever happened.
+    await client.end().catch(() => {})
+  }
+}
+
+/** CREATE SCHEMA IF NOT EXISTS asks for the right to create one even where an administrator has done so. */
+async function createSchemaIfMissing(client: pg.Client): Promise<void> {
+  const { rows } = await client.query(`SELECT FROM pg_namespace WHERE nspname = 'vss'`)
+  if (rows.length === 0) await client.query('CREATE SCHEMA vss')
+}
+
+/** node-pg-migrate prints statements and errors; the error that it throws says as much. */
+const silentLogger = { info() {}, warn() {}, error() {} }
+
+async function main(): Promise<void> {
+  try {
+    const databaseUrl = createEnvReader(process.env).url('DATABASE_URL', {
+      protocols: ['postgres:', 'postgresql:'],
+    })
+    const applied = await migrate({ databaseUrl })
+    console.log(applied.length > 0 ? `applied ${applied.join(', ')}` : 'schema vss is up to date')
+  } catch (error) {
+    if (!(error instanceof StorageFault || error instanceof ConfigError)) throw error
+    console.error(`migrate: ${error.message}`)
+    process.exitCode = 1
+  }
+}
+
+if (import.meta.main) await main()

@@ -1,0 +1,167 @@
+import type { CallLeg, Outcome, Reason, Session } from '@vss-pipeline/vss'
+import type { QueryResultRow } from 'pg'
+import { isUuid } from './arrays.ts'
+import { StorageFault, toStorageFault } from './errors.ts'
+import type { Pool } from './pool.ts'
+
+/** A row of `vss.sessions`. Timestamps are ISO 8601 in UTC with milliseconds. */
+export interface SessionRow extends Omit<Session, 'legs'> {
+  revision: number
+  deliveryId: string
+  receivedAt: string
+  /** 64 hexadecimal digits. */
+  bodySha256: string
+  processedAt: string
+  pipelineVersion: string
+}
+
+/** A row of `vss.deliveries` without its body. Timestamps are ISO 8601 in UTC with milliseconds. */
+export interface DeliveryRow {
+  deliveryId: string
+  receivedAt: string
+  sourceIp: string | null
+  /** 64 hexadecimal digits; null where there is no body. */
+  bodySha256: string | null
+  sessionId: string | null
+  outcome: Outcome
+  reasons: Reason[]
+  processedAt: string
+  pipelineVersion: string
+}
+
+export interface StoredSession {
+  session: SessionRow
+  /** In the order of their letters. */
+  legs: CallLeg[]
+  /** Every delivery that was about this session, oldest first. */
+  deliveries: DeliveryRow[]
+}
+
+/**
+ * All that is stored of one session; null when there is no such session.
+ *
+ * @throws StorageFault, as all functions of this file.
+ */
+export async function readSession(pool: Pool, sessionId: string): Promise<StoredSession | null> {
+  if (!isUuid(sessionId)) return null
+  const [session] = await selectRows<SessionRow>(
+    pool,
+    `SELECT
+       session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
+       client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
+       answered, ring_seconds, talk_seconds, mos_min, mos_band, packet_loss_max, jitter_ms_max, anomalies, revision,
+       delivery_id, received_at, encode(body_sha256, 'hex') AS body_sha256, processed_at, pipeline_version
+     FROM vss.sessions
+     WHERE session_id = $1`,
+    [sessionId],
+  )
+  if (session === undefined) return null
+  return {
+    session,
+    legs: await readCallLegs(pool, sessionId),
+    deliveries: await readDeliveries(pool, sessionId),
+  }
+}
+
+async function readCallLegs(pool: Pool, sessionId: string): Promise<CallLeg[]> {
+  return await selectRows(
+    pool,
+    `SELECT
+       leg, call_id, direction, call_type, status, initiated_at, connected_at, disconnected_at, ring_seconds,
+       duration_seconds, source, destination, source_format, destination_format, source_country,
+       destination_country, source_ref_id, destination_ref_id, source_type, destination_type, mos, mos_band,
+       packet_loss_rate, jitter_ms, error_code, error_message
+     FROM vss.call_legs
+     WHERE session_id = $1
+     ORDER BY leg`,
+    [sessionId],
+  )
+}
+
+async function readDeliveries(pool: Pool, sessionId: string): Promise<DeliveryRow[]> {
+  return await selectRows(
+    pool,
+    `SELECT
+       delivery_id, received_at, source_ip, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
+       reasons, processed_at, pipeline_version
+     FROM vss.deliveries
+     WHERE session_id = $1
+     ORDER BY received_at, delivery_id`,
+    [sessionId],
+  )
+}
+
+/** One delivery's ledger row with its body as received; null when the ledger has no such delivery. */
+export async function readDelivery(
+  pool: Pool,
+  deliveryId: string,
+): Promise<(DeliveryRow & { body: Buffer | null }) | null> {
+  if (!isUuid(deliveryId)) return null
+  // The id tells the partition: without received_at every month would be searched.
+  const receivedAtMs = Number.parseInt(deliveryId.replace('-', '').slice(0, 12), 16)
+  const [delivery] = await selectRows<DeliveryRow & { body: Buffer | null }>(
+    pool,
+    `SELECT
+       delivery_id, received_at, source_ip, body, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
+       reasons, processed_at, pipeline_version
+     FROM vss.deliveries
+     WHERE received_at = to_timestamp($1::double precision / 1000) AND delivery_id = $2`,
+    [receivedAtMs, deliveryId],
+  )
+  return delivery ?? null
+}
+
+/** How many deliveries had each outcome; of those received at `since` or later, where it is given. */
+export async function countLedgerByOutcome(
+  pool: Pool,
+  options: { since?: Date } = {},
+): Promise<Record<Outcome, number>> {
+  const rows = await selectRows<{ outcome: Outcome; deliveries: number }>(
+    pool,
+    `SELECT outcome, count(*)::double precision AS deliveries
+     FROM vss.deliveries
+     WHERE received_at >= coalesce($1::timestamptz, '-infinity')
+     GROUP BY outcome`,
+    [options.since?.toISOString() ?? null],
+  )
+  const counts: Record<Outcome, number> = { stored: 0, duplicate: 0, superseded: 0, rejected: 0 }
+  for (const { outcome, deliveries } of rows) counts[outcome] = deliveries
+  return counts
+}
+
+/**
+ * Returns when the database can take deliveries: reachable, not read-only, migrated. For readiness checks.
+ *
+ * @throws StorageFault that says which of these it is not.
+ */
+export async function pingDatabase(pool: Pool): Promise<void> {
+  const [state] = await selectRows<{ isReadOnly: boolean; hasSchema: boolean }>(
+    pool,
+    `SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
+            to_regclass('vss.deliveries') IS NOT NULL AS has_schema`,
+    [],
+  )
+  if (state?.isReadOnly) throw new StorageFault('database_unavailable', 'the database is read-only')
+  if (!state?.hasSchema) {
+    throw new StorageFault('database_fault', 'schema vss is missing: run the migrations')
+  }
+}
+
+async function selectRows<Row>(pool: Pool, text: string, values: unknown[]): Promise<Row[]> {
+  try {
+    const { rows } = await pool.query<QueryResultRow>(text, values)
+    return rows.map((row) => toModel(row) as Row)
+  } catch (error) {
+    throw toStorageFault(error)
+  }
+}
+
+/** Column names as the model spells them, timestamps as it writes them. */
+function toModel(row: QueryResultRow): object {
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => [
+      column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+      value instanceof Date ? value.toISOString() : value,
+    ]),
+  )
+}

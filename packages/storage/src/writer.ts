@@ -1,0 +1,98 @@
+import { isIP } from 'node:net'
+import type { Outcome, Reason } from '@vss-pipeline/vss'
+import { isUuid } from './arrays.ts'
+import { dataErrorState, toStorageFault } from './errors.ts'
+import { flush } from './flush.ts'
+import { type LedgerEntry, reasonsOf, sessionIdOf } from './ledger.ts'
+import type { Pool } from './pool.ts'
+import { inTransaction } from './transaction.ts'
+
+/** A ledger row that a write inserted. */
+export interface Recorded {
+  deliveryId: string
+  outcome: Outcome
+  /** Why it was rejected; empty unless it was. */
+  reasons: Reason[]
+  /** The entry as it was given, also where the database refused it. */
+  entry: LedgerEntry
+}
+
+export interface Writer {
+  /**
+   * Writes deliveries with their sessions and legs, all of them or, when it throws, possibly some: writing the
+   * same entries again is harmless, in whatever order, alone or among others, by any number of writers.
+   *
+   * A delivery whose values Postgres refuses is rejected alone, with reason `refused_by_database`.
+   *
+   * @returns what became of each delivery; deliveries that were in the ledger already are left out.
+   * @throws StorageFault when the database cannot do it now.
+   */
+  write(entries: readonly LedgerEntry[]): Promise<Recorded[]>
+}
+
+/** @param options.pipelineVersion the release to name in every row that is written. */
+export function createWriter(options: { pool: Pool; pipelineVersion: string }): Writer {
+  const { pool, pipelineVersion } = options
+
+  async function writeAllOrIsolate(entries: readonly LedgerEntry[]): Promise<Recorded[]> {
+    try {
+      return await writeInOneTransaction(entries)
+    } catch (error) {
+      const sqlState = dataErrorState(error)
+      if (sqlState === undefined) throw error
+      const [entry] = entries
+      if (entry !== undefined && entries.length === 1) return await writeAsRefused(entry, sqlState)
+      const middle = Math.ceil(entries.length / 2)
+      return [
+        ...(await writeAllOrIsolate(entries.slice(0, middle))),
+        ...(await writeAllOrIsolate(entries.slice(middle))),
+      ]
+    }
+  }
+
+  async function writeAsRefused(entry: LedgerEntry, sqlState: string): Promise<Recorded[]> {
+    const recorded = await writeInOneTransaction([refusedEntry(entry, sqlState)])
+    return recorded.map((one) => ({ ...one, entry }))
+  }
+
+  async function writeInOneTransaction(entries: readonly LedgerEntry[]): Promise<Recorded[]> {
+    const ledgerRows = await inTransaction(pool, (client) => flush(client, entries, pipelineVersion))
+    return ledgerRows.map(({ entry, outcome }) => ({
+      deliveryId: entry.deliveryId,
+      outcome,
+      reasons: reasonsOf(entry),
+      entry,
+    }))
+  }
+
+  return {
+    async write(entries) {
+      const distinct = new Map(entries.map((entry) => [entry.deliveryId, entry]))
+      if (distinct.size === 0) return []
+      try {
+        return await writeAllOrIsolate([...distinct.values()])
+      } catch (error) {
+        throw toStorageFault(error)
+      }
+    },
+  }
+}
+
+/** The same delivery, rejected, without the values of its own that the ledger might refuse too. */
+function refusedEntry(entry: LedgerEntry, sqlState: string): LedgerEntry {
+  const sessionId = sessionIdOf(entry)
+  const reason: Reason = {
+    code: 'refused_by_database',
+    path: '',
+    message: `the database refused a value of this event (SQLSTATE ${sqlState})`,
+  }
+  return {
+    ...entry,
+    sourceIp: entry.sourceIp !== null && isIP(entry.sourceIp) ? entry.sourceIp : null,
+    verdict: {
+      kind: 'rejected',
+      reasons: [reason],
+      sessionId: sessionId !== null && isUuid(sessionId) ? sessionId : null,
+    },
+  }
+}

@@ -1,0 +1,79 @@
+import type { Anomaly, NormalizedLeg, NormalizedSession } from './model.ts'
+import { callingCodeOf, isE164, numberFacts } from './numbers.ts'
+import { qualityIsPossible } from './quality.ts'
+import { documentedErrorCode, impliedSessionStatus, OPT_OUT_STATUSES } from './reference.ts'
+import { secondsBetween } from './time.ts'
+
+/** Timestamps come in whole seconds, and so does the duration: they may differ by one second of rounding. */
+const ROUNDING_SECONDS = 1
+
+function runsBackwards(from: string | null, to: string | null): boolean {
+  const seconds = secondsBetween(from, to)
+  return seconds !== null && seconds < 0
+}
+
+/** Only where the legs are exactly A, or A and B: that is what the vendor's table speaks of. */
+function statusContradictsLegs({ status, legs }: NormalizedSession): boolean {
+  const [legA, legB, ...more] = legs
+  if (legA?.leg !== 'A' || legA.status === null || more.length > 0) return false
+  if (legB !== undefined && (legB.leg !== 'B' || legB.status === null)) return false
+  const implied = impliedSessionStatus(legA.status, legB?.status ?? null)
+  return implied !== undefined && implied !== status && !OPT_OUT_STATUSES.has(status)
+}
+
+/** The message is the vendor's text of another code than the one it came with. */
+function errorContradictsItself(part: { errorCode: number | null; errorMessage: string | null }): boolean {
+  if (part.errorCode === null || part.errorMessage === null) return false
+  const documented = documentedErrorCode(part.errorMessage)
+  return documented !== undefined && documented !== part.errorCode
+}
+
+function durationContradictsTimes(leg: NormalizedLeg): boolean {
+  if (leg.durationSeconds === null) return false
+  if (leg.connectedAt === null) return leg.durationSeconds > 0
+  const connected = secondsBetween(leg.connectedAt, leg.disconnectedAt)
+  return connected !== null && Math.abs(leg.durationSeconds - connected) > ROUNDING_SECONDS
+}
+
+/** By calling code, which countries share: +44 is GB and GG alike. */
+function numberContradictsCountry(number: string | null, country: string | null): boolean {
+  if (number === null || country === null) return false
+  const { callingCode } = numberFacts(number)
+  const expected = callingCodeOf(country)
+  return callingCode !== null && expected !== null && callingCode !== expected
+}
+
+function legContradictions(leg: NormalizedLeg, found: Set<Anomaly>): void {
+  const { source, destination } = leg
+  if (runsBackwards(leg.initiatedAt, leg.connectedAt)) found.add('connected_before_initiated')
+  if (
+    runsBackwards(leg.initiatedAt, leg.disconnectedAt) ||
+    runsBackwards(leg.connectedAt, leg.disconnectedAt)
+  ) {
+    found.add('ends_before_start')
+  }
+  if (durationContradictsTimes(leg)) found.add('duration_mismatch')
+  if (errorContradictsItself(leg)) found.add('error_mismatch')
+  if (!qualityIsPossible(leg)) found.add('quality_out_of_range')
+  if ((source !== null && !isE164(source)) || (destination !== null && !isE164(destination))) {
+    found.add('number_not_e164')
+  }
+  if (
+    numberContradictsCountry(source, leg.sourceCountry) ||
+    numberContradictsCountry(destination, leg.destinationCountry)
+  ) {
+    found.add('number_country_mismatch')
+  }
+}
+
+/** The anomalies that a session's facts show when held against each other and against the documentation. */
+export function contradictionsOf(session: NormalizedSession): Set<Anomaly> {
+  const found = new Set<Anomaly>()
+  if (statusContradictsLegs(session)) found.add('status_mismatch')
+  if (session.callCount !== null && session.callCount !== session.legs.length)
+    found.add('call_count_mismatch')
+  if (runsBackwards(session.startedAt, session.endedAt)) found.add('ends_before_start')
+  if (errorContradictsItself(session)) found.add('error_mismatch')
+  for (const leg of session.legs) legContradictions(leg, found)
+  return found
+}

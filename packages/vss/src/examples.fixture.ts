@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+import { enrichSession } from './enrich.ts'
+import type { NormalizedSession, Session } from './model.ts'
+import { validateEvent } from './validate.ts'
+
+export type WireObject = Record<string, unknown>
+export interface WireEvent extends WireObject {
+  payload: WireObject & { details: { callA: WireObject; callB: WireObject } & Record<string, unknown> }
+}
+
+const read = (name: string) =>
+  readFileSync(new URL(`../../../test/fixtures/${name}.json`, import.meta.url), 'utf8')
+const completedText = read('example-completed')
+const errorText = read('example-error')
+
+/** The vendor's example of a completed masked call, fresh for every caller. */
+export const completedExample = (): WireEvent => JSON.parse(completedText)
+
+/** The vendor's example of a failed voice message, fresh for every caller. It has no leg B. */
+export const errorExample = (): WireEvent => JSON.parse(errorText)
+
+export function bodyOf(event: unknown): Uint8Array {
+  return new TextEncoder().encode(typeof event === 'string' ? event : JSON.stringify(event))
+}
+
+/** What validation makes of an event that must pass it. */
+export function validated(event: unknown): NormalizedSession {
+  const validation = validateEvent(bodyOf(event))
+  if (!validation.ok) throw new Error(`rejected: ${JSON.stringify(validation.reasons)}`)
+  return validation.session
+}
+
+/** The completed example after a change, as the session that would be stored. */
+export function completedWith(change: (event: WireEvent) => void): Session {
+  const event = completedExample()
+  change(event)
+  return enrichSession(validated(event))
+}
+
+/** The reasons for which the completed example is rejected after a change, as `code path`. */
+export function rejectionOf(change: (event: WireEvent) => void): string[] {
+  const event = completedExample()
+  change(event)
+  const validation = validateEvent(bodyOf(event))
+  return validation.ok ? [] : validation.reasons.map(({ code, path }) => `${code} ${path}`)
+}

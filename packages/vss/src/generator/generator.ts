@@ -1,0 +1,100 @@
+import { DIRT, type Dirt, type DirtKind, type ExpectedOutcome } from './dirt.ts'
+import { createRandom, type Random } from './random.ts'
+import { createSessionSource, type LooseEvent, type SessionSource } from './sessions.ts'
+
+export interface GeneratorOptions {
+  /** The same seed (and options) gives the same bodies, byte for byte. */
+  readonly seed: number | string
+  /** How many events; without end when absent. */
+  readonly count?: number
+  /** The share of events that are not clean, 0 to 1. Default 0. */
+  readonly dirtyShare?: number
+  /** When the first session starts, milliseconds since the Unix epoch. Default 2026-01-01T00:00:00Z. */
+  readonly startAtMs?: number
+}
+
+/**
+ * `clean`: as documented. `duplicate`: byte for byte an earlier event. `correction`: an earlier session again with a
+ * changed body. The others are the kinds of dirt.
+ */
+export type EventKind = 'clean' | 'duplicate' | 'correction' | DirtKind
+
+export interface GeneratedEvent {
+  readonly kind: EventKind
+  readonly body: Uint8Array
+  /** The session that the body is about (an earlier event's, if it repeats one); null when the body does not tell. */
+  readonly sessionId: string | null
+  /** What must become of it, provided that the events are received and handled in the order of generation. */
+  readonly expected: ExpectedOutcome
+}
+
+/** An earlier event that may be sent again, in its latest wording. */
+interface Repeatable {
+  readonly sessionId: string
+  readonly event: LooseEvent
+  body: Uint8Array
+}
+
+const DEFAULT_START_AT_MS = Date.UTC(2026, 0, 1)
+/** Redeliveries follow closely, so only the latest events are repeated. */
+const REPEATABLE_EVENTS = 256
+/** Of the events that are not clean. */
+const REPEATED_SHARE = 0.25
+
+const CLEAN: ExpectedOutcome = { outcome: 'stored', anomalies: [] }
+const DIRT_KINDS = Object.keys(DIRT) as DirtKind[]
+
+const utf8 = new TextEncoder()
+
+function soiled(kind: DirtKind, nextSession: SessionSource, random: Random): GeneratedEvent {
+  const dirt: Dirt = DIRT[kind]
+  const { sessionId, event } = nextSession(dirt.scenario ?? 'maskedCompleted')
+  dirt.soil?.(event, random)
+  const json = JSON.stringify(event)
+  const body = dirt.rewrite?.(json, random) ?? json
+  return {
+    kind,
+    body: typeof body === 'string' ? utf8.encode(body) : body,
+    sessionId: dirt.hidesSession === true ? null : sessionId,
+    expected: dirt.expected,
+  }
+}
+
+function repeated(earlier: Repeatable, random: Random): GeneratedEvent {
+  const { sessionId, event } = earlier
+  if (random.chance(0.5)) {
+    return { kind: 'duplicate', body: earlier.body, sessionId, expected: { outcome: 'duplicate' } }
+  }
+  event.payload.clientRequestId = `correction-${random.hex(12)}`
+  earlier.body = utf8.encode(JSON.stringify(event))
+  return { kind: 'correction', body: earlier.body, sessionId, expected: CLEAN }
+}
+
+/**
+ * Voice Session Summaries as the platform would send them, in the order of their sessions' starts: masked calls, IVR
+ * calls and voice messages in plausible shares, between valid numbers of nine countries. Clean events raise no
+ * anomaly. Each event has a session of its own, but for duplicates and corrections.
+ *
+ * Made lazily: a consumer takes what it needs, tens of thousands a second.
+ */
+export function* generateEvents(options: GeneratorOptions): Generator<GeneratedEvent, void, void> {
+  const { seed, count = Number.POSITIVE_INFINITY, dirtyShare = 0, startAtMs = DEFAULT_START_AT_MS } = options
+  const random = createRandom(seed)
+  const nextSession = createSessionSource(random, startAtMs)
+  const repeatable: Repeatable[] = []
+  let cleanEvents = 0
+
+  for (let made = 0; made < count; made++) {
+    if (random.chance(dirtyShare)) {
+      const isRepeat = repeatable.length > 0 && random.chance(REPEATED_SHARE)
+      yield isRepeat
+        ? repeated(random.pick(repeatable), random)
+        : soiled(random.pick(DIRT_KINDS), nextSession, random)
+      continue
+    }
+    const { sessionId, event } = nextSession()
+    const body = utf8.encode(JSON.stringify(event))
+    if (dirtyShare > 0) repeatable[cleanEvents++ % REPEATABLE_EVENTS] = { sessionId, event, body }
+    yield { kind: 'clean', body, sessionId, expected: CLEAN }
+  }
+}

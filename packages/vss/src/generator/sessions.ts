@@ -1,0 +1,164 @@
+import { ERROR_MEANINGS } from '../reference.ts'
+import type { Random } from './random.ts'
+import { type LegPlan, pickScenario, SCENARIOS, type ScenarioName, type SessionPlan } from './scenarios.ts'
+import { createSubscribers, type Subscriber } from './subscribers.ts'
+
+/** An event before it is written as JSON. Loose on purpose: dirt is thrown at it. */
+export type LooseObject = Record<string, unknown>
+export interface LooseEvent extends LooseObject {
+  payload: LooseObject & { details: Record<string, LooseObject> }
+}
+
+export interface GeneratedSession {
+  readonly sessionId: string
+  readonly event: LooseEvent
+}
+
+/** Makes one clean event after the other: by the given scenario, or by one drawn by its share. */
+export type SessionSource = (scenario?: ScenarioName) => GeneratedSession
+
+const SUBSCRIBERS = 1500
+const VIRTUAL_NUMBERS = 60
+const SUB_ACCOUNTS = 12
+const PLATFORM_NODES = 4
+/** The mean pause between two sessions' starts is half of this. */
+const MAX_PAUSE_MS = 80
+
+/** 100 ns ticks from the start of the Gregorian calendar to the Unix epoch: UUIDv1 counts from there. */
+const GREGORIAN_OFFSET_TICKS = 122_192_928_000_000_000n
+
+/**
+ * A UUIDv1 as the platform makes them (RFC 9562, section 5.1).
+ *
+ * @param tick 0 to 9,999: 100 ns ticks within the millisecond
+ * @param node clock sequence and node, as the last two groups of the UUID
+ */
+function uuidV1(ms: number, tick: number, node: string): string {
+  const ticks = (BigInt(ms) * 10_000n + BigInt(tick) + GREGORIAN_OFFSET_TICKS).toString(16).padStart(15, '0')
+  return `${ticks.slice(7)}-${ticks.slice(3, 7)}-1${ticks.slice(0, 3)}-${node}`
+}
+
+/** The platform writes whole seconds. */
+function timestamp(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`
+}
+
+function quality(random: Random): LooseObject {
+  const isBad = random.chance(0.08)
+  return {
+    mos: Math.round((isBad ? 1.5 + random.next() * 2 : 3.7 + random.next() * 0.8) * 10) / 10,
+    packetLossRate: random.chance(0.7) ? 0 : Math.round(random.next() * (isBad ? 0.2 : 0.02) * 1000) / 1000,
+    jitter: isBad ? random.int(20, 180) : random.int(0, 30),
+  }
+}
+
+interface Route {
+  readonly direction: 'INBOUND' | 'OUTBOUND'
+  readonly source: Subscriber
+  readonly destination: Subscriber
+  readonly refId: string
+}
+
+function createLeg(
+  random: Random,
+  callId: string,
+  startMs: number,
+  plan: LegPlan,
+  route: Route,
+): LooseObject {
+  const at = (seconds: number) => timestamp(startMs + seconds * 1000)
+  return {
+    callId,
+    callDirection: route.direction,
+    callType: 'PSTN',
+    initiatedTimestamp: at(plan.initiated),
+    ...(plan.connected !== null && { connectedTimestamp: at(plan.connected) }),
+    disconnectedTimestamp: at(plan.disconnected),
+    source: route.source.number,
+    destination: route.destination.number,
+    sourceFormat: 'MSISDN',
+    destinationFormat: 'MSISDN',
+    sourceCountryCode: route.source.country,
+    destinationCountryCode: route.destination.country,
+    [route.direction === 'OUTBOUND' ? 'sourceRefId' : 'destinationRefId']: route.refId,
+    callStatus: plan.status,
+    callDuration: plan.connected === null ? 0 : plan.disconnected - plan.connected,
+    ...(plan.connected !== null && { callQuality: quality(random) }),
+  }
+}
+
+function errorDetails(errorCode: number | null): LooseObject {
+  return errorCode === null ? {} : { errorDetails: { errorMsg: ERROR_MEANINGS.get(errorCode), errorCode } }
+}
+
+/**
+ * A world of subscribers, virtual numbers and sub-accounts whose clock runs on from session to session.
+ *
+ * @param startAtMs when the first session starts, milliseconds since the Unix epoch
+ */
+export function createSessionSource(random: Random, startAtMs: number): SessionSource {
+  const subscribers = createSubscribers(random, 'mobile', SUBSCRIBERS)
+  const virtualNumbers = createSubscribers(random, 'fixed', VIRTUAL_NUMBERS)
+  const subAccounts = Array.from({ length: SUB_ACCOUNTS }, (_, i) => `account_${i}_${random.hex(4)}`)
+  const nodes = Array.from({ length: PLATFORM_NODES }, () => `9${random.hex(3)}-${random.hex(12)}`)
+  let clockMs = startAtMs
+
+  return function nextSession(scenario = pickScenario(random)) {
+    // The clock moves by a millisecond at least, which keeps the ids distinct.
+    clockMs += random.int(1, MAX_PAUSE_MS)
+    const plan: SessionPlan = SCENARIOS[scenario].plan(random)
+    const node = random.pick(nodes)
+    const tick = random.int(1, 9_998)
+    const sessionId = uuidV1(clockMs, tick, node)
+
+    const virtual = random.int(0, VIRTUAL_NUMBERS - 1)
+    const virtualNumber = virtualNumbers[virtual] as Subscriber
+    const refId = `PSTN${virtual + 1}`
+    const inbound: Route = {
+      direction: 'INBOUND',
+      source: random.pick(subscribers),
+      destination: virtualNumber,
+      refId,
+    }
+    const outbound: Route = {
+      direction: 'OUTBOUND',
+      source: virtualNumber,
+      destination: random.pick(subscribers),
+      refId,
+    }
+    // Leg A is known before the session is, leg B after: so are their ids.
+    const callA = createLeg(
+      random,
+      uuidV1(clockMs, tick - 1, node),
+      clockMs,
+      plan.legA,
+      plan.inbound ? inbound : outbound,
+    )
+    const callB =
+      plan.legB === null
+        ? null
+        : createLeg(random, uuidV1(clockMs, tick + 1, node), clockMs, plan.legB, outbound)
+    const isNewer = random.chance(0.4)
+    const endSeconds = Math.max(plan.legA.disconnected, plan.legB?.disconnected ?? 0)
+
+    const event: LooseEvent = {
+      payload: {
+        sessionId,
+        subAccountId: random.pick(subAccounts),
+        sessionStatus: plan.status,
+        startTime: timestamp(clockMs),
+        endTime: timestamp(clockMs + endSeconds * 1000),
+        lastAction: plan.lastAction,
+        callCount: callB === null ? 1 : 2,
+        ...(isNewer && random.chance(0.7) && { clientRequestId: `req-${random.hex(12)}` }),
+        ...errorDetails(plan.errorCode),
+        details: callB === null ? { callA } : random.chance(0.5) ? { callA, callB } : { callB, callA },
+      },
+      namespace: 'VOICE',
+      eventType: 'SESSION_SUMMARY',
+      description: 'Summary of a completed call session',
+      ...(isNewer && { version: 5 }),
+    }
+    return { sessionId, event }
+  }
+}

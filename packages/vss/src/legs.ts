@@ -1,0 +1,129 @@
+import { createShape, isJsonObject, type JsonObject, readMembers } from './members.ts'
+import type { Anomaly, NormalizedLeg, Reason } from './model.ts'
+import { numberFacts } from './numbers.ts'
+import { CALL_TYPES, DIRECTIONS, LEG_STATUSES } from './reference.ts'
+import {
+  isNothing,
+  knownWord,
+  optional,
+  toCount,
+  toCountry,
+  toInteger,
+  toMessage,
+  toPhoneNumber,
+  toReal,
+  toReference,
+  toTimestamp,
+  toUuid,
+  toWord,
+} from './values.ts'
+
+const LEG_KEY = /^call([a-z])$/i
+
+const LEG = createShape(
+  'callId',
+  'callDirection',
+  'callType',
+  'initiatedTimestamp',
+  'connectedTimestamp',
+  'disconnectedTimestamp',
+  'source',
+  'destination',
+  'sourceFormat',
+  'destinationFormat',
+  'sourceCountryCode',
+  'destinationCountryCode',
+  'sourceRefId',
+  'destinationRefId',
+  'callStatus',
+  'callDuration',
+  'callQuality',
+  'errorDetails',
+)
+
+const CALL_QUALITY = createShape('mos', 'packetLossRate', 'jitter')
+const ERROR_DETAILS = createShape('errorMsg', 'errorCode')
+
+/** The members of an optional object: none when there is nothing, or (`invalid_value`) when it is no object. */
+function optionalObject(value: unknown, anomalies: Set<Anomaly>): JsonObject {
+  return optional(value, (given) => (isJsonObject(given) ? given : null), anomalies) ?? {}
+}
+
+/** Reads `errorDetails`, which is documented on legs and sent on sessions. */
+export function readErrorDetails(value: unknown, anomalies: Set<Anomaly>) {
+  const details = readMembers(optionalObject(value, anomalies), ERROR_DETAILS, anomalies)
+  return {
+    errorCode: optional(details.errorCode, toInteger, anomalies),
+    errorMessage: optional(details.errorMsg, toMessage, anomalies),
+  }
+}
+
+function readQuality(value: unknown, anomalies: Set<Anomaly>) {
+  const quality = readMembers(optionalObject(value, anomalies), CALL_QUALITY, anomalies)
+  return {
+    mos: optional(quality.mos, toReal, anomalies),
+    packetLossRate: optional(quality.packetLossRate, toReal, anomalies),
+    jitterMs: optional(quality.jitter, toReal, anomalies),
+  }
+}
+
+/** The country as sent; where none is sent, the number's own. One that cannot be read stays unknown. */
+function readCountry(value: unknown, number: string | null, anomalies: Set<Anomaly>): string | null {
+  if (!isNothing(value)) return optional(value, toCountry, anomalies)
+  return number === null ? null : numberFacts(number).country
+}
+
+function readLeg(leg: string, sent: JsonObject, anomalies: Set<Anomaly>): NormalizedLeg {
+  const members = readMembers(sent, LEG, anomalies)
+  const source = optional(members.source, toPhoneNumber, anomalies)
+  const destination = optional(members.destination, toPhoneNumber, anomalies)
+  return {
+    leg,
+    callId: optional(members.callId, toUuid, anomalies),
+    direction: knownWord(members.callDirection, DIRECTIONS, 'unknown_direction', anomalies),
+    callType: knownWord(members.callType, CALL_TYPES, 'unknown_type', anomalies),
+    status: knownWord(members.callStatus, LEG_STATUSES, 'unknown_status', anomalies),
+    initiatedAt: optional(members.initiatedTimestamp, toTimestamp, anomalies),
+    connectedAt: optional(members.connectedTimestamp, toTimestamp, anomalies),
+    disconnectedAt: optional(members.disconnectedTimestamp, toTimestamp, anomalies),
+    durationSeconds: optional(members.callDuration, toCount, anomalies),
+    source,
+    destination,
+    sourceFormat: optional(members.sourceFormat, toWord, anomalies),
+    destinationFormat: optional(members.destinationFormat, toWord, anomalies),
+    sourceCountry: readCountry(members.sourceCountryCode, source, anomalies),
+    destinationCountry: readCountry(members.destinationCountryCode, destination, anomalies),
+    sourceRefId: optional(members.sourceRefId, toReference, anomalies),
+    destinationRefId: optional(members.destinationRefId, toReference, anomalies),
+    ...readQuality(members.callQuality, anomalies),
+    ...readErrorDetails(members.errorDetails, anomalies),
+  }
+}
+
+function unusableLeg(letter: string, message: string): Reason {
+  return { code: 'invalid_field', path: `payload.details.call${letter}`, message }
+}
+
+/**
+ * Reads `details`: its members named like `callA`, in any case, are the legs.
+ *
+ * @param reasons gets one reason for each leg that cannot be a row
+ * @returns the legs in the order of their letters
+ */
+export function readLegs(details: JsonObject, reasons: Reason[], anomalies: Set<Anomaly>): NormalizedLeg[] {
+  const legs = new Map<string, NormalizedLeg>()
+  for (const key of Object.keys(details)) {
+    const letter = LEG_KEY.exec(key)?.[1]?.toUpperCase()
+    const sent = details[key]
+    if (letter === undefined) {
+      anomalies.add('unknown_field')
+      continue
+    }
+    if (isNothing(sent)) continue
+    if (!isJsonObject(sent)) reasons.push(unusableLeg(letter, 'expected an object'))
+    else if (legs.has(letter))
+      reasons.push(unusableLeg(letter, 'expected a name that no other leg has in another case'))
+    else legs.set(letter, readLeg(letter, sent, anomalies))
+  }
+  return [...legs.values()].sort((one, other) => (one.leg < other.leg ? -1 : 1))
+}

@@ -1,0 +1,44 @@
+import type { NormalizedLeg, QualityBand } from './model.ts'
+import { mosBand, QUALITY_RANGES } from './reference.ts'
+
+type Measure = keyof typeof QUALITY_RANGES
+
+function inRange(measure: Measure, value: number): boolean {
+  return value >= QUALITY_RANGES[measure].min && value <= QUALITY_RANGES[measure].max
+}
+
+/** Whether every quality value of a leg is one that its measure can have. */
+export function qualityIsPossible(leg: NormalizedLeg): boolean {
+  return (Object.keys(QUALITY_RANGES) as Measure[]).every((measure) => {
+    const value = leg[measure]
+    return value === null || inRange(measure, value)
+  })
+}
+
+function worst(legs: readonly NormalizedLeg[], measure: Measure, pick: (...values: number[]) => number) {
+  let result: number | null = null
+  for (const leg of legs) {
+    const value = leg[measure]
+    if (value !== null && inRange(measure, value)) result = result === null ? value : pick(result, value)
+  }
+  return result
+}
+
+/**
+ * The worst of each measure over a session's legs: the lowest MOS with its band, the greatest packet loss (a
+ * fraction) and jitter (ms). Impossible values are left out; null when no leg has another.
+ */
+export function worstQuality(legs: readonly NormalizedLeg[]): {
+  mosMin: number | null
+  mosBand: QualityBand | null
+  packetLossMax: number | null
+  jitterMsMax: number | null
+} {
+  const mosMin = worst(legs, 'mos', Math.min)
+  return {
+    mosMin,
+    mosBand: mosMin === null ? null : mosBand(mosMin),
+    packetLossMax: worst(legs, 'packetLossRate', Math.max),
+    jitterMsMax: worst(legs, 'jitterMs', Math.max),
+  }
+}

@@ -1,0 +1,42 @@
+import Type, { type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { isUuid } from './delivery.ts'
+import { readTimestamp } from './time.ts'
+import { isStorableText, TEXT_LIMITS } from './values.ts'
+
+const text = (description: string, check: (text: string) => boolean) =>
+  Type.Refine(Type.String({ description }), check)
+
+const timestamp = () =>
+  text('an ISO 8601 date and time in the years 1970 to 9999', (value) => readTimestamp(value) !== null)
+
+/**
+ * What an event must be to become a row, once its keys are read in canonical spelling and its texts are trimmed.
+ * A description completes "expected ...". Everything else on the wire is optional: a bad value there becomes null.
+ */
+export const SessionSummary = Type.Object({
+  namespace: Type.Literal('VOICE', { description: 'the namespace VOICE' }),
+  eventType: Type.Literal('SESSION_SUMMARY', { description: 'the event type SESSION_SUMMARY' }),
+  payload: Type.Object(
+    {
+      sessionId: text('a UUID', isUuid),
+      subAccountId: text(
+        `a text of 1 to ${TEXT_LIMITS.reference} characters without NUL or lone surrogates`,
+        (value) => isStorableText(value, TEXT_LIMITS.reference),
+      ),
+      sessionStatus: text(
+        `a text of 1 to ${TEXT_LIMITS.word} characters without NUL or lone surrogates`,
+        (value) => isStorableText(value, TEXT_LIMITS.word),
+      ),
+      startTime: timestamp(),
+      endTime: timestamp(),
+      details: Type.Object({}, { description: 'an object with one member per call leg' }),
+    },
+    { description: 'an object' },
+  ),
+})
+
+export type SessionSummary = Static<typeof SessionSummary>
+
+/** Compiled once: a check costs less than a microsecond. */
+export const summaryValidator = Compile(SessionSummary)

@@ -1,0 +1,198 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Anomaly } from './model.ts'
+import {
+  isNothing,
+  knownWord,
+  optional,
+  toCount,
+  toCountry,
+  toInteger,
+  toMessage,
+  toPhoneNumber,
+  toReal,
+  toReference,
+  toTimestamp,
+  toUuid,
+  toWord,
+} from './values.ts'
+
+describe('nothing', () => {
+  test.each([[undefined], [null], ['null'], [' null ']])('is spelled %j', (value) => {
+    expect(isNothing(value)).toBe(true)
+  })
+
+  test.each([[''], ['NULL'], ['undefined'], [0], [false], [{}], [[]]])('is not spelled %j', (value) => {
+    expect(isNothing(value)).toBe(false)
+  })
+})
+
+describe('an optional value', () => {
+  test('that is nothing is null without an anomaly', () => {
+    const anomalies = new Set<Anomaly>()
+    expect(optional('null', toInteger, anomalies)).toBeNull()
+    expect(anomalies).toEqual(new Set())
+  })
+
+  test('that cannot be used is null with invalid_value', () => {
+    const anomalies = new Set<Anomaly>()
+    expect(optional('many', toInteger, anomalies)).toBeNull()
+    expect(anomalies).toEqual(new Set(['invalid_value']))
+  })
+})
+
+describe('texts', () => {
+  test.each([
+    ['reference', toReference, 255],
+    ['phone number', toPhoneNumber, 64],
+    ['message', toMessage, 2000],
+    ['word', toWord, 64],
+  ])('a %s is trimmed and fits its column exactly', (_what, read, limit) => {
+    expect(read(`  ${'x'.repeat(limit - 4)}  `)).toBe('x'.repeat(limit - 4))
+    expect(read('x'.repeat(limit))).toBe('x'.repeat(limit))
+    expect(read('x'.repeat(limit + 1))).toBeNull()
+  })
+
+  test.each([[''], ['   '], ['a\0b'], ['\ud800'], ['a\udfffb'], [7], [true], [{}], [['a']]])(
+    'refuse %j',
+    (value) => {
+      expect(toReference(value)).toBeNull()
+    },
+  )
+
+  test('keep what is beyond ASCII', () => {
+    expect(toMessage('Überlastet 通話 📞')).toBe('Überlastet 通話 📞')
+  })
+})
+
+describe('integers', () => {
+  test.each([
+    [13, 13],
+    ['13', 13],
+    [' 13 ', 13],
+    [13.0, 13],
+    ['1.3e1', 13],
+    [-2005, -2005],
+    ['-2005', -2005],
+    [2_147_483_647, 2_147_483_647],
+    [-2_147_483_648, -2_147_483_648],
+  ])('%j is %d', (value, expected) => {
+    expect(toInteger(value)).toBe(expected)
+  })
+
+  test.each([[-0], ['-0'], ['-0.0']])('%j is 0 without a sign', (value) => {
+    expect(Object.is(toInteger(value), 0)).toBe(true)
+  })
+
+  test.each([
+    [1.5],
+    ['1.5'],
+    [2_147_483_648],
+    [-2_147_483_649],
+    [2 ** 53],
+    [Number.POSITIVE_INFINITY],
+    ['1e400'],
+    ['0x10'],
+    ['013'],
+    ['+13'],
+    ['13s'],
+    ['Infinity'],
+    ['NaN'],
+    [''],
+    [true],
+    [null],
+    [[13]],
+    [{}],
+  ])('%j is none', (value) => {
+    expect(toInteger(value)).toBeNull()
+  })
+
+  test('a count is not negative', () => {
+    expect([toCount(0), toCount('2'), toCount(-1)]).toEqual([0, 2, null])
+  })
+})
+
+describe('reals', () => {
+  test.each([
+    [4.5, 4.5],
+    ['0.01', 0.01],
+    [0, 0],
+    [-3, -3],
+    [3.4028234e38, 3.4028234e38],
+    [1.5e-45, 1.5e-45],
+  ])('%j is %d', (value, expected) => {
+    expect(toReal(value)).toBe(expected)
+  })
+
+  test.each([
+    ['overflows', 3.5e38],
+    ['overflows below zero', -3.5e38],
+    ['vanishes', 1e-46],
+    ['vanishes as a text', '-1e-300'],
+    ['is infinite', Number.POSITIVE_INFINITY],
+    ['is no number', Number.NaN],
+    ['is a word', 'good'],
+  ])('a value that %s is none', (_what, value) => {
+    expect(toReal(value)).toBeNull()
+  })
+
+  test('every real that is read survives single precision', () => {
+    fc.assert(
+      fc.property(fc.double(), (value) => {
+        const read = toReal(value)
+        if (read === null) return
+        expect(Number.isFinite(Math.fround(read))).toBe(true)
+        expect(Math.fround(read) === 0).toBe(read === 0)
+      }),
+    )
+  })
+})
+
+describe('other values', () => {
+  test.each([
+    [' 1F048A84-EA6D-11EE-911B-078F7290BF52 ', '1f048a84-ea6d-11ee-911b-078f7290bf52'],
+    ['1f048a84', null],
+    [42, null],
+  ])('the UUID in %j is %j', (value, expected) => {
+    expect(toUuid(value)).toBe(expected)
+  })
+
+  test.each([
+    ['sg', 'SG'],
+    [' Us ', 'US'],
+    ['SGP', null],
+    ['6', null],
+    ['ſg', null],
+    [65, null],
+  ])('the country in %j is %j', (value, expected) => {
+    expect(toCountry(value)).toBe(expected)
+  })
+
+  test.each([
+    [' 2024-03-25T06:01:30Z ', '2024-03-25T06:01:30.000Z'],
+    ['yesterday', null],
+    [1711346490, null],
+  ])('the timestamp in %j is %j', (value, expected) => {
+    expect(toTimestamp(value)).toBe(expected)
+  })
+})
+
+describe('a known word', () => {
+  const statuses = new Set(['NO_ANSWER', 'BUSY'])
+
+  test.each([
+    ['NO_ANSWER', 'NO_ANSWER', []],
+    ['NO ANSWER', 'NO_ANSWER', []],
+    [' no - answer ', 'NO_ANSWER', []],
+    ['Busy', 'BUSY', []],
+    [' Rejected now ', 'Rejected now', ['unknown_status']],
+    ['null', null, []],
+    [undefined, null, []],
+    [5, null, ['invalid_value']],
+    ['x'.repeat(65), null, ['invalid_value']],
+  ])('%j is %j with %j', (value, expected, flags) => {
+    const anomalies = new Set<Anomaly>()
+    expect(knownWord(value, statuses, 'unknown_status', anomalies)).toBe(expected)
+    expect([...anomalies]).toEqual(flags)
+  })
+})

@@ -1,0 +1,85 @@
+import { until } from '@vss-pipeline/local-stack'
+import type { createPool } from '@vss-pipeline/storage'
+import type { Outcome } from '@vss-pipeline/vss'
+import { expect } from 'vitest'
+import type { Acknowledged } from './load.ts'
+
+type Pool = ReturnType<typeof createPool>
+
+/**
+ * Holds the database against what the sender saw: every acknowledged id is in the ledger exactly once, rejected
+ * or not as its event deserves, and every session is there as its newest delivery tells it.
+ *
+ * @param options.withinMs how long the pipeline may take to get there.
+ */
+export async function expectAccountedFor(
+  pool: Pool,
+  acknowledged: readonly Acknowledged[],
+  options: { withinMs: number },
+): Promise<void> {
+  const deliveryIds = acknowledged.map(({ deliveryId }) => deliveryId)
+  expect(new Set(deliveryIds).size, 'ids were given out once').toBe(deliveryIds.length)
+
+  await until(
+    `The ledger's account of ${deliveryIds.length} deliveries`,
+    async () => (await countRecorded(pool, deliveryIds)) >= deliveryIds.length,
+    { timeoutMs: options.withinMs },
+  ).catch(() => undefined)
+
+  const outcomes = await readOutcomes(pool, deliveryIds)
+  const missing = deliveryIds.filter((deliveryId) => !outcomes.has(deliveryId))
+  expect(missing, 'acknowledged, but not in the ledger').toEqual([])
+  const repeated = [...outcomes].filter(([, found]) => found.length !== 1).map(([deliveryId]) => deliveryId)
+  expect(repeated, 'in the ledger more than once').toEqual([])
+
+  const misjudged = acknowledged.filter(({ deliveryId, event }) => {
+    const isRejected = outcomes.get(deliveryId)?.[0] === 'rejected'
+    return isRejected !== (event.expected.outcome === 'rejected')
+  })
+  expect(misjudged.map(({ event }) => event.kind), 'rejected or stored against expectation').toEqual([])
+
+  const storable = acknowledged.filter(({ event }) => event.expected.outcome !== 'rejected')
+  const sessionIds = [...new Set(storable.map(({ event }) => event.sessionId as string))]
+  expect(await countSessions(pool, sessionIds), 'sessions that are there').toBe(sessionIds.length)
+  expect(await findOutdatedSessions(pool), 'sessions that do not stand as their newest delivery').toEqual([])
+}
+
+async function countRecorded(pool: Pool, deliveryIds: string[]): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    'SELECT count(*)::int AS count FROM vss.deliveries WHERE delivery_id = ANY ($1::uuid[])',
+    [deliveryIds],
+  )
+  return rows[0]?.count ?? 0
+}
+
+async function readOutcomes(pool: Pool, deliveryIds: string[]): Promise<Map<string, Outcome[]>> {
+  const { rows } = await pool.query<{ delivery_id: string; outcomes: Outcome[] }>(
+    `SELECT delivery_id, array_agg(outcome) AS outcomes
+     FROM vss.deliveries WHERE delivery_id = ANY ($1::uuid[]) GROUP BY delivery_id`,
+    [deliveryIds],
+  )
+  return new Map(rows.map((row) => [row.delivery_id, row.outcomes]))
+}
+
+async function countSessions(pool: Pool, sessionIds: string[]): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    'SELECT count(*)::int AS count FROM vss.sessions WHERE session_id = ANY ($1::uuid[])',
+    [sessionIds],
+  )
+  return rows[0]?.count ?? 0
+}
+
+async function findOutdatedSessions(pool: Pool): Promise<string[]> {
+  const { rows } = await pool.query<{ session_id: string }>(
+    `SELECT session.session_id
+     FROM vss.sessions AS session
+     CROSS JOIN LATERAL (
+       SELECT body_sha256, received_at, delivery_id FROM vss.deliveries AS delivery
+       WHERE delivery.session_id = session.session_id AND outcome <> 'rejected'
+       ORDER BY received_at DESC, delivery_id DESC LIMIT 1
+     ) AS newest
+     WHERE (session.body_sha256, session.received_at, session.delivery_id)
+        IS DISTINCT FROM (newest.body_sha256, newest.received_at, newest.delivery_id)`,
+  )
+  return rows.map((row) => row.session_id)
+}

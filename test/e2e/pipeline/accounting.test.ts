@@ -1,0 +1,15 @@
+import { generateEvents } from '@vss-pipeline/vss'
+import { expect, test } from 'vitest'
+import { expectAccountedFor } from '../../accounting.ts'
+import { postUntilAcknowledged } from '../../load.ts'
+import { startRunningPipeline } from '../../running-pipeline.ts'
+
+test('of 10,000 events, 5 % of them dirty, every acknowledged id is in the ledger once and no session is lost', async () => {
+  const { webhookUrl, pool } = await startRunningPipeline({ workers: 2 })
+  const events = generateEvents({ seed: 'accounting', count: 10_000, dirtyShare: 0.05 })
+
+  const load = await postUntilAcknowledged(webhookUrl, events, { connections: 64 })
+
+  expect(Object.fromEntries(load.answers)).toEqual({ 200: 10_000 })
+  await expectAccountedFor(pool, load.acknowledged, { withinMs: 30_000 })
+})

@@ -1,0 +1,38 @@
+import { join } from 'node:path'
+import { createTemporaryFolder, startRedis, until } from '@vss-pipeline/local-stack'
+import { generateEvents } from '@vss-pipeline/vss'
+import { expect, onTestFinished, test } from 'vitest'
+import { expectAccountedFor } from '../../accounting.ts'
+import { postUntilAcknowledged } from '../../load.ts'
+import { startRunningPipeline } from '../../running-pipeline.ts'
+
+test('Redis killed and restarted under load loses nothing that was acknowledged', async () => {
+  const folder = await createTemporaryFolder()
+  onTestFinished(() => folder.remove())
+  const dataDir = join(folder.path, 'redis')
+  let redis = await startRedis({ dataDir, port: 0 })
+  onTestFinished(() => redis.stop())
+  const { webhookUrl, pool } = await startRunningPipeline({ redisUrl: redis.url })
+
+  const events = generateEvents({ seed: 'restart', count: 6_000, dirtyShare: 0.05 })
+  const load = postUntilAcknowledged(webhookUrl, events, { connections: 32 })
+  for (let restarts = 0; restarts < 2; restarts++) {
+    const before = await countLedger(pool)
+    await until('Progress under load', async () => (await countLedger(pool)) >= before + 500, {
+      timeoutMs: 20_000,
+    })
+    process.kill(redis.pid, 'SIGKILL')
+    await redis.ended
+    redis = await startRedis({ dataDir })
+  }
+
+  const { acknowledged, answers } = await load
+  expect(acknowledged).toHaveLength(6_000)
+  expect(answers.get('503'), 'refused while Redis was away').toBeGreaterThan(0)
+  await expectAccountedFor(pool, acknowledged, { withinMs: 60_000 })
+})
+
+async function countLedger(pool: { query(text: string): Promise<{ rows: { count: number }[] }> }) {
+  const { rows } = await pool.query('SELECT count(*)::int AS count FROM vss.deliveries')
+  return rows[0]?.count ?? 0
+}

@@ -1,0 +1,63 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { GeneratedEvent } from '@vss-pipeline/vss'
+import { Pool } from 'undici'
+
+/** An event that was answered with 200. */
+export interface Acknowledged {
+  deliveryId: string
+  event: GeneratedEvent
+}
+
+export interface Load {
+  acknowledged: Acknowledged[]
+  /** How many answers there were of each kind: a status code, or the error of a connection. */
+  answers: Map<string, number>
+}
+
+const resendAfterMs = 50
+
+/**
+ * Posts events from several connections at once and, like a patient sender, posts each again until it is
+ * acknowledged: refusals and broken connections are counted, never the end.
+ *
+ * @param options.signal ends the load early: what is not acknowledged by then stays so.
+ */
+export async function postUntilAcknowledged(
+  webhookUrl: string,
+  events: Iterable<GeneratedEvent>,
+  options: { connections: number; signal?: AbortSignal },
+): Promise<Load> {
+  const { connections, signal } = options
+  const { origin, pathname } = new URL(webhookUrl)
+  const client = new Pool(origin, { connections })
+  const load: Load = { acknowledged: [], answers: new Map() }
+  const remaining = events[Symbol.iterator]()
+
+  async function post(event: GeneratedEvent): Promise<boolean> {
+    let kind: string
+    try {
+      const response = await client.request({ method: 'POST', path: pathname, body: event.body })
+      kind = String(response.statusCode)
+      const answer = (await response.body.json()) as { deliveryId: string }
+      if (kind === '200') load.acknowledged.push({ deliveryId: answer.deliveryId, event })
+    } catch (error) {
+      kind = (error as NodeJS.ErrnoException).code ?? 'unknown error'
+    }
+    load.answers.set(kind, (load.answers.get(kind) ?? 0) + 1)
+    return kind === '200'
+  }
+
+  async function sendOneByOne(): Promise<void> {
+    for (let next = remaining.next(); !next.done; next = remaining.next()) {
+      while (!signal?.aborted && !(await post(next.value))) await pause(resendAfterMs)
+      if (signal?.aborted) return
+    }
+  }
+
+  try {
+    await Promise.all(Array.from({ length: connections }, sendOneByOne))
+  } finally {
+    await client.close()
+  }
+  return load
+}

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto'
+import { choosePort, type RunningService, startService } from '@vss-pipeline/local-stack'
+import { createPool } from '@vss-pipeline/storage'
+import { inject, onTestFinished } from 'vitest'
+import { createTestDatabase } from './databases.ts'
+
+export interface RunningPipeline {
+  /** Where deliveries go. */
+  webhookUrl: string
+  databaseUrl: string
+  redisUrl: string
+  queuePrefix: string
+  /** A pool on the pipeline's database, for looking at its rows. */
+  pool: ReturnType<typeof createPool>
+  ingest: RunningService
+  /** Empty unless asked for. */
+  workers: RunningService[]
+  startWorker(env?: NodeJS.ProcessEnv): Promise<RunningService>
+  /** Starts ingest again on the same port, after it was stopped. */
+  startIngest(): Promise<RunningService>
+}
+
+/**
+ * Starts the real services on a database and queue keys of their own; all is stopped and dropped when the test
+ * has finished.
+ */
+export async function startRunningPipeline(
+  options: { workers?: number; databaseUrl?: string; redisUrl?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<RunningPipeline> {
+  const database = options.databaseUrl
+    ? { url: options.databaseUrl, drop: async () => undefined }
+    : await createTestDatabase(inject('databaseUrl'))
+  onTestFinished(() => database.drop())
+  const pool = createPool({ databaseUrl: database.url, maxConnections: 2, applicationName: 'vss-test' })
+  onTestFinished(() => pool.end())
+
+  const redisUrl = options.redisUrl ?? inject('redisUrl')
+  const queuePrefix = `{test-${randomUUID()}}`
+  const settings = { databaseUrl: database.url, redisUrl }
+  const env = { ...options.env, QUEUE_PREFIX: queuePrefix }
+  const started: RunningService[] = []
+  onTestFinished(async () => {
+    await Promise.all(started.map((service) => service.stop()))
+  })
+
+  async function start(name: 'ingest' | 'worker', extra: NodeJS.ProcessEnv = {}): Promise<RunningService> {
+    const service = await startService(name, { ...settings, env: { ...env, ...extra } })
+    started.push(service)
+    return service
+  }
+
+  const port = String(await choosePort(0))
+  const ingest = await start('ingest', { PORT: port })
+  const workers: RunningService[] = []
+  for (let made = 0; made < (options.workers ?? 1); made++) workers.push(await start('worker'))
+  return {
+    webhookUrl: `http://127.0.0.1:${port}/webhooks/vss`,
+    databaseUrl: database.url,
+    redisUrl,
+    queuePrefix,
+    pool,
+    ingest,
+    workers,
+    startWorker: (extra) => start('worker', extra),
+    startIngest: () => start('ingest', { PORT: port }),
+  }
+}
