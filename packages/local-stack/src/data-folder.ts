@@ -2,7 +2,7 @@ import { accessSync, chmodSync, constants, existsSync, mkdirSync, openSync, stat
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LocalStackError } from './errors.ts'
-import { stopRecorded } from './process-record.ts'
+import { killRecorded, stopRecorded } from './process-record.ts'
 
 /** What a data folder may hold, in the order in which it stops: first those who use, then what is used. */
 const stopOrder = ['ingest', 'worker', 'redis', 'postgres'] as const
@@ -40,6 +40,11 @@ export async function tryToClaim(path: string): Promise<DataFolder | undefined> 
 /** Stops whatever is recorded as running in a data folder; `force` skips asking politely. */
 export async function stopEverythingIn(path: string, options: { force?: boolean } = {}): Promise<void> {
   for (const name of stopOrder) await stopRecorded(recordFile(join(path, name)), options)
+}
+
+/** Ends whatever is recorded as running in a data folder, without waiting for it. */
+export function killEverythingIn(path: string): void {
+  for (const name of stopOrder) killRecorded(recordFile(join(path, name)))
 }
 
 /** Where the process that runs in `dataDir` is written down. */

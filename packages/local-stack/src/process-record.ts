@@ -41,6 +41,14 @@ export async function stopRecorded(file: string, options: { force?: boolean } = 
   return running
 }
 
+/** Ends the process that `file` names at once, without waiting: for the last moments of our own process. */
+export function killRecorded(file: string): void {
+  const record = readRecord(file)
+  if (!record || !isRunning(record)) return
+  const [, forceful = 'SIGKILL'] = record.stopSignals
+  process.kill(record.pid, forceful)
+}
+
 /** Whether the recorded process runs: neither ended, nor a zombie, nor another one under its number. */
 export function isRunning(record: ProcessRecord): boolean {
   return startTimeOf(record.pid) === record.startTime

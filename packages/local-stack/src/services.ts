@@ -12,6 +12,8 @@ import { until } from './waiting.ts'
 /** The folder that holds the services, and that they are started in. */
 export const projectRoot = fileURLToPath(new URL('../../..', import.meta.url))
 
+const exitWithParent = new URL('./exit-with-parent.ts', import.meta.url).href
+
 const readyTimeoutMs = 30_000
 const defaultShutdownTimeoutMs = 20_000
 
@@ -57,7 +59,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
   if (folder) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 })
   const service = startProcess({
     command: process.execPath,
-    args: ['--import', import.meta.resolve('./exit-with-parent.ts'), `services/${name}/src/main.ts`],
+    args: ['--import', exitWithParent, `services/${name}/src/main.ts`],
     recordFile: folder && recordFile(join(folder, name)),
     stopSignals: ['SIGTERM', 'SIGKILL'],
     // It keeps a deadline of its own; ours is for one that has lost its senses.

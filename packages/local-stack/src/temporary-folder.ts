@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type DataFolder, stopEverythingIn, tryToClaim } from './data-folder.ts'
+import { type DataFolder, killEverythingIn, stopEverythingIn, tryToClaim } from './data-folder.ts'
 
 const prefix = 'vss-pipeline-'
 
@@ -21,7 +21,23 @@ export async function createTemporaryFolder(): Promise<TemporaryFolder> {
     const path = mkdtempSync(join(tmpdir(), prefix))
     const folder = await tryToClaim(path)
     // Another run's sweep can win the folder between its making and the claim.
-    if (folder) return { path, remove: () => remove(folder) }
+    if (folder) return removedAtTheLatestOnExit(folder)
+  }
+}
+
+/** A process that exits in mid-run, as vitest does on SIGTERM, can still do so much, if not wait. */
+function removedAtTheLatestOnExit(folder: DataFolder): TemporaryFolder {
+  function removeAtOnce(): void {
+    killEverythingIn(folder.path)
+    removeFiles(folder.path)
+  }
+  process.once('exit', removeAtOnce)
+  return {
+    path: folder.path,
+    async remove() {
+      await remove(folder)
+      process.off('exit', removeAtOnce)
+    },
   }
 }
 
@@ -43,7 +59,11 @@ async function sweepAway(path: string): Promise<void> {
 
 async function remove({ path, release }: DataFolder): Promise<void> {
   await stopEverythingIn(path, { force: true })
-  // A force-stopped Postgres' children write their last after it has gone.
-  rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+  removeFiles(path)
   release()
+}
+
+/** A Postgres that was ended by force has children that write their last a moment longer. */
+function removeFiles(path: string): void {
+  rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
 }

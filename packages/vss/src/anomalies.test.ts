@@ -1,0 +1,247 @@
+import { describe, expect, test } from 'vitest'
+import { enrichSession } from './enrich.ts'
+import {
+  completedWith,
+  errorExample,
+  validated,
+  type WireEvent,
+  type WireObject,
+} from './examples.fixture.ts'
+import { IMPLIED_STATUSES, OPT_OUT_STATUSES, SESSION_STATUSES } from './reference.ts'
+
+const anomaliesOf = (change: (event: WireEvent) => void) => completedWith(change).anomalies
+const withLegB = (change: WireObject) =>
+  anomaliesOf(({ payload }) => Object.assign(payload.details.callB, change))
+const withLegA = (change: WireObject) =>
+  anomaliesOf(({ payload }) => Object.assign(payload.details.callA, change))
+
+/** Anomalies of a session with these statuses: its legs', then its own. */
+function withStatuses(legs: Record<string, unknown>, sessionStatus: string) {
+  return anomaliesOf(({ payload }) => {
+    const details = Object.entries(legs).map(([name, callStatus]) => [name, { callStatus }])
+    Object.assign(payload, { details: Object.fromEntries(details), sessionStatus, callCount: null })
+  })
+}
+
+describe('status_mismatch', () => {
+  const rows = IMPLIED_STATUSES.map(({ callA, callB, session }) => [callA, callB, session] as const)
+  const legsOf = (callA: string, callB: string | null) => (callB === null ? { callA } : { callA, callB })
+
+  test.each(rows)('is not raised for A %s, B %s, session %s', (callA, callB, session) => {
+    expect(withStatuses(legsOf(callA, callB), session)).toEqual([])
+  })
+
+  test.each(rows)('is raised for A %s, B %s and any session status but %s', (callA, callB, session) => {
+    const others = [...SESSION_STATUSES].filter(
+      (status) => status !== session && !OPT_OUT_STATUSES.has(status),
+    )
+    for (const other of others) expect(withStatuses(legsOf(callA, callB), other)).toEqual(['status_mismatch'])
+    expect(others).toHaveLength(5)
+  })
+
+  test.each(rows.flatMap(([a, b]) => [...OPT_OUT_STATUSES].map((status) => [status, a, b] as const)))(
+    'is not raised for the opt-out %s with A %s, B %s',
+    (status, callA, callB) => {
+      expect(withStatuses(legsOf(callA, callB), status)).toEqual([])
+    },
+  )
+
+  test.each<[string, Record<string, unknown>]>([
+    ['no leg', {}],
+    ['a combination that is not documented', { callA: 'BUSY', callB: 'FAILED' }],
+    ['a single leg that nobody answered', { callA: 'NO_ANSWER' }],
+    ['a third leg', { callA: 'COMPLETED', callB: 'COMPLETED', callC: 'COMPLETED' }],
+    ['legs other than A and B', { callA: 'COMPLETED', callC: 'COMPLETED' }],
+    ['leg B alone', { callB: 'COMPLETED' }],
+    ['a leg without a status', { callA: 'COMPLETED', callB: null }],
+  ])('is not raised for %s', (_what, legs) => {
+    expect(withStatuses(legs, 'CANCELED')).toEqual([])
+  })
+
+  test('is not raised for a leg whose status is unknown', () => {
+    expect(withStatuses({ callA: 'COMPLETED', callB: 'PARKED' }, 'CANCELED')).toEqual(['unknown_status'])
+  })
+})
+
+describe('call_count_mismatch', () => {
+  test.each([
+    [2, []],
+    ['2', []],
+    [null, []],
+    [1, ['call_count_mismatch']],
+    [3, ['call_count_mismatch']],
+    [0, ['call_count_mismatch']],
+  ])('for two legs and a call count of %j: %j', (callCount, anomalies) => {
+    expect(anomaliesOf(({ payload }) => Object.assign(payload, { callCount }))).toEqual(anomalies)
+  })
+})
+
+describe('ends_before_start', () => {
+  test.each([
+    ['2024-03-25T06:01:30Z', []],
+    ['2024-03-25T06:01:29.999Z', ['ends_before_start']],
+  ])('of a session from 06:01:30 to %s: %j', (endTime, anomalies) => {
+    expect(anomaliesOf(({ payload }) => Object.assign(payload, { endTime }))).toEqual(anomalies)
+  })
+
+  test('of a leg that is disconnected before it is connected', () => {
+    expect(withLegB({ disconnectedTimestamp: '2024-03-25T06:01:36Z', callDuration: 0 })).toEqual([
+      'ends_before_start',
+    ])
+  })
+
+  test('of a leg that is disconnected before it is initiated', () => {
+    const change = {
+      connectedTimestamp: null,
+      disconnectedTimestamp: '2024-03-25T06:01:29Z',
+      callDuration: 0,
+    }
+    expect(withLegB(change)).toEqual(['ends_before_start'])
+  })
+
+  test('is not raised for a leg that lasted no time', () => {
+    const change = {
+      connectedTimestamp: null,
+      disconnectedTimestamp: '2024-03-25T06:01:30Z',
+      callDuration: 0,
+    }
+    expect(withLegB(change)).toEqual([])
+  })
+})
+
+describe('connected_before_initiated', () => {
+  test.each([
+    ['2024-03-25T06:01:37Z', []],
+    ['2024-03-25T06:01:38Z', ['connected_before_initiated']],
+  ])('of a leg connected at 06:01:37 and initiated at %s: %j', (initiatedTimestamp, anomalies) => {
+    expect(withLegA({ initiatedTimestamp })).toEqual(anomalies)
+  })
+
+  test('is not raised for a leg initiated before its session, as in the vendor’s example', () => {
+    expect(withLegA({ initiatedTimestamp: '2024-03-25T05:00:00Z' })).toEqual([])
+  })
+})
+
+describe('duration_mismatch', () => {
+  test.each([
+    [13, []],
+    [12, []],
+    [14, []],
+    [11, ['duration_mismatch']],
+    [15, ['duration_mismatch']],
+    [null, []],
+  ])('of a leg connected for 13 seconds and a duration of %j: %j', (callDuration, anomalies) => {
+    expect(withLegB({ callDuration })).toEqual(anomalies)
+  })
+
+  test.each([
+    [0, []],
+    [1, ['duration_mismatch']],
+  ])('of a leg that was never connected and a duration of %d: %j', (callDuration, anomalies) => {
+    expect(withLegB({ connectedTimestamp: null, callDuration })).toEqual(anomalies)
+  })
+
+  test('is not raised for a leg whose end is unknown', () => {
+    expect(withLegB({ disconnectedTimestamp: null, callDuration: 500 })).toEqual([])
+  })
+
+  test('allows a second and not a millisecond more', () => {
+    const connectedTimestamp = '2024-03-25T06:01:36.999Z'
+    expect(withLegB({ connectedTimestamp, callDuration: 13 })).toEqual([])
+    expect(withLegB({ connectedTimestamp, callDuration: 12 })).toEqual(['duration_mismatch'])
+  })
+})
+
+describe('error_mismatch', () => {
+  const ofSession = (errorDetails: WireObject) =>
+    anomaliesOf(({ payload }) => Object.assign(payload, { errorDetails }))
+
+  const COVERAGE = 'No coverage available for requested area'
+  test.each<[WireObject, string[]]>([
+    [{ errorCode: -2004, errorMsg: COVERAGE }, []],
+    [{ errorCode: '-2004', errorMsg: ` ${COVERAGE.toLowerCase()}. ` }, []],
+    [{ errorCode: -2005, errorMsg: COVERAGE }, ['error_mismatch']],
+    [{ errorCode: -2005, errorMsg: `${COVERAGE.toUpperCase()}.` }, ['error_mismatch']],
+    [{ errorCode: -1, errorMsg: COVERAGE }, ['error_mismatch']],
+    [{ errorCode: -2005, errorMsg: 'TTS engine timed out' }, []],
+    [{ errorCode: -2005 }, []],
+    [{ errorMsg: COVERAGE }, []],
+  ])('of %j: %j', (errorDetails, anomalies) => {
+    expect(ofSession(errorDetails)).toEqual(anomalies)
+    expect(withLegB({ errorDetails })).toEqual(anomalies)
+  })
+})
+
+describe('number_not_e164', () => {
+  test.each([
+    ['+6591178965', []],
+    ['6591178965', ['number_not_e164']],
+    ['+65 9117 8965', ['number_not_e164']],
+    ['anonymous', ['number_not_e164']],
+    ['+12345', ['number_not_e164']],
+    [null, []],
+  ])('of the destination %j: %j', (destination, anomalies) => {
+    expect(withLegB({ destination })).toEqual(anomalies)
+  })
+
+  test('of a source', () => {
+    expect(withLegA({ source: '0012314377870' })).toEqual(['number_not_e164'])
+  })
+})
+
+describe('number_country_mismatch', () => {
+  test.each([
+    ['+6591178965', 'SG', []],
+    ['+6591178965', 'MY', ['number_country_mismatch']],
+    ['+447911123456', 'GG', []],
+    ['+441481960194', 'GB', []],
+    ['+12314377870', 'CA', []],
+    ['+12314377870', 'MX', ['number_country_mismatch']],
+    ['+6591178965', 'XX', []],
+    ['+6591178965', null, []],
+    ['+9999999999', 'SG', []],
+    [null, 'MY', []],
+  ])('of %s in %s: %j', (number, country, anomalies) => {
+    expect(withLegB({ destination: number, destinationCountryCode: country })).toEqual(anomalies)
+    expect(withLegA({ source: number, sourceCountryCode: country })).toEqual(anomalies)
+  })
+})
+
+describe('quality_out_of_range', () => {
+  test.each<[WireObject, string[]]>([
+    [{ mos: 1, packetLossRate: 0, jitter: 0 }, []],
+    [{ mos: 5, packetLossRate: 1, jitter: 100_000 }, []],
+    [{ mos: 0.9 }, ['quality_out_of_range']],
+    [{ mos: 5.1 }, ['quality_out_of_range']],
+    [{ packetLossRate: 1.01 }, ['quality_out_of_range']],
+    [{ packetLossRate: -0.01 }, ['quality_out_of_range']],
+    [{ jitter: -1 }, ['quality_out_of_range']],
+    [{}, []],
+  ])('of %j: %j', (callQuality, anomalies) => {
+    expect(withLegB({ callQuality })).toEqual(anomalies)
+  })
+})
+
+describe('the list of anomalies', () => {
+  test('is sorted and names each once', () => {
+    const session = completedWith((event) => {
+      Object.assign(event, { x: 1 })
+      Object.assign(event.payload, { y: 1, lastAction: 'RECORD', callCount: 9 })
+      Object.assign(event.payload.details.callA, { z: 1, source: 'a', callDuration: 99 })
+      Object.assign(event.payload.details.callB, { z: 1, source: 'b', callDuration: 99, callId: 1 })
+    })
+    expect(session.anomalies).toEqual([
+      'call_count_mismatch',
+      'duration_mismatch',
+      'invalid_value',
+      'number_not_e164',
+      'unknown_action',
+      'unknown_field',
+    ])
+  })
+
+  test('joins what reading and enriching found', () => {
+    const session = enrichSession(validated({ ...errorExample(), extra: true }))
+    expect(session.anomalies).toEqual(['error_mismatch', 'unknown_field'])
+  })
+})

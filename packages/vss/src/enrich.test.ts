@@ -1,0 +1,359 @@
+import { describe, expect, test } from 'vitest'
+import { enrichSession } from './enrich.ts'
+import {
+  completedExample,
+  completedWith,
+  errorExample,
+  validated,
+  type WireObject,
+} from './examples.fixture.ts'
+import { ERROR_MEANINGS } from './reference.ts'
+
+describe('the vendor’s examples', () => {
+  test('the completed call, every column', () => {
+    expect(enrichSession(validated(completedExample()))).toEqual({
+      sessionId: '1f048a84-ea6d-11ee-911b-078f7290bf52',
+      subAccountId: '8x8_test',
+      status: 'COMPLETED',
+      startedAt: '2024-03-25T06:01:30.000Z',
+      endedAt: '2024-03-25T06:01:50.000Z',
+      durationSeconds: 20,
+      lastAction: 'MAKE_CALL',
+      callCount: 2,
+      clientRequestId: null,
+      schemaVersion: null,
+      errorCode: null,
+      errorMessage: null,
+      errorMeaning: null,
+      caller: '+12314377870',
+      virtualNumber: '+6568332048',
+      callee: '+6591178965',
+      answered: true,
+      ringSeconds: 7,
+      talkSeconds: 13,
+      mosMin: 4.5,
+      mosBand: 'excellent',
+      packetLossMax: 0,
+      jitterMsMax: 20,
+      anomalies: [],
+      legs: [
+        {
+          leg: 'A',
+          callId: '1f048a83-ea6d-11ee-911b-e9023a97c284',
+          direction: 'INBOUND',
+          callType: 'PSTN',
+          status: 'COMPLETED',
+          initiatedAt: '2024-03-25T06:01:28.000Z',
+          connectedAt: '2024-03-25T06:01:37.000Z',
+          disconnectedAt: '2024-03-25T06:01:50.000Z',
+          ringSeconds: 9,
+          durationSeconds: 13,
+          source: '+12314377870',
+          destination: '+6568332048',
+          sourceFormat: 'MSISDN',
+          destinationFormat: 'MSISDN',
+          sourceCountry: 'US',
+          destinationCountry: 'SG',
+          sourceRefId: null,
+          destinationRefId: 'PSTN1',
+          sourceType: 'FIXED_LINE_OR_MOBILE',
+          destinationType: 'FIXED_LINE',
+          mos: 4.5,
+          mosBand: 'excellent',
+          packetLossRate: 0,
+          jitterMs: 20,
+          errorCode: null,
+          errorMessage: null,
+        },
+        {
+          leg: 'B',
+          callId: '1fbdef11-ea6d-11ee-9e30-e53b76c602ef',
+          direction: 'OUTBOUND',
+          callType: 'PSTN',
+          status: 'COMPLETED',
+          initiatedAt: '2024-03-25T06:01:30.000Z',
+          connectedAt: '2024-03-25T06:01:37.000Z',
+          disconnectedAt: '2024-03-25T06:01:50.000Z',
+          ringSeconds: 7,
+          durationSeconds: 13,
+          source: '+6568332048',
+          destination: '+6591178965',
+          sourceFormat: 'MSISDN',
+          destinationFormat: 'MSISDN',
+          sourceCountry: 'SG',
+          destinationCountry: 'SG',
+          sourceRefId: 'PSTN1',
+          destinationRefId: null,
+          sourceType: 'FIXED_LINE',
+          destinationType: 'MOBILE',
+          mos: 4.5,
+          mosBand: 'excellent',
+          packetLossRate: 0,
+          jitterMs: 19,
+          errorCode: null,
+          errorMessage: null,
+        },
+      ],
+    })
+  })
+
+  test('the failed message, every column', () => {
+    expect(enrichSession(validated(errorExample()))).toEqual({
+      sessionId: '47f19e66-2163-11ee-8ccd-27b543a164ea',
+      subAccountId: 'wavecell_voice',
+      status: 'ERROR',
+      startedAt: '2023-07-13T09:54:38.000Z',
+      endedAt: '2023-07-13T09:54:38.000Z',
+      durationSeconds: 0,
+      lastAction: 'PLAY_TTS',
+      callCount: 1,
+      clientRequestId: null,
+      schemaVersion: null,
+      errorCode: -2005,
+      errorMessage: 'No coverage available for requested area',
+      errorMeaning: 'Unable to synthesize text to speech',
+      caller: null,
+      virtualNumber: '+6568332048',
+      callee: '+6591178965',
+      answered: false,
+      ringSeconds: null,
+      talkSeconds: 0,
+      mosMin: null,
+      mosBand: null,
+      packetLossMax: null,
+      jitterMsMax: null,
+      anomalies: ['error_mismatch'],
+      legs: [
+        {
+          leg: 'A',
+          callId: '4809bb03-2163-11ee-8f06-8da8b5ddeca4',
+          direction: 'OUTBOUND',
+          callType: 'PSTN',
+          status: 'ERROR',
+          initiatedAt: '2023-07-13T09:54:38.000Z',
+          connectedAt: null,
+          disconnectedAt: '2023-07-13T09:54:38.000Z',
+          ringSeconds: null,
+          durationSeconds: 0,
+          source: '+6568332048',
+          destination: '+6591178965',
+          sourceFormat: 'MSISDN',
+          destinationFormat: 'MSISDN',
+          sourceCountry: 'SG',
+          destinationCountry: 'SG',
+          sourceRefId: 'PSTN1',
+          destinationRefId: null,
+          sourceType: 'FIXED_LINE',
+          destinationType: 'MOBILE',
+          mos: null,
+          mosBand: null,
+          packetLossRate: null,
+          jitterMs: null,
+          errorCode: null,
+          errorMessage: null,
+        },
+      ],
+    })
+  })
+})
+
+/** The session whose legs are these and nothing else. */
+function withLegs(details: Record<string, WireObject>) {
+  return completedWith(({ payload }) => Object.assign(payload, { details }))
+}
+
+const IN = 'INBOUND'
+const OUT = 'OUTBOUND'
+const leg = (callDirection: string, source: string | null, destination: string | null) => ({
+  callDirection,
+  source,
+  destination,
+})
+
+describe('parties', () => {
+  test.each<[string, Record<string, WireObject>, [string | null, string | null, string | null]]>([
+    ['a masked call', { callA: leg(IN, '+1', '+2'), callB: leg(OUT, '+2', '+3') }, ['+1', '+2', '+3']],
+    [
+      'directions, not letters',
+      { callB: leg(IN, '+1', '+2'), callA: leg(OUT, '+2', '+3') },
+      ['+1', '+2', '+3'],
+    ],
+    ['an IVR call', { callA: leg(IN, '+1', '+2') }, ['+1', '+2', null]],
+    ['a voice message', { callA: leg(OUT, '+2', '+3') }, [null, '+2', '+3']],
+    [
+      'two outbound legs: B is the callee',
+      { callA: leg(OUT, '+2', '+3'), callB: leg(OUT, '+4', '+5') },
+      [null, '+4', '+5'],
+    ],
+    [
+      'outbound legs without a B: by letter',
+      { callC: leg(OUT, '+4', '+5'), callA: leg(OUT, '+2', '+3') },
+      [null, '+2', '+3'],
+    ],
+    [
+      'an inbound leg without a destination',
+      { callA: leg(IN, '+1', null), callB: leg(OUT, '+2', '+3') },
+      ['+1', '+2', '+3'],
+    ],
+    ['an unknown direction', { callA: leg('LOCAL', '+1', '+2') }, [null, null, null]],
+    ['no direction', { callA: { source: '+1', destination: '+2' } }, [null, null, null]],
+    ['no leg', {}, [null, null, null]],
+  ])('of %s', (_what, details, [caller, virtualNumber, callee]) => {
+    expect(withLegs(details)).toMatchObject({ caller, virtualNumber, callee })
+  })
+})
+
+const at = (second: number) => `2024-03-25T06:02:${String(second).padStart(2, '0')}Z`
+/** A leg's times: seconds of one minute, null for never or unknown. */
+const times = (initiated: number | null, connected: number | null, disconnected: number | null) => ({
+  initiatedTimestamp: initiated === null ? null : at(initiated),
+  connectedTimestamp: connected === null ? null : at(connected),
+  disconnectedTimestamp: disconnected === null ? null : at(disconnected),
+})
+
+describe('answered and ring time', () => {
+  test.each<[string, Record<string, WireObject>, boolean, number | null]>([
+    ['leg B when there is one', { callA: times(0, 1, 9), callB: times(2, 6, 9) }, true, 4],
+    ['leg B even if A was connected', { callA: times(0, 1, 9), callB: times(2, null, 9) }, false, null],
+    ['leg A when it is alone', { callA: times(0, 3, 9) }, true, 3],
+    ['the first letter without A and B', { callD: times(0, 3, 9), callC: times(0, null, 9) }, false, null],
+    ['a leg whose initiation is unknown', { callA: times(null, 3, 9) }, true, null],
+    ['a leg connected before it was initiated', { callA: times(4, 3, 9) }, true, null],
+    ['a leg connected at once', { callA: times(3, 3, 9) }, true, 0],
+    ['no leg', {}, false, null],
+  ])('are those of %s', (_what, details, answered, ringSeconds) => {
+    expect(withLegs(details)).toMatchObject({ answered, ringSeconds })
+  })
+
+  test('of each leg are its own', () => {
+    const { legs } = withLegs({ callA: times(0, 1, 9), callB: times(2, 6, 9), callC: times(2, null, 9) })
+    expect(legs.map(({ ringSeconds }) => ringSeconds)).toEqual([1, 4, null])
+  })
+
+  test('count milliseconds as fractions', () => {
+    const change = { initiatedTimestamp: '2024-03-25T06:01:30.250Z' }
+    expect(completedWith(({ payload }) => Object.assign(payload.details.callB, change)).ringSeconds).toBe(
+      6.75,
+    )
+  })
+})
+
+describe('talk time', () => {
+  test.each<[string, Record<string, WireObject>, number | null]>([
+    ['a leg alone: while it was connected', { callA: times(0, 2, 9) }, 7],
+    ['two legs: while both were', { callA: times(0, 1, 8), callB: times(2, 5, 9) }, 3],
+    [
+      'three legs: while all were',
+      { callA: times(0, 1, 8), callB: times(2, 5, 9), callC: times(2, 6, 9) },
+      2,
+    ],
+    ['legs that never met', { callA: times(0, 1, 4), callB: times(2, 5, 9) }, 0],
+    ['a leg that was never connected', { callA: times(0, 1, 8), callB: times(2, null, 9) }, 0],
+    ['a leg whose end is unknown', { callA: times(0, 1, 8), callB: times(2, 5, null) }, null],
+    [
+      'an unknown end beside a leg never connected',
+      { callA: times(0, 1, null), callB: times(2, null, 9) },
+      0,
+    ],
+    ['a leg that ends before it starts', { callA: times(0, 5, 2) }, 0],
+    ['no leg', {}, 0],
+  ])('of %s', (_what, details, talkSeconds) => {
+    expect(withLegs(details).talkSeconds).toBe(talkSeconds)
+  })
+})
+
+describe('the session’s duration', () => {
+  test.each([
+    ['2024-03-25T06:01:50.5Z', 20.5],
+    ['2024-03-25T06:01:30Z', 0],
+    ['2024-03-25T06:01:29Z', null],
+  ])('from 06:01:30 to %s is %j', (endTime, durationSeconds) => {
+    const session = completedWith(({ payload }) => Object.assign(payload, { endTime }))
+    expect(session.durationSeconds).toBe(durationSeconds)
+  })
+})
+
+describe('the session’s error', () => {
+  const own = { errorCode: -2001, errorMsg: 'own' }
+  const ofA = { errorCode: -2002, errorMsg: 'of A' }
+  const ofB = { errorCode: -2003, errorMsg: 'of B' }
+  const withErrors = (session: unknown, callA: unknown, callB: unknown) =>
+    completedWith(({ payload }) => {
+      payload.errorDetails = session
+      payload.details.callA.errorDetails = callA
+      payload.details.callB.errorDetails = callB
+    })
+
+  test.each<[string, unknown[], number | null, string | null]>([
+    ['its own before its legs’', [own, ofA, ofB], -2001, 'own'],
+    ['that of the first leg that has one', [null, ofA, ofB], -2002, 'of A'],
+    ['that of leg B when A has none', [{}, null, ofB], -2003, 'of B'],
+    ['a code alone', [{ errorCode: -2001 }, ofA, null], -2001, null],
+    ['a message alone, never paired with another’s code', [{ errorMsg: 'own' }, ofA, null], null, 'own'],
+    ['none', [null, null, null], null, null],
+  ])('is %s', (_what, [session, callA, callB], errorCode, errorMessage) => {
+    expect(withErrors(session, callA, callB)).toMatchObject({ errorCode, errorMessage })
+  })
+
+  test('leaves the legs’ errors with the legs', () => {
+    const { legs } = withErrors(own, ofA, null)
+    expect(legs.map(({ errorCode, errorMessage }) => [errorCode, errorMessage])).toEqual([
+      [-2002, 'of A'],
+      [null, null],
+    ])
+  })
+
+  test.each([...ERROR_MEANINGS])('%d means "%s"', (errorCode, meaning) => {
+    expect(withErrors({ errorCode }, null, null).errorMeaning).toBe(meaning)
+  })
+
+  test('has no meaning when its code is not documented', () => {
+    expect(withErrors({ errorCode: -1 }, null, null).errorMeaning).toBeNull()
+  })
+})
+
+describe('quality', () => {
+  const withQuality = (callA: unknown, callB: unknown) =>
+    completedWith(({ payload }) => {
+      payload.details.callA.callQuality = callA
+      payload.details.callB.callQuality = callB
+    })
+
+  test('is the worst of each measure, with the band of the worst MOS', () => {
+    const session = withQuality(
+      { mos: 4.4, packetLossRate: 0.03, jitter: 5 },
+      { mos: 3.2, packetLossRate: 0.01, jitter: 41.5 },
+    )
+    expect(session).toMatchObject({ mosMin: 3.2, mosBand: 'poor', packetLossMax: 0.03, jitterMsMax: 41.5 })
+    expect(session.legs.map(({ mosBand }) => mosBand)).toEqual(['excellent', 'poor'])
+  })
+
+  test('is that of the legs that have one', () => {
+    expect(withQuality(null, { mos: 4.1 })).toMatchObject({
+      mosMin: 4.1,
+      mosBand: 'good',
+      packetLossMax: null,
+      jitterMsMax: null,
+    })
+  })
+
+  test('leaves impossible values on the leg and out of the session', () => {
+    const session = withQuality(
+      { mos: 0, packetLossRate: 13, jitter: -3 },
+      { mos: 4.1, packetLossRate: 0.01, jitter: 3 },
+    )
+    expect(session.legs[0]).toMatchObject({ mos: 0, mosBand: null, packetLossRate: 13, jitterMs: -3 })
+    expect(session).toMatchObject({ mosMin: 4.1, packetLossMax: 0.01, jitterMsMax: 3 })
+  })
+
+  test('is unknown when every value is impossible', () => {
+    expect(withQuality({ mos: 9 }, { mos: -9 })).toMatchObject({ mosMin: null, mosBand: null })
+  })
+})
+
+test('enriching does not change what validation gave', () => {
+  const session = validated(errorExample())
+  const before = structuredClone(session)
+  enrichSession(session)
+  expect(session).toEqual(before)
+})

@@ -1,0 +1,160 @@
+import { describe, expect, test } from 'vitest'
+import { isUuid } from '../delivery.ts'
+import { enrichSession } from '../enrich.ts'
+import type { NormalizedSession } from '../model.ts'
+import { isE164, numberFacts } from '../numbers.ts'
+import { validateEvent } from '../validate.ts'
+import { DIRT } from './dirt.ts'
+import { type GeneratedEvent, type GeneratorOptions, generateEvents } from './generator.ts'
+import { SCENARIOS } from './scenarios.ts'
+
+const generate = (options: GeneratorOptions) => [...generateEvents(options)]
+const textOf = ({ body }: GeneratedEvent) => new TextDecoder().decode(body)
+
+function sessionOf(event: GeneratedEvent): NormalizedSession {
+  const validation = validateEvent(event.body)
+  if (!validation.ok) throw new Error(`${event.kind}: ${JSON.stringify(validation.reasons)}`)
+  return validation.session
+}
+
+describe('repeatability', () => {
+  const options = { seed: 'same', count: 300, dirtyShare: 0.5 }
+
+  test('the same seed gives the same events, byte for byte', () => {
+    expect(generate(options)).toEqual(generate(options))
+  })
+
+  test('another seed gives other events', () => {
+    expect(generate({ ...options, seed: 'other' }).map(textOf)).not.toEqual(generate(options).map(textOf))
+  })
+
+  test('a longer run begins like a shorter one', () => {
+    expect(generate({ ...options, count: 400 }).slice(0, 300)).toEqual(generate(options))
+  })
+})
+
+describe('amount', () => {
+  test('is the count', () => {
+    expect(generate({ seed: 1, count: 7 })).toHaveLength(7)
+    expect(generate({ seed: 1, count: 0 })).toHaveLength(0)
+  })
+
+  test('is endless without a count', () => {
+    expect(generateEvents({ seed: 1 }).take(1000).toArray()).toHaveLength(1000)
+  })
+})
+
+describe('clean events', () => {
+  const events = generate({ seed: 42, count: 3000 })
+  const sessions = events.map((event) => enrichSession(sessionOf(event)))
+
+  test('are stored without an anomaly', () => {
+    expect(new Set(sessions.flatMap(({ anomalies }) => anomalies))).toEqual(new Set())
+    expect(new Set(events.map(({ kind }) => kind))).toEqual(new Set(['clean']))
+  })
+
+  test('each have a session of their own', () => {
+    expect(new Set(events.map(({ sessionId }) => sessionId)).size).toBe(events.length)
+    expect(sessions.map(({ sessionId }) => sessionId)).toEqual(events.map(({ sessionId }) => sessionId))
+  })
+
+  test('have time-based ids in the order of time', () => {
+    const ticks = sessions.map(({ sessionId }) => {
+      expect(isUuid(sessionId) && sessionId[14] === '1').toBe(true)
+      const [low, middle, high] = sessionId.split('-') as [string, string, string]
+      return high.slice(1) + middle + low
+    })
+    expect(ticks).toEqual(ticks.toSorted())
+  })
+
+  test('start at the given time', () => {
+    const startAtMs = Date.UTC(2030, 5, 1, 12)
+    const first = generate({ seed: 1, count: 1, startAtMs })[0]!
+    expect(sessionOf(first).startedAt).toBe('2030-06-01T12:00:00.000Z')
+  })
+
+  test('have numbers that are valid in their countries', () => {
+    const sides = sessions.flatMap(({ legs }) =>
+      legs.flatMap((leg) => [
+        { number: leg.source!, country: leg.sourceCountry, type: leg.sourceType },
+        { number: leg.destination!, country: leg.destinationCountry, type: leg.destinationType },
+      ]),
+    )
+    for (const { number, country, type } of sides) {
+      expect(isE164(number)).toBe(true)
+      expect(numberFacts(number)).toMatchObject({ country })
+      expect(type).not.toBeNull()
+    }
+    expect(new Set(sides.map(({ country }) => country)).size).toBe(9)
+  })
+
+  test('are of all three products, of every status, with and without an answer', () => {
+    const shapes = new Set(
+      sessions.map(({ legs }) => legs.map(({ leg, direction }) => leg + direction).join()),
+    )
+    expect(shapes).toEqual(new Set(['AINBOUND,BOUTBOUND', 'AINBOUND', 'AOUTBOUND']))
+    expect(new Set(sessions.map(({ status }) => status))).toEqual(
+      new Set(['COMPLETED', 'NO_ANSWER', 'BUSY', 'CANCELED', 'FAILED', 'ERROR', 'COMPLETED_UNSUBSCRIBED']),
+    )
+    expect(new Set(sessions.map(({ answered }) => answered))).toEqual(new Set([true, false]))
+  })
+
+  test('hold versions, request ids and quality in part of them', () => {
+    const share = (has: (session: (typeof sessions)[number]) => boolean) =>
+      sessions.filter(has).length / sessions.length
+    for (const part of [
+      share(({ schemaVersion }) => schemaVersion === 5),
+      share(({ clientRequestId }) => clientRequestId !== null),
+      share(({ mosMin }) => mosMin !== null),
+    ]) {
+      expect(part).toBeGreaterThan(0.1)
+      expect(part).toBeLessThan(0.9)
+    }
+  })
+})
+
+test('the shares of the scenarios add up to 1,000', () => {
+  expect(Object.values(SCENARIOS).reduce((sum, { share }) => sum + share, 0)).toBe(1000)
+})
+
+describe('dirty events', () => {
+  const events = generate({ seed: 7, count: 6000, dirtyShare: 0.6 })
+  const kinds = ['clean', 'duplicate', 'correction', ...Object.keys(DIRT)]
+
+  test('come in the asked share', () => {
+    const dirty = events.filter(({ kind }) => kind !== 'clean').length / events.length
+    expect(dirty).toBeGreaterThan(0.57)
+    expect(dirty).toBeLessThan(0.63)
+  })
+
+  test.each(kinds)('%s: what becomes of them is as expected', (kind) => {
+    const ofKind = events.filter((event) => event.kind === kind)
+    expect(ofKind.length).toBeGreaterThan(10)
+    for (const event of ofKind) {
+      const validation = validateEvent(event.body)
+      if (event.expected.outcome === 'rejected') {
+        expect(validation).toMatchObject({ ok: false, sessionId: event.sessionId })
+        const codes = validation.ok ? [] : validation.reasons.map(({ code }) => code)
+        expect([...new Set(codes)]).toEqual(event.expected.reasons)
+        continue
+      }
+      const session = enrichSession(sessionOf(event))
+      expect(session.sessionId).toBe(event.sessionId)
+      expect(session.anomalies).toEqual(event.expected.outcome === 'stored' ? event.expected.anomalies : [])
+    }
+  })
+
+  test('repeat a session only as a duplicate or a correction, and those always do', () => {
+    const latest = new Map<string, string>()
+    for (const event of events) {
+      const { kind, sessionId } = event
+      if (sessionId === null) continue
+      const earlier = latest.get(sessionId)
+      if (kind === 'duplicate') expect(textOf(event)).toBe(earlier)
+      else if (kind === 'correction') expect([undefined, textOf(event)]).not.toContain(earlier)
+      else expect(earlier).toBeUndefined()
+      latest.set(sessionId, textOf(event))
+    }
+    expect(latest.size).toBeGreaterThan(3000)
+  })
+})

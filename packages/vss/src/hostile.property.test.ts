@@ -1,0 +1,227 @@
+/** Whatever is sent: validation answers, and what it lets pass fits the columns. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { enrichSession } from './enrich.ts'
+import { bodyOf, completedExample, errorExample } from './examples.fixture.ts'
+import type { CallLeg, Session } from './model.ts'
+import { validateEvent } from './validate.ts'
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const CODES = ['malformed_json', 'not_an_object', 'unsupported_event', 'missing_field', 'invalid_field']
+
+function expectText(value: string | null, maxLength: number) {
+  if (value === null) return
+  expect(value.length).toBeGreaterThan(0)
+  expect(value.length).toBeLessThanOrEqual(maxLength)
+  expect(value).not.toContain('\0')
+  expect(value.isWellFormed()).toBe(true)
+}
+
+function expectInt(value: number | null, min: number) {
+  if (value === null) return
+  expect(Number.isInteger(value) && value >= min && value < 2 ** 31).toBe(true)
+}
+
+function expectReal(value: number | null) {
+  if (value === null) return
+  const stored = Math.fround(value)
+  expect(Number.isFinite(stored)).toBe(true)
+  expect(stored === 0).toBe(value === 0)
+}
+
+function expectTime(value: string | null) {
+  if (value === null) return
+  expect(value).toMatch(/^\d{4}-/)
+  expect(new Date(value).toISOString()).toBe(value)
+  expect(Date.parse(value)).toBeGreaterThanOrEqual(0)
+}
+
+function expectSeconds(value: number | null) {
+  if (value !== null) expect(value).toBeGreaterThanOrEqual(0)
+}
+
+function expectLegFitsColumns(leg: CallLeg) {
+  expect(leg.leg).toMatch(/^[A-Z]$/)
+  if (leg.callId !== null) expect(leg.callId).toMatch(UUID)
+  for (const word of [leg.direction, leg.callType, leg.status, leg.sourceFormat, leg.destinationFormat]) {
+    expectText(word, 64)
+  }
+  for (const time of [leg.initiatedAt, leg.connectedAt, leg.disconnectedAt]) expectTime(time)
+  for (const number of [leg.source, leg.destination]) expectText(number, 64)
+  for (const id of [leg.sourceRefId, leg.destinationRefId]) expectText(id, 255)
+  for (const country of [leg.sourceCountry, leg.destinationCountry]) {
+    if (country !== null) expect(country).toMatch(/^[A-Z]{2}$/)
+  }
+  for (const real of [leg.mos, leg.packetLossRate, leg.jitterMs]) expectReal(real)
+  expectInt(leg.durationSeconds, 0)
+  expectInt(leg.errorCode, -(2 ** 31))
+  expectText(leg.errorMessage, 2000)
+  expectSeconds(leg.ringSeconds)
+}
+
+function expectFitsColumns(session: Session) {
+  expect(session.sessionId).toMatch(UUID)
+  expectText(session.subAccountId, 255)
+  for (const word of [session.status, session.lastAction]) expectText(word, 64)
+  for (const time of [session.startedAt, session.endedAt]) expectTime(time)
+  for (const number of [session.caller, session.virtualNumber, session.callee]) expectText(number, 64)
+  for (const seconds of [session.durationSeconds, session.ringSeconds, session.talkSeconds])
+    expectSeconds(seconds)
+  for (const real of [session.mosMin, session.packetLossMax, session.jitterMsMax]) expectReal(real)
+  expectInt(session.callCount, 0)
+  for (const int of [session.schemaVersion, session.errorCode]) expectInt(int, -(2 ** 31))
+  expectText(session.clientRequestId, 255)
+  expectText(session.errorMessage, 2000)
+  expect(session.anomalies).toEqual([...new Set(session.anomalies)].sort())
+  const letters = session.legs.map(({ leg }) => leg)
+  expect(letters).toEqual([...new Set(letters)].sort())
+  session.legs.forEach(expectLegFitsColumns)
+  // No NaN, no undefined, no -0: what JSON keeps is what there is.
+  expect(JSON.parse(JSON.stringify(session))).toEqual(session)
+}
+
+/** Validates, checks the answer, and says whether the body passed. */
+function expectAnswer(body: Uint8Array): boolean {
+  const validation = validateEvent(body)
+  if (validation.ok) {
+    expectFitsColumns(enrichSession(validation.session))
+    return true
+  }
+  expect(validation.reasons.length).toBeGreaterThanOrEqual(1)
+  expect(validation.reasons.length).toBeLessThanOrEqual(20)
+  for (const { code, path, message } of validation.reasons) {
+    expect(CODES).toContain(code)
+    expect(path).toMatch(/^(namespace|eventType|payload(\.[A-Za-z]+){0,2})?$/)
+    expect(message).toMatch(/^expected /)
+  }
+  if (validation.sessionId !== null) expect(validation.sessionId).toMatch(UUID)
+  return false
+}
+
+const examples = fc.constantFrom(completedExample, errorExample).map((example) => example())
+const exampleBodies = examples.map((event) => bodyOf(event))
+
+test('any bytes are rejected with reasons', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (body) => {
+      expect(expectAnswer(body)).toBe(false)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('any JSON is rejected with reasons', () => {
+  fc.assert(
+    fc.property(fc.json(), (json) => {
+      expect(expectAnswer(bodyOf(json))).toBe(false)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('an example with bytes changed gets an answer', () => {
+  const changes = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), {
+    minLength: 1,
+    maxLength: 5,
+  })
+  let passed = 0
+  fc.assert(
+    fc.property(exampleBodies, changes, (body, bytes) => {
+      for (const [at, byte] of bytes) body[at % body.length] = byte
+      if (expectAnswer(body)) passed++
+    }),
+    { numRuns: 1500 },
+  )
+  expect(passed).toBeGreaterThan(0)
+})
+
+test('an example that is cut short is malformed', () => {
+  fc.assert(
+    fc.property(exampleBodies, fc.nat(), (body, at) => {
+      const validation = validateEvent(body.subarray(0, at % body.length))
+      expect(validation).toMatchObject({ ok: false, reasons: [{ code: 'malformed_json' }] })
+    }),
+  )
+})
+
+/** Every place in an event where something else can be put: the object and the name of its member. */
+function placesOf(value: unknown): [Record<string, unknown>, string][] {
+  if (typeof value !== 'object' || value === null) return []
+  const object = value as Record<string, unknown>
+  return Object.keys(object).flatMap((name) => [[object, name], ...placesOf(object[name])]) as [
+    Record<string, unknown>,
+    string,
+  ][]
+}
+
+/** Values that readers stumble over, beside any JSON. */
+const hostileValues = fc.oneof(
+  fc.jsonValue(),
+  fc.string({ unit: 'binary', maxLength: 300 }),
+  fc.double({ noDefaultInfinity: true, noNaN: true }),
+  fc.double({ noDefaultInfinity: true, noNaN: true }).map(String),
+  fc.constantFrom(
+    'null',
+    ' ',
+    '\0',
+    '\ud800',
+    '-0',
+    '1e400',
+    '+',
+    '+1',
+    'a'.repeat(3000),
+    -0,
+    2 ** 31,
+    1e-320,
+  ),
+  fc.constantFrom(
+    '2024-02-30T00:00:00Z',
+    '9999-12-31T23:59:59-23:59',
+    '1970-01-01T00:00:00+00:01',
+    '0000-01-01T00:00Z',
+  ),
+  fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
+  fc.stringMatching(/^\+[0-9]{1,20}$/),
+)
+const hostileNames = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 20 }),
+  fc.constantFrom(
+    '__proto__',
+    'constructor',
+    'toString',
+    'callZ',
+    'CALLA',
+    'calla',
+    'SourceRefId',
+    'errorDetails',
+  ),
+)
+
+test('an example with anything grafted in at any place gets an answer', () => {
+  const grafts = fc.array(fc.tuple(fc.nat(), hostileValues), { minLength: 1, maxLength: 4 })
+  const additions = fc.array(fc.tuple(fc.nat(), hostileNames, hostileValues), { maxLength: 3 })
+  let passed = 0
+  let rejected = 0
+  fc.assert(
+    fc.property(examples, grafts, additions, (event, values, members) => {
+      for (const [at, value] of values) {
+        const places = placesOf(event)
+        const [object, name] = places[at % places.length]!
+        object[name] = value
+      }
+      for (const [at, name, value] of members) {
+        const objects = [event, ...placesOf(event).map(([object]) => object)]
+        Object.defineProperty(objects[at % objects.length]!, name, {
+          value,
+          enumerable: true,
+          configurable: true,
+        })
+      }
+      if (expectAnswer(bodyOf(event))) passed++
+      else rejected++
+    }),
+    { numRuns: 3000 },
+  )
+  // Neither side may be starved, or the property says little.
+  expect(Math.min(passed, rejected)).toBeGreaterThan(300)
+})

@@ -1,0 +1,61 @@
+/** What the command line takes, as values. Each parser throws commander's error, which names option and value. */
+import { InvalidArgumentError } from 'commander'
+
+/** A parser of whole numbers from `min` to `max`, both included. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return function parseWholeNumber(text) {
+    const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+    if (!(number >= min && number <= max)) {
+      throw new InvalidArgumentError(`It takes a whole number from ${min} to ${max}.`)
+    }
+    return number
+  }
+}
+
+/** @returns a number a second, more than 0. */
+export function parseRate(text: string): number {
+  const rate = /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  if (!(rate > 0)) throw new InvalidArgumentError('It takes a number of events a second, such as 200 or 0.5.')
+  return rate
+}
+
+/** @returns a fraction from 0 to 1, of `0.05` or of `5%`. */
+export function parseShare(text: string): number {
+  const [, digits = '', percent] = /^(\d{1,9}(?:\.\d+)?|\.\d+)(%?)$/.exec(text) ?? []
+  const share = digits === '' ? Number.NaN : Number(digits) / (percent ? 100 : 1)
+  if (!(share <= 1)) throw new InvalidArgumentError('It takes a share from 0 to 1, such as 0.05, or 5%.')
+  return share
+}
+
+const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** @returns milliseconds, of `30s`, `15m`, `1h` or `7d`. */
+export function parseDuration(text: string): number {
+  const [, digits, unit] = /^(\d{1,5})([smhd])$/.exec(text) ?? []
+  if (digits === undefined || Number(digits) === 0) {
+    throw new InvalidArgumentError('It takes a time span, such as 30s, 15m, 1h or 7d.')
+  }
+  return Number(digits) * unitMs[unit as keyof typeof unitMs]
+}
+
+/** @returns the UUID in lower case. */
+export function parseUuid(text: string): string {
+  if (!/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)) {
+    throw new InvalidArgumentError('It takes a UUID, such as 1f048a84-ea6d-11ee-911b-078f7290bf52.')
+  }
+  return text.toLowerCase()
+}
+
+/** @returns the URL of an http or https endpoint, without credentials: it is shown. */
+export function parseEndpoint(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new InvalidArgumentError('It takes a URL that begins with http:// or https://.')
+  }
+  return url
+}
+
+/** Collects the values of an option that may be repeated. */
+export function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value]
+}

@@ -1,0 +1,45 @@
+import type { Pool, StorageFault } from '@vss-pipeline/storage'
+import { CommandFailure } from './failure.ts'
+import { displayServer, type ServerSetting } from './settings.ts'
+
+/**
+ * Connects, does the work and disconnects.
+ *
+ * @throws CommandFailure when the database is away or cannot do it.
+ */
+export async function withDatabase<Result>(
+  database: ServerSetting,
+  work: (pool: Pool) => Promise<Result>,
+): Promise<Result> {
+  const { createPool } = await import('@vss-pipeline/storage')
+  const pool = createPool({ databaseUrl: database.url, maxConnections: 1, applicationName: 'vss-cli' })
+  try {
+    return await explainFaults(database, () => work(pool))
+  } finally {
+    await pool.end()
+  }
+}
+
+/** Turns a fault of storage into a line for the operator. @throws CommandFailure */
+export async function explainFaults<Result>(
+  database: ServerSetting,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const { StorageFault } = await import('@vss-pipeline/storage')
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof StorageFault)) throw error
+    throw new CommandFailure(explain(database, error), { cause: error })
+  }
+}
+
+function explain({ url, origin }: ServerSetting, fault: StorageFault): string {
+  const where = `${displayServer(url)} (from ${origin})`
+  // A table or the schema is not there.
+  if (fault.sqlState === '42P01' || fault.sqlState === '3F000') {
+    return `${where} has no schema vss, or an old one: run vss migrate`
+  }
+  const state = fault.code === 'database_unavailable' ? 'Postgres is away' : 'Postgres failed'
+  return `${state}: ${where}: ${fault.message}`
+}

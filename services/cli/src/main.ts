@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import { ConfigError } from '@vss-pipeline/runtime'
+import { CommandFailure } from './failure.ts'
+import { createProgram } from './program.ts'
+
+// `vss ... | head` closes our output early: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
+try {
+  await createProgram().parseAsync()
+} catch (error) {
+  // What the operator can act on is one line; anything else is a bug, and shows where.
+  if (!(error instanceof CommandFailure || error instanceof ConfigError)) throw error
+  process.stderr.write(`vss: ${error.message}\n`)
+  process.exitCode = 1
+}

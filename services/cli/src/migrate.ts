@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import { explainFaults } from './database.ts'
+import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
+
+export function addMigrate(program: Command): void {
+  program
+    .command('migrate')
+    .description('Brings the schema of the database up to date. Safe to repeat, and to run from several places.')
+    .addOption(databaseUrlOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  DATABASE_URL_FILE=/run/secrets/database-url vss migrate
+  vss migrate --database-url postgres://vss@db.example.com/vss`,
+    )
+    .action(runMigrate)
+}
+
+async function runMigrate(options: SettingsOptions): Promise<void> {
+  const database = readDatabaseSetting(options, process.env)
+  const { migrate } = await import('@vss-pipeline/storage')
+  const applied = await explainFaults(database, () => migrate({ databaseUrl: database.url }))
+  console.log(applied.length > 0 ? `applied ${applied.join(', ')}` : 'schema vss is up to date')
+}

@@ -1,0 +1,39 @@
+import { pipelineVersion } from '@vss-pipeline/runtime'
+import { Command } from 'commander'
+import { addMigrate } from './migrate.ts'
+import { addSend } from './send.ts'
+import { addSessions } from './sessions.ts'
+import { addStatus } from './status.ts'
+
+/** The command `vss` with its subcommands. What only one of them needs is imported when that one runs. */
+export function createProgram(): Command {
+  const program = new Command('vss')
+    .description('Operates the VSS pipeline: sends events, migrates the database, shows what became of it all.')
+    .version(pipelineVersion)
+    .configureOutput({ outputError: (text, write) => write(`${toErrorLine(text)}\n`) })
+    .addHelpText(
+      'after',
+      `
+Settings come from options, else from DATABASE_URL, REDIS_URL and QUEUE_PREFIX (each also as NAME_FILE, the
+path of a file that holds the value), else from the local stack that \`npm start\` runs.
+
+Examples:
+  vss send --count 1000 --dirty 5%
+  vss status
+  vss sessions show 1f048a84-ea6d-11ee-911b-078f7290bf52`,
+    )
+  addSend(program)
+  addMigrate(program)
+  addStatus(program)
+  addSessions(program)
+  return program
+}
+
+/** Commander's "error: ...", which can have a second line with a suggestion, as a line of ours. */
+function toErrorLine(text: string): string {
+  const message = text
+    .trim()
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+  return `vss: ${message} (see --help)`
+}

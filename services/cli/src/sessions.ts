@@ -1,0 +1,99 @@
+import { styleText } from 'node:util'
+import type { DeliveryRow, Pool, StoredSession } from '@vss-pipeline/storage'
+import type { CallLeg } from '@vss-pipeline/vss'
+import type { Command } from 'commander'
+import { parseUuid } from './arguments.ts'
+import { withDatabase } from './database.ts'
+import { CommandFailure } from './failure.ts'
+import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
+import { alignColumns, displayValue, indent } from './text.ts'
+
+export function addSessions(program: Command): void {
+  const sessions = program.command('sessions').description('Looks at stored sessions.')
+  sessions
+    .command('show')
+    .description('Shows one session, its call legs and the deliveries that were about it.')
+    .argument('<id>', 'the session id, a UUID', parseUuid)
+    .option('--json', 'as JSON, for programs')
+    .addOption(databaseUrlOption())
+    .addHelpText(
+      'after',
+      `
+The output holds phone numbers.
+
+Examples:
+  vss sessions show 1f048a84-ea6d-11ee-911b-078f7290bf52
+  vss sessions show --json 1f048a84-ea6d-11ee-911b-078f7290bf52 | jq .session.status`,
+    )
+    .action(runShow)
+}
+
+async function runShow(sessionId: string, options: SettingsOptions & { json?: true }): Promise<void> {
+  const database = readDatabaseSetting(options, process.env)
+  const { readSession } = await import('@vss-pipeline/storage')
+  const stored = await withDatabase(database, async (pool) => {
+    const found = await readSession(pool, sessionId)
+    if (found === null) throw new CommandFailure(await explainAbsence(pool, sessionId))
+    return found
+  })
+  console.log(options.json ? JSON.stringify(stored, null, 2) : renderSession(stored))
+}
+
+/** Ingest answers with a delivery's id, which is easily taken for the session's. */
+async function explainAbsence(pool: Pool, id: string): Promise<string> {
+  const { readDelivery } = await import('@vss-pipeline/storage')
+  const delivery = await readDelivery(pool, id)
+  if (delivery === null) {
+    return `there is no session ${id}: its delivery is yet to come, waits (see vss status) or was rejected (see the view vss.rejected)`
+  }
+  const { outcome, sessionId, reasons } = delivery
+  if (outcome === 'rejected') return `${id} is a delivery, not a session; it was rejected: ${listReasons(reasons)}`
+  return `${id} is a delivery, not a session; for its session: vss sessions show ${sessionId}`
+}
+
+function renderSession({ session, legs, deliveries }: StoredSession): string {
+  const fields = Object.entries(session).map(([field, value]) => [columnName(field), displayValue(value)])
+  return [
+    title('Session'),
+    indent(alignColumns(fields)),
+    '',
+    title('Call legs'),
+    indent(legs.length === 0 ? 'none' : renderLegs(legs)),
+    '',
+    title('Deliveries'),
+    indent(renderDeliveries(deliveries)),
+  ].join('\n')
+}
+
+/** A column a leg and a row a field, because the fields are many; those that no leg has are left out. */
+function renderLegs(legs: readonly CallLeg[]): string {
+  const fields = Object.keys(legs[0]!) as (keyof CallLeg)[]
+  const rows = fields
+    .filter((field) => legs.some((leg) => leg[field] !== null))
+    .map((field) => [columnName(field), ...legs.map((leg) => displayValue(leg[field]))])
+  return alignColumns(rows)
+}
+
+function renderDeliveries(deliveries: readonly DeliveryRow[]): string {
+  const rows = deliveries.map(({ deliveryId, receivedAt, outcome, sourceIp, reasons }) => [
+    deliveryId,
+    receivedAt,
+    outcome,
+    displayValue(sourceIp),
+    reasons.length === 0 ? '-' : listReasons(reasons),
+  ])
+  return alignColumns([['delivery_id', 'received_at', 'outcome', 'source_ip', 'reasons'], ...rows])
+}
+
+function listReasons(reasons: DeliveryRow['reasons']): string {
+  return reasons.map(({ code, path }) => displayValue(path === '' ? code : `${code} ${path}`)).join('; ')
+}
+
+/** `startedAt` as the column is called: `started_at`. */
+function columnName(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace('sha256', '_sha256').replace('__', '_')
+}
+
+function title(text: string): string {
+  return styleText('bold', text, { stream: process.stdout })
+}

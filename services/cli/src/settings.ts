@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createEnvReader } from '@vss-pipeline/runtime'
+import { Option } from 'commander'
+
+/** What a command may be told about the servers; what it is not told comes from the environment. */
+export interface SettingsOptions {
+  databaseUrl?: string
+  redisUrl?: string
+  queuePrefix?: string
+}
+
+/** A server, and where its URL was found: what to change when it is the wrong one. */
+export interface ServerSetting {
+  /** May hold a password: never shown. */
+  url: string
+  origin: string
+}
+
+const projectRoot = resolve(import.meta.dirname, '..', '..', '..')
+
+export const databaseUrlOption = () =>
+  new Option('--database-url <url>', 'Postgres; a password is safer in DATABASE_URL')
+export const redisUrlOption = () =>
+  new Option('--redis-url <url>', 'Redis; a password is safer in REDIS_URL')
+export const queuePrefixOption = () =>
+  new Option('--queue-prefix <prefix>', 'of the keys in Redis (default: QUEUE_PREFIX, else {vss})')
+
+/** @throws ConfigError */
+export function readDatabaseSetting(options: SettingsOptions, env: NodeJS.ProcessEnv): ServerSetting {
+  return readServerSetting(env, {
+    option: ['--database-url', options.databaseUrl],
+    variable: 'DATABASE_URL',
+    localFile: 'database-url',
+    protocols: ['postgres:', 'postgresql:'],
+  })
+}
+
+/** @throws ConfigError */
+export function readRedisSetting(options: SettingsOptions, env: NodeJS.ProcessEnv): ServerSetting {
+  return readServerSetting(env, {
+    option: ['--redis-url', options.redisUrl],
+    variable: 'REDIS_URL',
+    localFile: 'redis-url',
+    protocols: ['redis:', 'rediss:'],
+  })
+}
+
+/** @throws ConfigError */
+export function readQueuePrefix(options: SettingsOptions, env: NodeJS.ProcessEnv): string {
+  return options.queuePrefix ?? createEnvReader(env).text('QUEUE_PREFIX', { default: '{vss}' })
+}
+
+/** The option, else the variable or its file, else the file in which `npm start` keeps the URL of its server. */
+function readServerSetting(
+  env: NodeJS.ProcessEnv,
+  setting: {
+    option: [name: string, value: string | undefined]
+    variable: string
+    localFile: string
+    protocols: string[]
+  },
+): ServerSetting {
+  const { option, variable, localFile, protocols } = setting
+  const [optionName, optionValue] = option
+  if (optionValue !== undefined) {
+    const url = createEnvReader({ [optionName]: optionValue }).url(optionName, { protocols })
+    return { url, origin: optionName }
+  }
+  const file = join(resolve(projectRoot, env.DATA_DIR || '.data'), localFile)
+  const isSet = Boolean(env[variable] || env[`${variable}_FILE`])
+  if (isSet || !existsSync(file)) {
+    return { url: createEnvReader(env).url(variable, { protocols }), origin: variable }
+  }
+  const url = createEnvReader({ [`${variable}_FILE`]: file }).url(variable, { protocols })
+  return { url, origin: 'the local stack; is `npm start` running?' }
+}
+
+/** A server as it may be shown: without user name, password and query. */
+export function displayServer(url: string): string {
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname}`
+}

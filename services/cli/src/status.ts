@@ -1,0 +1,144 @@
+import { styleText } from 'node:util'
+import type { QueueStatus } from '@vss-pipeline/queue'
+import { ConfigError, createLogger } from '@vss-pipeline/runtime'
+import type { Outcome } from '@vss-pipeline/vss'
+import type { Command } from 'commander'
+import { parseDuration } from './arguments.ts'
+import { withDatabase } from './database.ts'
+import { CommandFailure } from './failure.ts'
+import {
+  databaseUrlOption,
+  displayServer,
+  queuePrefixOption,
+  readDatabaseSetting,
+  readQueuePrefix,
+  readRedisSetting,
+  redisUrlOption,
+  type SettingsOptions,
+} from './settings.ts'
+import { alignColumns, displayCount, indent } from './text.ts'
+
+interface StatusOptions extends SettingsOptions {
+  /** Milliseconds. */
+  since?: number
+  json?: true
+}
+
+/** Deliveries by outcome, and all of them. */
+type LedgerStatus = Record<Outcome | 'total', number>
+
+export function addStatus(program: Command): void {
+  program
+    .command('status')
+    .description('Shows how much waits in the queue, and what became of the deliveries in the ledger.')
+    .option('--since <span>', 'count deliveries received in the last 30s, 15m, 1h or 7d only', parseDuration)
+    .option('--json', 'as JSON, for programs')
+    .addOption(databaseUrlOption())
+    .addOption(redisUrlOption())
+    .addOption(queuePrefixOption())
+    .addHelpText(
+      'after',
+      `
+Shows what can be had when Redis or Postgres is away, says which is, and exits 1.
+
+Examples:
+  vss status --since 1h
+  vss status --json | jq .queue.waiting`,
+    )
+    .action(runStatus)
+}
+
+async function runStatus(options: StatusOptions): Promise<void> {
+  const since = options.since === undefined ? undefined : new Date(Date.now() - options.since)
+  const [queue, ledger] = await Promise.all([
+    valueOrProblem(() => fetchQueue(options)),
+    valueOrProblem(() => countLedger(options, since)),
+  ])
+  const problems = [queue, ledger].flatMap(({ problem }) => problem ?? [])
+  if (options.json) {
+    const status = {
+      queue: queue.value === undefined ? null : flattenQueue(queue.value),
+      ledger: ledger.value ?? null,
+      since: since?.toISOString() ?? null,
+      problems,
+    }
+    console.log(JSON.stringify(status, null, 2))
+  } else {
+    if (queue.value) console.log(renderQueue(queue.value))
+    if (ledger.value) console.log(renderLedger(ledger.value, since))
+  }
+  for (const problem of problems) process.stderr.write(`vss: ${problem}\n`)
+  if (problems.length > 0) process.exitCode = 1
+}
+
+/** One half of the status may be missing: why becomes a value. */
+async function valueOrProblem<Value>(
+  read: () => Promise<Value>,
+): Promise<{ value?: Value; problem?: string }> {
+  try {
+    return { value: await read() }
+  } catch (error) {
+    if (!(error instanceof CommandFailure || error instanceof ConfigError)) throw error
+    return { problem: error.message }
+  }
+}
+
+async function fetchQueue(options: StatusOptions): Promise<QueueStatus> {
+  const { url, origin } = readRedisSetting(options, process.env)
+  const prefix = readQueuePrefix(options, process.env)
+  const { fetchQueueStatus } = await import('@vss-pipeline/queue')
+  const logger = createLogger({ service: 'cli', level: 'silent' })
+  try {
+    return await fetchQueueStatus({ redisUrl: url, prefix, logger })
+  } catch (error) {
+    const { message } = error as Error
+    throw new CommandFailure(`Redis is away: ${displayServer(url)} (from ${origin}): ${message}`, {
+      cause: error,
+    })
+  }
+}
+
+async function countLedger(options: StatusOptions, since: Date | undefined): Promise<LedgerStatus> {
+  const database = readDatabaseSetting(options, process.env)
+  const { countLedgerByOutcome } = await import('@vss-pipeline/storage')
+  const counts = await withDatabase(database, (pool) => countLedgerByOutcome(pool, since ? { since } : {}))
+  const total = counts.stored + counts.duplicate + counts.superseded + counts.rejected
+  return { ...counts, total }
+}
+
+function flattenQueue({ jobs, oldestWaitingSeconds }: QueueStatus): Record<string, number> {
+  return { ...jobs, oldestWaitingSeconds }
+}
+
+function renderQueue({ jobs, oldestWaitingSeconds }: QueueStatus): string {
+  const rows = [
+    ['waiting', displayCount(jobs.waiting)],
+    ['active', displayCount(jobs.active)],
+    ['delayed', notable('yellow', jobs.delayed)],
+    ['failed', notable('red', jobs.failed)],
+    ['oldest waiting', `${oldestWaitingSeconds.toFixed(1)} s`],
+  ]
+  return `${title('Queue (batches)')}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
+}
+
+function renderLedger(ledger: LedgerStatus, since: Date | undefined): string {
+  const rows = [
+    ['stored', displayCount(ledger.stored)],
+    ['duplicate', displayCount(ledger.duplicate)],
+    ['superseded', displayCount(ledger.superseded)],
+    ['rejected', notable('yellow', ledger.rejected)],
+    ['total', displayCount(ledger.total)],
+  ]
+  const span = since ? ` since ${since.toISOString()}` : ''
+  return `${title(`Ledger (deliveries${span})`)}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
+}
+
+function title(text: string): string {
+  return styleText('bold', text, { stream: process.stdout })
+}
+
+/** A count that should be none, coloured when it is not. */
+function notable(colour: 'yellow' | 'red', count: number): string {
+  const text = displayCount(count)
+  return count === 0 ? text : styleText(colour, text, { stream: process.stdout })
+}

@@ -1,0 +1,51 @@
+import { createEnvReader } from '@vss-pipeline/runtime'
+import type { TestProject } from 'vitest/node'
+import { isDockerThere, startContainers } from './containers.ts'
+import { startLocalServers } from './local.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A Postgres in which the tests may create databases. */
+    databaseUrl: string
+    /** A Redis that is shared by all test files: each uses a key prefix of its own. */
+    redisUrl: string
+  }
+}
+
+export interface TestServers {
+  databaseUrl: string
+  redisUrl: string
+  /** Stops what was started for the tests, and removes it. */
+  stop(): Promise<void>
+}
+
+/** What the environment gives; the rest is to be started. */
+export type GivenServers = Partial<Pick<TestServers, 'databaseUrl' | 'redisUrl'>>
+
+/**
+ * Provides Postgres and Redis to all tests: `TEST_DATABASE_URL` and `TEST_REDIS_URL` where set, else containers
+ * when a Docker engine answers, else servers of this machine; `TEST_SERVERS=containers|local` decides instead.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const read = createEnvReader(process.env)
+  const url = (name: string, protocols: string[]) =>
+    process.env[name] ? read.url(name, { protocols }) : undefined
+  const databaseUrl = url('TEST_DATABASE_URL', ['postgres:', 'postgresql:'])
+  const redisUrl = url('TEST_REDIS_URL', ['redis:', 'rediss:'])
+  const kind = process.env.TEST_SERVERS && read.text('TEST_SERVERS', { choices: ['containers', 'local'] })
+
+  const servers = await start({ ...(databaseUrl && { databaseUrl }), ...(redisUrl && { redisUrl }) }, kind)
+  project.provide('databaseUrl', servers.databaseUrl)
+  project.provide('redisUrl', servers.redisUrl)
+  return servers.stop
+}
+
+async function start(given: GivenServers, kind: string | undefined): Promise<TestServers> {
+  const { databaseUrl, redisUrl } = given
+  if (databaseUrl && redisUrl) return { databaseUrl, redisUrl, stop: async () => undefined }
+  const useContainers = kind ? kind === 'containers' : await isDockerThere()
+  console.log(
+    `Test servers: ${useContainers ? 'containers' : 'local'} (TEST_SERVERS=containers|local decides)`,
+  )
+  return useContainers ? startContainers(given) : startLocalServers(given)
+}
