@@ -36,7 +36,10 @@ export async function expectAccountedFor(
     const isRejected = outcomes.get(deliveryId)?.[0] === 'rejected'
     return isRejected !== (event.expected.outcome === 'rejected')
   })
-  expect(misjudged.map(({ event }) => event.kind), 'rejected or stored against expectation').toEqual([])
+  expect(
+    misjudged.map(({ event }) => event.kind),
+    'rejected or stored against expectation',
+  ).toEqual([])
 
   const storable = acknowledged.filter(({ event }) => event.expected.outcome !== 'rejected')
   const sessionIds = [...new Set(storable.map(({ event }) => event.sessionId as string))]

@@ -3,17 +3,32 @@ import type { GivenServers, TestServers } from './setup.ts'
 
 /** Starts what is not given on free ports, in a temporary folder that goes with them. */
 export async function startLocalServers(given: GivenServers): Promise<TestServers> {
+  const unkeep = keepExitHandlers()
   const folder = await createTemporaryFolder()
-  try {
-    const stack = await startStack({
-      ...given,
-      folder: folder.path,
-      ports: { postgres: 0, redis: 0 },
-      log: console.log,
-    })
-    return { databaseUrl: stack.databaseUrl, redisUrl: stack.redisUrl, stop: folder.remove }
-  } catch (error) {
+  async function stop(): Promise<void> {
     await folder.remove()
+    unkeep()
+  }
+  try {
+    const ports = { postgres: 0, redis: 0 }
+    const stack = await startStack({ ...given, folder: folder.path, ports, log: console.log })
+    return { databaseUrl: stack.databaseUrl, redisUrl: stack.redisUrl, stop }
+  } catch (error) {
+    await stop()
     throw error
+  }
+}
+
+/**
+ * On SIGINT and SIGTERM vitest exits without teardown, and the folder is removed by an exit handler. But
+ * testcontainers, asked whether there is a Docker, brings the package signal-exit, which kills the process before
+ * any such handler where it finds itself the only listener left. With these it does not.
+ */
+function keepExitHandlers(): () => void {
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  const listener = (): void => undefined
+  for (const signal of signals) process.on(signal, listener)
+  return () => {
+    for (const signal of signals) process.off(signal, listener)
   }
 }

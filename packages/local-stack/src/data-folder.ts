@@ -42,7 +42,7 @@ export async function stopEverythingIn(path: string, options: { force?: boolean 
   for (const name of stopOrder) await stopRecorded(recordFile(join(path, name)), options)
 }
 
-/** Ends whatever is recorded as running in a data folder, without waiting for it. */
+/** Ends whatever is recorded as running in a data folder by force, synchronously. */
 export function killEverythingIn(path: string): void {
   for (const name of stopOrder) killRecorded(recordFile(join(path, name)))
 }
@@ -81,7 +81,7 @@ function makeFolder(path: string): void {
 function lock(file: string): (() => void) | undefined {
   const database = new DatabaseSync(file, { timeout: 0 })
   try {
-    database.exec('BEGIN EXCLUSIVE')
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
     if ((error as { errcode?: number }).errcode === sqliteBusy) return undefined

@@ -1,4 +1,4 @@
-export { claimDataFolder, type DataFolder } from './data-folder.ts'
+export { claimDataFolder, type DataFolder, stopEverythingIn } from './data-folder.ts'
 export { LocalStackError } from './errors.ts'
 export type { RunningServer } from './launch-server.ts'
 export { type Pipeline, startPipeline } from './pipeline.ts'

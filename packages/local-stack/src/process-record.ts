@@ -41,12 +41,16 @@ export async function stopRecorded(file: string, options: { force?: boolean } = 
   return running
 }
 
-/** Ends the process that `file` names at once, without waiting: for the last moments of our own process. */
+/** Ends the process that `file` names by force, synchronously: for the last moments of our own process. */
 export function killRecorded(file: string): void {
   const record = readRecord(file)
   if (!record || !isRunning(record)) return
   const [, forceful = 'SIGKILL'] = record.stopSignals
   process.kill(record.pid, forceful)
+  const deadline = performance.now() + forcedGraceMs
+  while (isRunning(record) && performance.now() < deadline) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+  }
 }
 
 /** Whether the recorded process runs: neither ended, nor a zombie, nor another one under its number. */

@@ -1,6 +1,7 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { type Delivery, isUuid, receivedAtMsOf } from '@vss-pipeline/vss'
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { type Delivery, receivedAtMsOf } from '@vss-pipeline/vss'
 import { Packr, Unpackr } from 'msgpackr'
+import { validate as isUuid, version as uuidVersion } from 'uuid'
 
 /** Batches hold at most so many deliveries or so many body bytes; a larger body travels alone. */
 export const batchLimits = { maxCount: 500, maxBytes: 1024 * 1024 } as const
@@ -34,6 +35,9 @@ export interface UndecodableBatch {
 // Decompressed size is bounded by a batch's own limit and one over-long body; more than this is not ours.
 const maxDecodedBytes = 128 * 1024 * 1024
 
+// Without a checksum, a damaged byte could come back as a body that nobody sent.
+const compression = { params: { [constants.ZSTD_c_checksumFlag]: 1 } }
+
 const packr = new Packr({ useRecords: false })
 const unpackr = new Unpackr({ useRecords: false })
 
@@ -43,7 +47,7 @@ export function encodeBatch(deliveries: readonly Delivery[]): BatchPayload {
   return {
     v: 1,
     ids: deliveries.map(({ deliveryId }) => deliveryId),
-    events: zstdCompressSync(packed).toString('base64'),
+    events: zstdCompressSync(packed, compression).toString('base64'),
   }
 }
 
@@ -89,7 +93,7 @@ function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
 }
 
 function isDeliveryId(id: unknown): id is string {
-  return typeof id === 'string' && isUuid(id) && id[14] === '7'
+  return typeof id === 'string' && isUuid(id) && uuidVersion(id) === 7
 }
 
 function readDelivery(deliveryId: string, entry: unknown): Delivery {

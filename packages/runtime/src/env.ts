@@ -35,7 +35,7 @@ export function createEnvReader(env: NodeJS.ProcessEnv): EnvReader {
     } catch (error) {
       const reason = (error as NodeJS.ErrnoException).code ?? 'unreadable'
       throw new ConfigError(
-        `${name}_FILE: cannot read "${path}" (${reason}): it takes the path of a readable file`,
+        `${name}_FILE: cannot read ${JSON.stringify(path)} (${reason}): it takes the path of a readable file`,
       )
     }
   }
@@ -50,7 +50,7 @@ export function createEnvReader(env: NodeJS.ProcessEnv): EnvReader {
       const takes = options.choices ? `one of ${options.choices.join(', ')}` : 'a text'
       if (value === undefined) throw missing(name, takes)
       if (options.choices && !options.choices.includes(value)) {
-        throw new ConfigError(`${name} is "${value}": it takes ${takes}`)
+        throw new ConfigError(`${name} is ${JSON.stringify(value)}: it takes ${takes}`)
       }
       return value
     },
@@ -63,7 +63,8 @@ export function createEnvReader(env: NodeJS.ProcessEnv): EnvReader {
         return fallback
       }
       const number = /^-?\d{1,15}$/.test(value) ? Number(value) : Number.NaN
-      if (!(number >= min && number <= max)) throw new ConfigError(`${name} is "${value}": it takes ${takes}`)
+      if (!(number >= min && number <= max))
+        throw new ConfigError(`${name} is ${JSON.stringify(value)}: it takes ${takes}`)
       return number
     },
 
@@ -71,7 +72,7 @@ export function createEnvReader(env: NodeJS.ProcessEnv): EnvReader {
       const value = raw(name)?.toLowerCase()
       if (value === undefined) return fallback
       if (value !== 'true' && value !== 'false') {
-        throw new ConfigError(`${name} is "${value}": it takes true or false`)
+        throw new ConfigError(`${name} is ${JSON.stringify(value)}: it takes true or false`)
       }
       return value === 'true'
     },

@@ -116,7 +116,7 @@ export function createGroupCommit<Item>(options: {
       })
     },
     get waiting() {
-      return waiting.length
+      return waiting.filter((entry) => !entry.expired).length
     },
     idle() {
       if (inFlight === 0 && waiting.length === 0) return Promise.resolve()

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 /**
  * Starts to listen; `port` 0 picks a free one.
  *
+ * @param options.variable Which setting the port comes from; the host comes from `HOST`.
  * @returns the port. @throws an Error that names the address, why it cannot be used and which variable sets it.
  */
 export function listen(
@@ -13,8 +14,10 @@ export function listen(
   const { host, port, variable } = options
   return new Promise((resolve, reject) => {
     function onError(error: NodeJS.ErrnoException): void {
-      const reason = listenErrors[error.code ?? ''] ?? error.message
-      reject(new Error(`cannot listen on ${host}:${port}: ${reason} (set ${variable} to another one)`))
+      const code = error.code ?? ''
+      const culprit = code in portErrors ? variable : 'HOST'
+      const reason = portErrors[code] ?? hostErrors[code] ?? error.message
+      reject(new Error(`cannot listen on ${host}:${port}: ${reason} (set ${culprit} to another one)`))
     }
     server.once('error', onError)
     server.listen(port, host, () => {
@@ -24,24 +27,34 @@ export function listen(
   })
 }
 
-const listenErrors: Record<string, string> = {
+const portErrors: Record<string, string> = {
   EADDRINUSE: 'the port is in use',
   EACCES: 'no permission for this port',
+}
+
+const hostErrors: Record<string, string> = {
   EADDRNOTAVAIL: 'this machine does not have the address',
+  ENOTFOUND: 'no such host',
 }
 
 /**
  * Stops accepting and resolves when the requests under way are answered. A kept-alive connection is closed with
  * its next answer, or as soon as it is idle: otherwise a busy client would keep the server open for ever.
+ *
+ * @param options.graceMs How long clients may take to finish what they are sending; then they are cut off. They
+ *   were promised nothing, and from `close` on Node watches no request timeout.
  */
-export function closeServer(server: Server): Promise<void> {
+export function closeServer(server: Server, options: { graceMs?: number } = {}): Promise<void> {
+  const { graceMs = 5_000 } = options
   return new Promise((resolve) => {
     server.prependListener('request', (_request, response) => {
       response.shouldKeepAlive = false
     })
     const sweep = setInterval(() => server.closeIdleConnections(), 50)
+    const cutOff = setTimeout(() => server.closeAllConnections(), graceMs)
     server.close(() => {
       clearInterval(sweep)
+      clearTimeout(cutOff)
       resolve()
     })
   })

@@ -25,10 +25,16 @@ export function createLogger(options: {
   return options.destination ? pino(settings, options.destination) : pino(settings)
 }
 
+// Digits after a `+`, with or without spaces, dashes and brackets between them.
+const international = /(?:\+|%2B)\d(?:[ ().-]*\d){4,}/
+// A run of digits as a word of its own. A colon counts only inside a text: after a quote it begins a JSON number.
+const bare = /(?<=["' (=<]|[^"]:|\\[nrt])\d{8,15}(?=["' ).,:;>\\])/
+const phoneNumbers = new RegExp(`${international.source}|${bare.source}`, 'gi')
+
 /**
  * Replaces what may be a phone number in a JSON log line: digits after a `+`, or a run of 8 to 15 digits that
  * stands as a word of its own inside a text. JSON numbers, timestamps and UUIDs stay as they are.
  */
 export function redactNumbers(line: string): string {
-  return line.replace(/(?:\+|%2B)\d{5,}|(?<=["' (=<])\d{8,15}(?=["' ).,;>\\])/gi, '[number]')
+  return line.replace(phoneNumbers, '[number]')
 }

@@ -1,5 +1,6 @@
 -- The migrator creates schema vss before it runs the first migration: its own table lives there too.
 COMMENT ON SCHEMA vss IS '8x8 Voice Session Summaries: one row a session and one a call leg, and the ledger of every delivery received.';
+COMMENT ON TABLE vss.migrations IS 'The migrations that were applied; kept by the migrator (node-pg-migrate).';
 
 CREATE TABLE vss.sessions (
   session_id uuid NOT NULL,

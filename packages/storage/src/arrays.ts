@@ -110,16 +110,17 @@ export function byteArray(values: readonly (Uint8Array | null)[]): Buffer {
     buffer.set(value, offset)
     offset += value.length
   }
-  return buffer
+  return buffer.subarray(0, offset)
 }
 
 const headerBytes = 20
 const nullLength = -1
 
 function writeHeader(buffer: Buffer, elementOid: number, length: number): number {
-  let offset = buffer.writeInt32BE(length === 0 ? 0 : 1, 0) // dimensions
+  let offset = buffer.writeInt32BE(length === 0 ? 0 : 1, 0) // dimensions: an empty array has none
   offset = buffer.writeInt32BE(1, offset) // may hold nulls
   offset = buffer.writeInt32BE(elementOid, offset)
+  if (length === 0) return offset
   offset = buffer.writeInt32BE(length, offset)
   return buffer.writeInt32BE(1, offset) // the first index
 }

@@ -40,15 +40,19 @@ export function toStorageFault(error: unknown): StorageFault {
 }
 
 /**
- * The SQLSTATE when an error is about the values of a row, so that the row alone is to blame;
- * undefined for faults. A 23514 without a constraint's name is no row's fault: no partition takes the row.
+ * The SQLSTATE when an error is about the values of a row, so that the row alone is to blame; undefined for
+ * faults. Two that look like it are faults: 22P03 says that our encoding of a parameter is wrong, and 23514
+ * without a constraint's name that no partition takes the row.
  */
 export function dataErrorState(error: unknown): string | undefined {
   if (error instanceof UnstorableValue) return error.sqlState
   if (!(error instanceof pg.DatabaseError) || error.code === undefined) return undefined
   const { code, constraint } = error
   const isAboutValues =
-    code.startsWith('22') || code === '23502' || code === '54000' || (code === '23514' && constraint)
+    (code.startsWith('22') && code !== '22P03') ||
+    code === '23502' ||
+    (code === '23514' && constraint !== undefined) ||
+    code === '54000'
   return isAboutValues ? code : undefined
 }
 

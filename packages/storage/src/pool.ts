@@ -3,20 +3,22 @@ import pg from 'pg'
 export type Pool = pg.Pool
 
 const connectTimeoutMs = 5_000
-const statementTimeoutMs = 30_000
 
 /**
  * A pool of connections to the database. Connects on first use, never here; end it with `pool.end()`.
  *
- * No call on it can hang: connecting takes at most 5 s, a statement at most 30 s, and a server that has gone
- * silent is given up 5 s after that. A connection that breaks while idle is replaced at the next use.
+ * No call on it can hang: connecting takes at most 5 s, a statement at most `statementTimeoutMs`, and a server
+ * that has gone silent is given up 5 s after that. A connection that breaks while idle is replaced at the next use.
  */
 export function createPool(options: {
   databaseUrl: string
   maxConnections: number
   /** Shows in `pg_stat_activity`. */
   applicationName: string
+  /** 30 s unless given. */
+  statementTimeoutMs?: number
 }): Pool {
+  const { statementTimeoutMs = 30_000 } = options
   const pool = new pg.Pool({
     connectionString: options.databaseUrl,
     max: options.maxConnections,

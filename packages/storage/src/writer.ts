@@ -88,11 +88,16 @@ function refusedEntry(entry: LedgerEntry, sqlState: string): LedgerEntry {
   }
   return {
     ...entry,
-    sourceIp: entry.sourceIp !== null && isIP(entry.sourceIp) ? entry.sourceIp : null,
+    sourceIp: entry.sourceIp !== null && isInet(entry.sourceIp) ? entry.sourceIp : null,
     verdict: {
       kind: 'rejected',
       reasons: [reason],
       sessionId: sessionId !== null && isUuid(sessionId) ? sessionId : null,
     },
   }
+}
+
+/** Unlike Node, Postgres takes no zone after an IPv6 address. */
+function isInet(address: string): boolean {
+  return isIP(address) !== 0 && !address.includes('%')
 }

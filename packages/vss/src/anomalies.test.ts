@@ -178,7 +178,7 @@ describe('number_not_e164', () => {
     ['6591178965', ['number_not_e164']],
     ['+65 9117 8965', ['number_not_e164']],
     ['anonymous', ['number_not_e164']],
-    ['+12345', ['number_not_e164']],
+    ['+65123', ['number_not_e164']],
     [null, []],
   ])('of the destination %j: %j', (destination, anomalies) => {
     expect(withLegB({ destination })).toEqual(anomalies)

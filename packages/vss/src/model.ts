@@ -71,7 +71,7 @@ export interface NormalizedLeg {
   destination: string | null
   sourceFormat: string | null
   destinationFormat: string | null
-  /** ISO 3166-1 alpha-2, as sent. */
+  /** ISO 3166-1 alpha-2, as sent; the number's own where none was sent. */
   sourceCountry: string | null
   destinationCountry: string | null
   sourceRefId: string | null

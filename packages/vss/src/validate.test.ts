@@ -376,14 +376,20 @@ describe('a country', () => {
 })
 
 describe('unknown fields', () => {
+  /** The object that a member holds, put there if there is none. */
+  function memberObject(owner: WireObject, name: string): WireObject {
+    owner[name] ??= {}
+    return owner[name] as WireObject
+  }
+
   const places: [string, (event: WireEvent) => WireObject][] = [
     ['the root', (event) => event],
     ['payload', ({ payload }) => payload],
     ['details', ({ payload }) => payload.details],
     ['a leg', ({ payload }) => payload.details.callA],
-    ['callQuality', ({ payload }) => payload.details.callA.callQuality as WireObject],
-    ['errorDetails of the session', ({ payload }) => (payload.errorDetails ??= {}) as WireObject],
-    ['errorDetails of a leg', ({ payload }) => (payload.details.callB.errorDetails ??= {}) as WireObject],
+    ['callQuality', ({ payload }) => memberObject(payload.details.callA, 'callQuality')],
+    ['errorDetails of the session', ({ payload }) => memberObject(payload, 'errorDetails')],
+    ['errorDetails of a leg', ({ payload }) => memberObject(payload.details.callB, 'errorDetails')],
   ]
 
   test.each(places)('in %s are flagged and change nothing', (_where, find) => {

@@ -52,6 +52,9 @@ export function parseEndpoint(text: string): URL {
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     throw new InvalidArgumentError('It takes a URL that begins with http:// or https://.')
   }
+  if (url.username !== '' || url.password !== '') {
+    throw new InvalidArgumentError('It takes a URL without user name and password: see --secret.')
+  }
   return url
 }
 

@@ -5,7 +5,9 @@ import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './
 export function addMigrate(program: Command): void {
   program
     .command('migrate')
-    .description('Brings the schema of the database up to date. Safe to repeat, and to run from several places.')
+    .description(
+      'Brings the schema of the database up to date. Safe to repeat, and to run from several places.',
+    )
     .addOption(databaseUrlOption())
     .addHelpText(
       'after',

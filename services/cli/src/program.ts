@@ -8,14 +8,17 @@ import { addStatus } from './status.ts'
 /** The command `vss` with its subcommands. What only one of them needs is imported when that one runs. */
 export function createProgram(): Command {
   const program = new Command('vss')
-    .description('Operates the VSS pipeline: sends events, migrates the database, shows what became of it all.')
+    .description(
+      'Operates the VSS pipeline: sends events, migrates the database, shows what became of it all.',
+    )
     .version(pipelineVersion)
     .configureOutput({ outputError: (text, write) => write(`${toErrorLine(text)}\n`) })
     .addHelpText(
       'after',
       `
-Settings come from options, else from DATABASE_URL, REDIS_URL and QUEUE_PREFIX (each also as NAME_FILE, the
-path of a file that holds the value), else from the local stack that \`npm start\` runs.
+Settings come from options, else from DATABASE_URL, REDIS_URL and QUEUE_PREFIX
+(each also as NAME_FILE, the path of a file that holds the value), else from the
+local stack of \`npm start\`.
 
 Examples:
   vss send --count 1000 --dirty 5%
@@ -34,6 +37,7 @@ function toErrorLine(text: string): string {
   const message = text
     .trim()
     .replace(/^error: /, '')
+    .replace(/\.$/, '')
     .replaceAll('\n', ' ')
   return `vss: ${message} (see --help)`
 }

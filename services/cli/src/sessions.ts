@@ -23,7 +23,7 @@ The output holds phone numbers.
 
 Examples:
   vss sessions show 1f048a84-ea6d-11ee-911b-078f7290bf52
-  vss sessions show --json 1f048a84-ea6d-11ee-911b-078f7290bf52 | jq .session.status`,
+  vss sessions show --json 1f048a84-ea6d-11ee-911b-078f7290bf52 | jq .session`,
     )
     .action(runShow)
 }
@@ -47,7 +47,8 @@ async function explainAbsence(pool: Pool, id: string): Promise<string> {
     return `there is no session ${id}: its delivery is yet to come, waits (see vss status) or was rejected (see the view vss.rejected)`
   }
   const { outcome, sessionId, reasons } = delivery
-  if (outcome === 'rejected') return `${id} is a delivery, not a session; it was rejected: ${listReasons(reasons)}`
+  if (outcome === 'rejected')
+    return `${id} is a delivery, not a session; it was rejected: ${listReasons(reasons)}`
   return `${id} is a delivery, not a session; for its session: vss sessions show ${sessionId}`
 }
 
@@ -91,7 +92,7 @@ function listReasons(reasons: DeliveryRow['reasons']): string {
 
 /** `startedAt` as the column is called: `started_at`. */
 function columnName(field: string): string {
-  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace('sha256', '_sha256').replace('__', '_')
+  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 function title(text: string): string {

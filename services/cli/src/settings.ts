@@ -21,8 +21,7 @@ const projectRoot = resolve(import.meta.dirname, '..', '..', '..')
 
 export const databaseUrlOption = () =>
   new Option('--database-url <url>', 'Postgres; a password is safer in DATABASE_URL')
-export const redisUrlOption = () =>
-  new Option('--redis-url <url>', 'Redis; a password is safer in REDIS_URL')
+export const redisUrlOption = () => new Option('--redis-url <url>', 'Redis; a password is safer in REDIS_URL')
 export const queuePrefixOption = () =>
   new Option('--queue-prefix <prefix>', 'of the keys in Redis (default: QUEUE_PREFIX, else {vss})')
 

@@ -39,7 +39,7 @@ export function addStatus(program: Command): void {
     .addHelpText(
       'after',
       `
-Shows what can be had when Redis or Postgres is away, says which is, and exits 1.
+Where Redis or Postgres is away it says so, shows the other half and exits 1.
 
 Examples:
   vss status --since 1h
@@ -64,8 +64,11 @@ async function runStatus(options: StatusOptions): Promise<void> {
     }
     console.log(JSON.stringify(status, null, 2))
   } else {
-    if (queue.value) console.log(renderQueue(queue.value))
-    if (ledger.value) console.log(renderLedger(ledger.value, since))
+    const parts = [
+      ...(queue.value ? [renderQueue(queue.value)] : []),
+      ...(ledger.value ? [renderLedger(ledger.value, since)] : []),
+    ]
+    if (parts.length > 0) console.log(parts.join('\n\n'))
   }
   for (const problem of problems) process.stderr.write(`vss: ${problem}\n`)
   if (problems.length > 0) process.exitCode = 1

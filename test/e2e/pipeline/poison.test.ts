@@ -28,9 +28,13 @@ test('a delivery that kills its worker is rejected alone; its neighbours are sto
   const lethalId = neighbours[1]![5]!
 
   const { deaths } = superviseWorker(pipeline)
-  await until('An account of all deliveries', async () => (await readLedger(pipeline)).size >= deliveryIds.length, {
-    timeoutMs: 60_000,
-  })
+  await until(
+    'An account of all deliveries',
+    async () => (await readLedger(pipeline)).size >= deliveryIds.length,
+    {
+      timeoutMs: 60_000,
+    },
+  )
 
   const ledger = await readLedger(pipeline)
   expect([...ledger.keys()].sort()).toEqual([...deliveryIds].sort())

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { type RunningPipeline, startRunningPipeline } from '../../running-pipeline.ts'
 
 async function post(webhookUrl: string, body: Uint8Array | string): Promise<string> {
-  const response = await fetch(webhookUrl, { method: 'POST', body: body as BodyInit })
+  const response = await fetch(webhookUrl, { method: 'POST', body })
   expect(response.status).toBe(200)
   return ((await response.json()) as { deliveryId: string }).deliveryId
 }

@@ -40,7 +40,10 @@ describe('amount', () => {
   })
 
   test('is endless without a count', () => {
-    expect(generateEvents({ seed: 1 }).take(1000).toArray()).toHaveLength(1000)
+    const events = generateEvents({ seed: 1 })
+    for (let made = 0; made < 2000; made++) expect(events.next().done).toBe(false)
+    events.return()
+    expect(events.next().done).toBe(true)
   })
 })
 
@@ -56,6 +59,8 @@ describe('clean events', () => {
   test('each have a session of their own', () => {
     expect(new Set(events.map(({ sessionId }) => sessionId)).size).toBe(events.length)
     expect(sessions.map(({ sessionId }) => sessionId)).toEqual(events.map(({ sessionId }) => sessionId))
+    const callIds = sessions.flatMap(({ legs }) => legs.map(({ callId }) => callId))
+    expect(new Set(callIds).size).toBe(callIds.length)
   })
 
   test('have time-based ids in the order of time', () => {
@@ -146,6 +151,7 @@ describe('dirty events', () => {
 
   test('repeat a session only as a duplicate or a correction, and those always do', () => {
     const latest = new Map<string, string>()
+    const repeated = new Set<string>()
     for (const event of events) {
       const { kind, sessionId } = event
       if (sessionId === null) continue
@@ -154,7 +160,9 @@ describe('dirty events', () => {
       else if (kind === 'correction') expect([undefined, textOf(event)]).not.toContain(earlier)
       else expect(earlier).toBeUndefined()
       latest.set(sessionId, textOf(event))
+      if (earlier !== undefined) repeated.add(sessionId)
     }
     expect(latest.size).toBeGreaterThan(3000)
+    expect(repeated.size).toBeGreaterThan(300)
   })
 })

@@ -1,0 +1,184 @@
+import { constants, zstdCompressSync } from 'node:zlib'
+import type { Delivery } from '@vss-pipeline/vss'
+import fc from 'fast-check'
+import { Packr } from 'msgpackr'
+import { v4 as uuidv4, v7 as uuidv7 } from 'uuid'
+import { describe, expect, test } from 'vitest'
+import { type BatchPayload, decodeBatch, encodeBatch, UnknownPayloadError } from './codec.ts'
+
+const latestMs = 2 ** 48 - 1
+
+const deliveryIds = fc
+  .tuple(
+    fc.maxSafeNat().map((ms) => ms % latestMs),
+    fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  )
+  .map(([msecs, random]) => ({ deliveryId: uuidv7({ msecs, random }), receivedAtMs: msecs }))
+
+const bodies = fc.oneof(
+  fc.uint8Array({ maxLength: 300 }),
+  fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+  fc.string({ unit: 'binary' }).map((text) => Buffer.from(text, 'utf16le')),
+)
+
+const deliveries: fc.Arbitrary<Delivery[]> = fc.array(
+  fc
+    .tuple(deliveryIds, fc.option(fc.oneof(fc.ipV4(), fc.ipV6(), fc.string())), bodies)
+    .map(([stamp, sourceIp, body]) => ({ ...stamp, sourceIp, body })),
+  { minLength: 1, maxLength: 20 },
+)
+
+/** As the payload comes back from Redis. */
+function throughRedis(payload: unknown): unknown {
+  return JSON.parse(JSON.stringify(payload))
+}
+
+function comparable({ body, ...rest }: Delivery) {
+  return { ...rest, body: Buffer.from(body).toString('hex') }
+}
+
+function makeDelivery(body: string | Uint8Array = '{}'): Delivery {
+  const msecs = Date.now()
+  return { deliveryId: uuidv7({ msecs }), receivedAtMs: msecs, sourceIp: '10.0.0.1', body: Buffer.from(body) }
+}
+
+function withEvents(events: unknown, ids = [uuidv7()]): unknown {
+  return { v: 1, ids, events }
+}
+
+function packedEvents(entries: unknown): string {
+  return zstdCompressSync(new Packr({ useRecords: false }).pack(entries)).toString('base64')
+}
+
+test('any deliveries come back as they were, in their order', () => {
+  fc.assert(
+    fc.property(deliveries, (sent) => {
+      const decoded = decodeBatch(throughRedis(encodeBatch(sent)))
+      if ('undecodable' in decoded) throw new Error('undecodable')
+      expect(decoded.map(comparable)).toEqual(sent.map(comparable))
+    }),
+  )
+})
+
+test('500 events take a fraction of their size', () => {
+  const body = JSON.stringify({ namespace: 'VOICE', payload: { details: 'x'.repeat(1_500) } })
+  const payload = encodeBatch(Array.from({ length: 500 }, () => makeDelivery(body)))
+  expect(payload.ids).toHaveLength(500)
+  expect(payload.events.length).toBeLessThan((500 * body.length) / 10)
+})
+
+test('the ids stand in clear, the bodies do not', () => {
+  const delivery = makeDelivery('{"source":"+6591234567"}'.repeat(3))
+  const payload = encodeBatch([delivery])
+  expect(payload).toMatchObject({ v: 1, ids: [delivery.deliveryId] })
+  expect(JSON.stringify(payload)).not.toContain('6591234567')
+})
+
+describe('damaged events leave the ids', () => {
+  const id = uuidv7()
+  test.each([
+    ['absent', undefined],
+    ['null', null],
+    ['a number', 7],
+    ['an object', {}],
+    ['an array', [1, 2]],
+    ['empty', ''],
+    ['no base64', '%%%'],
+    ['no zstd', Buffer.from('hello').toString('base64')],
+    ['no msgpack', zstdCompressSync(Buffer.from([0xc1, 0xc1])).toString('base64')],
+    ['no list', packedEvents('text')],
+    ['too few', packedEvents([])],
+    [
+      'too many',
+      packedEvents([
+        [null, Buffer.from('a')],
+        [null, Buffer.from('b')],
+      ]),
+    ],
+    ['no pair', packedEvents([7])],
+    ['null for a pair', packedEvents([null])],
+    ['an address that is no text', packedEvents([[7, Buffer.from('a')]])],
+    ['a body that is no bytes', packedEvents([[null, 'text']])],
+    ['a body that is absent', packedEvents([[null]])],
+    [
+      'a list that claims to be endless',
+      zstdCompressSync(Buffer.from('ddffffffff', 'hex')).toString('base64'),
+    ],
+  ])('%s', (_, events) => {
+    expect(decodeBatch(withEvents(events, [id]))).toEqual({ undecodable: true, ids: [id] })
+  })
+
+  test('cut off anywhere', () => {
+    const sent = encodeBatch([makeDelivery('{"a":"hello hello hello"}')])
+    for (let length = 0; length < sent.events.length - 4; length += 4) {
+      expect(decodeBatch({ ...sent, events: sent.events.slice(0, length) })).toEqual({
+        undecodable: true,
+        ids: sent.ids,
+      })
+    }
+  })
+
+  test('a changed byte never becomes a body that nobody sent', () => {
+    fc.assert(
+      fc.property(deliveries, fc.nat(), fc.integer({ min: 1, max: 255 }), (sent, position, change) => {
+        const payload = encodeBatch(sent)
+        const bytes = Buffer.from(payload.events, 'base64')
+        bytes[position % bytes.length]! ^= change
+        const decoded = decodeBatch({ ...payload, events: bytes.toString('base64') } satisfies BatchPayload)
+        if ('undecodable' in decoded) expect(decoded.ids).toEqual(payload.ids)
+        else expect(decoded.map(comparable)).toEqual(sent.map(comparable))
+      }),
+    )
+  })
+})
+
+test('a decompression bomb is undecodable, and is never unpacked in memory', () => {
+  const bomb = zstdCompressSync(Buffer.alloc(512 * 1024 * 1024), {
+    params: { [constants.ZSTD_c_compressionLevel]: 1 },
+  }).toString('base64')
+  const before = process.memoryUsage.rss()
+  const id = uuidv7()
+  expect(decodeBatch(withEvents(bomb, [id]))).toEqual({ undecodable: true, ids: [id] })
+  expect(process.memoryUsage.rss() - before).toBeLessThan(300 * 1024 * 1024)
+})
+
+describe('a payload this release must not touch', () => {
+  function codeOf(payload: unknown): string {
+    try {
+      decodeBatch(payload)
+    } catch (error) {
+      expect(error).toBeInstanceOf(UnknownPayloadError)
+      return (error as UnknownPayloadError).code
+    }
+    throw new Error('it was decoded')
+  }
+
+  test.each([2, 0, '1', null, 1.5])('version %j is unknown_version', (v) => {
+    expect(codeOf({ ...encodeBatch([makeDelivery()]), v })).toBe('unknown_version')
+  })
+
+  test.each([undefined, null, 7, 'text', [], {}, { ids: [], events: '' }])('%j is not_a_batch', (payload) => {
+    expect(codeOf(payload)).toBe('not_a_batch')
+  })
+
+  test.each([
+    ['absent', undefined],
+    ['no list', 'text'],
+    ['empty', []],
+    ['numbers', [7]],
+    ['no UUIDs', ['a']],
+    ['of another version', [uuidv4()]],
+    ['of no variant', ['01a20318-cdd9-71ce-027c-38e15ddcf38b']],
+    ['unusable but one', [uuidv7(), null]],
+  ])('ids that are %s make it not_a_batch', (_, ids) => {
+    expect(codeOf({ v: 1, ids, events: '' })).toBe('not_a_batch')
+  })
+})
+
+test('an error shows nothing of what the payload holds', () => {
+  for (const payload of [{ v: '+6591234567' }, { v: 1, ids: ['+6591234567'], events: '' }, '+6591234567']) {
+    expect(() => decodeBatch(payload)).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('6591') }),
+    )
+  }
+})

@@ -1,0 +1,100 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Counter, Registry } from 'prom-client'
+import { expect, test } from 'vitest'
+import { createLifecycle } from './lifecycle.ts'
+import { createLogger } from './logger.ts'
+import { createMetricsRegistry } from './metrics.ts'
+import { createOpsApp, type ReadinessCheck, startOpsServer } from './ops.ts'
+
+function createTestApp(checks: Record<string, ReadinessCheck> = {}, registry = new Registry()) {
+  return createOpsApp({ registry, checks })
+}
+
+async function readyz(checks: Record<string, ReadinessCheck>) {
+  const response = await createTestApp(checks).request('/readyz')
+  return { status: response.status, body: await response.json() }
+}
+
+test('livez answers while nothing is ready', async () => {
+  const response = await createTestApp({ redis: () => Promise.reject(new Error('down')) }).request('/livez')
+  expect(response.status).toBe(200)
+  expect(await response.json()).toEqual({ status: 'alive' })
+})
+
+test('readyz is 200 when every check passes, and names them', async () => {
+  expect(await readyz({ redis: async () => 'PONG', postgres: async () => 1 })).toEqual({
+    status: 200,
+    body: { status: 'ready', checks: { redis: 'ok', postgres: 'ok' } },
+  })
+})
+
+test('readyz is 503 when one fails, at once or later, without saying why to whoever asks', async () => {
+  const { status, body } = await readyz({
+    redis: () => Promise.reject(new Error('redis://:secret@host')),
+    postgres: () => {
+      throw new Error('postgres://:secret@host')
+    },
+    clock: async () => 'ok',
+  })
+  expect(status).toBe(503)
+  expect(body).toEqual({
+    status: 'not ready',
+    checks: { redis: 'failed', postgres: 'failed', clock: 'ok' },
+  })
+})
+
+test('readyz answers within 2 s though a check hangs', async () => {
+  const startedAt = performance.now()
+  const { status, body } = await readyz({ redis: () => new Promise(() => undefined), clock: async () => 1 })
+  expect(performance.now() - startedAt).toBeLessThan(2_000)
+  expect(status).toBe(503)
+  expect(body).toEqual({ status: 'not ready', checks: { redis: 'failed', clock: 'ok' } })
+})
+
+test('metrics are Prometheus text, with the process’s own', async () => {
+  const registry = createMetricsRegistry()
+  new Counter({ name: 'test_total', help: 'A test.', registers: [registry] }).inc(3)
+  const response = await createTestApp({}, registry).request('/metrics')
+  expect(response.status).toBe(200)
+  expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
+  const text = await response.text()
+  expect(text).toMatch(/^test_total 3$/m)
+  expect(text).toMatch(/^process_resident_memory_bytes \d+$/m)
+})
+
+test('anything else is 404', async () => {
+  expect((await createTestApp().request('/')).status).toBe(404)
+  expect((await createTestApp().request('/livez', { method: 'POST' })).status).toBe(404)
+})
+
+test('the ops listener serves until its lifecycle closes', async () => {
+  const lifecycle = createLifecycle({ logger: silent(), timeoutMs: 5_000 })
+  const port = await startOpsServer({
+    host: '127.0.0.1',
+    port: 0,
+    registry: new Registry(),
+    checks: {},
+    lifecycle,
+  })
+  expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200)
+  expect(await lifecycle.close()).toBe(true)
+  await expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toThrow()
+})
+
+test('an ops port in use is an error that names OPS_PORT', async () => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  const lifecycle = createLifecycle({ logger: silent(), timeoutMs: 5_000 })
+  const registry = new Registry()
+  await expect(startOpsServer({ host: '127.0.0.1', port, registry, checks: {}, lifecycle })).rejects.toThrow(
+    `127.0.0.1:${port}: the port is in use (set OPS_PORT to another one)`,
+  )
+  taken.close()
+})
+
+function silent() {
+  return createLogger({ service: 'test', level: 'silent' })
+}

@@ -1,0 +1,89 @@
+import { InvalidArgumentError } from 'commander'
+import { describe, expect, it } from 'vitest'
+import { parseDuration, parseEndpoint, parseRate, parseShare, parseUuid, wholeNumber } from './arguments.ts'
+
+describe('wholeNumber', () => {
+  const parse = wholeNumber(1, 100)
+
+  it('takes both ends of its range', () => {
+    expect([parse('1'), parse('100')]).toEqual([1, 100])
+  })
+
+  it.each(['0', '101', '-1', '1.5', '1e1', '', ' 7', 'ten', '9'.repeat(30)])('refuses %j', (text) => {
+    expect(() => parse(text)).toThrow('a whole number from 1 to 100')
+  })
+})
+
+describe('parseRate', () => {
+  it.each([
+    ['200', 200],
+    ['0.5', 0.5],
+  ])('takes %s', (text, rate) => {
+    expect(parseRate(text)).toBe(rate)
+  })
+
+  it.each(['0', '0.0', '-1', '1/s', 'Infinity', 'NaN', ''])('refuses %j', (text) => {
+    expect(() => parseRate(text)).toThrow(InvalidArgumentError)
+  })
+})
+
+describe('parseShare', () => {
+  it.each([
+    ['0', 0],
+    ['0.05', 0.05],
+    ['.05', 0.05],
+    ['5%', 0.05],
+    ['0.5%', 0.005],
+    ['1', 1],
+    ['100%', 1],
+  ])('reads %s', (text, share) => {
+    expect(parseShare(text)).toBeCloseTo(share, 12)
+  })
+
+  it.each(['5', '101%', '-0.1', '%', '', '5 %', '.'])('refuses %j', (text) => {
+    expect(() => parseShare(text)).toThrow(InvalidArgumentError)
+  })
+})
+
+describe('parseDuration', () => {
+  it.each([
+    ['30s', 30_000],
+    ['15m', 900_000],
+    ['1h', 3_600_000],
+    ['7d', 604_800_000],
+  ])('reads %s as milliseconds', (text, ms) => {
+    expect(parseDuration(text)).toBe(ms)
+  })
+
+  it.each(['', '1', 'h', '0h', '-1h', '1.5h', '1y', '1 h', '1h30m', '999999d'])('refuses %j', (text) => {
+    expect(() => parseDuration(text)).toThrow('30s, 15m, 1h or 7d')
+  })
+})
+
+describe('parseUuid', () => {
+  it('gives lower case', () => {
+    expect(parseUuid('1F048A84-EA6D-11EE-911B-078F7290BF52')).toBe('1f048a84-ea6d-11ee-911b-078f7290bf52')
+  })
+
+  it.each(['', '1f048a84', '1f048a84-ea6d-11ee-911b-078f7290bf52 ', '1f048a84ea6d11ee911b078f7290bf52'])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseUuid(text)).toThrow('It takes a UUID')
+    },
+  )
+})
+
+describe('parseEndpoint', () => {
+  it('takes http and https', () => {
+    expect(parseEndpoint('https://example.com/webhooks/vss').host).toBe('example.com')
+    expect(parseEndpoint('http://127.0.0.1:8080').port).toBe('8080')
+  })
+
+  it.each(['ftp://example.com', 'example.com/webhooks', ''])('refuses %j', (text) => {
+    expect(() => parseEndpoint(text)).toThrow('http:// or https://')
+  })
+
+  it('refuses credentials, because the URL is shown', () => {
+    expect(() => parseEndpoint('http://user:password@example.com')).toThrow('without user name and password')
+  })
+})

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import { CommandFailure } from '../failure.ts'
+
+/** What is to be posted, made as it is needed. */
+export interface Bodies {
+  total: number
+  /** Gives the same bodies again; null when they come from files. */
+  seed: string | null
+  values: Iterator<Uint8Array, void>
+}
+
+/** The files' contents as they are, byte for byte. @throws CommandFailure before anything is sent. */
+export function readBodies(paths: readonly string[]): Bodies {
+  const contents = paths.map((path) => {
+    try {
+      return readFileSync(path)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      throw new CommandFailure(`cannot read "${path}" (${code}): --file takes the path of a readable file`, {
+        cause: error,
+      })
+    }
+  })
+  return { total: contents.length, seed: null, values: contents.values() }
+}
+
+/** Generated Voice Session Summaries. */
+export async function generateBodies(options: {
+  count: number
+  seed: string
+  dirtyShare: number
+}): Promise<Bodies> {
+  const { generateEvents } = await import('@vss-pipeline/vss')
+  const { count, seed } = options
+  function* bodies(): Generator<Uint8Array, void> {
+    for (const { body } of generateEvents(options)) yield body
+  }
+  return { total: count, seed, values: bodies() }
+}

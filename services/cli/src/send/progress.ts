@@ -1,0 +1,32 @@
+import { Presets, SingleBar } from 'cli-progress'
+
+export interface Progress {
+  advance(): void
+  stop(): void
+}
+
+/** A bar on standard error that vanishes at the end; nothing at all where that is no terminal. */
+export function startProgress(total: number): Progress {
+  const stream = process.stderr
+  if (!stream.isTTY) return { advance() {}, stop() {} }
+  const bar = new SingleBar(
+    {
+      stream,
+      format: '{bar} {value}/{total} | {rate}/s | {eta_formatted} left',
+      clearOnComplete: true,
+      hideCursor: true,
+    },
+    Presets.shades_classic,
+  )
+  const startedAtMs = performance.now()
+  let done = 0
+  bar.start(total, 0, { rate: 0 })
+  return {
+    advance() {
+      done++
+      const seconds = (performance.now() - startedAtMs) / 1000
+      bar.update(done, { rate: Math.round(done / seconds) })
+    },
+    stop: () => bar.stop(),
+  }
+}

@@ -1,0 +1,45 @@
+import type { WaitForTurn } from './pace.ts'
+import type { Answer } from './post.ts'
+import type { Tally } from './tally.ts'
+
+/**
+ * Posts all bodies, up to `concurrency` at a time, and tallies the answers. Ends early when `stop` is aborted, by
+ * the operator or by itself because nobody answers: at the first post that gets no answer when none ever came,
+ * later at ten rounds of them. The posts under way are finished first.
+ *
+ * @returns the code of the last post that got no answer when nobody answers; null otherwise.
+ */
+export async function postAll(options: {
+  bodies: Iterator<Uint8Array, void>
+  concurrency: number
+  waitForTurn: WaitForTurn
+  post: (body: Uint8Array) => Promise<Answer>
+  tally: Tally
+  onAnswer: (answer: Answer) => void
+  stop: AbortController
+}): Promise<string | null> {
+  const { bodies, concurrency, waitForTurn, post, tally, onAnswer, stop } = options
+  let gaveUpFor: string | null = null
+
+  async function postInTurn(): Promise<void> {
+    for (let next = bodies.next(); !next.done; next = bodies.next()) {
+      if (!(await waitForTurn())) return
+      const startedAtMs = performance.now()
+      const answer = await post(next.value)
+      tally.add(answer, performance.now() - startedAtMs)
+      onAnswer(answer)
+      const hasEverAnswered = tally.posted > tally.unansweredInARow
+      if (tally.unansweredInARow >= (hasEverAnswered ? 10 * concurrency : 1)) {
+        gaveUpFor = answer.code
+        stop.abort()
+      }
+    }
+  }
+
+  try {
+    await Promise.all(Array.from({ length: concurrency }, postInTurn))
+  } finally {
+    stop.abort()
+  }
+  return gaveUpFor
+}

@@ -1,0 +1,66 @@
+import { styleText } from 'node:util'
+import { alignColumns, displayCount, indent } from '../text.ts'
+import type { Bodies } from './bodies.ts'
+import type { LatencySummary } from './latencies.ts'
+import type { AnswerCount, Tally } from './tally.ts'
+
+/** What `vss send` reports; with `--json` as it stands. */
+export interface SendSummary {
+  url: string
+  seed: string | null
+  /** How many were to be posted, were posted, and were acknowledged. */
+  planned: number
+  posted: number
+  acknowledged: number
+  answers: AnswerCount[]
+  /** Null when nothing was answered. */
+  latencyMs: LatencySummary | null
+  seconds: number
+  ratePerSecond: number
+}
+
+export function summarize(run: { url: URL; bodies: Bodies; tally: Tally; elapsedMs: number }): SendSummary {
+  const { url, bodies, tally, elapsedMs } = run
+  return {
+    url: url.href,
+    seed: bodies.seed,
+    planned: bodies.total,
+    posted: tally.posted,
+    acknowledged: tally.acknowledged,
+    answers: tally.answers(),
+    latencyMs: tally.latencies(),
+    seconds: Math.round(elapsedMs) / 1000,
+    ratePerSecond: Number(((tally.posted / elapsedMs) * 1000).toPrecision(3)),
+  }
+}
+
+/** The same for people. */
+export function renderSummary(summary: SendSummary): string {
+  const { url, seed, planned, posted, acknowledged, answers, latencyMs, seconds, ratePerSecond } = summary
+  const of = posted === planned ? '' : ` of ${displayCount(planned)}`
+  const seedNote = seed === null ? '' : `, seed ${seed}`
+  return [
+    `Posted ${displayCount(posted)}${of} to ${url} in ${seconds.toFixed(1)} s: ${ratePerSecond} a second${seedNote}`,
+    '',
+    title(`Answers (${displayCount(acknowledged)} acknowledged)`),
+    indent(
+      alignColumns(
+        answers.map(({ status, code, count }) => [
+          [status ?? 'none', code ?? ''].join(' ').trim(),
+          displayCount(count),
+        ]),
+        { rightAligned: [1] },
+      ),
+    ),
+    ...(latencyMs === null ? [] : ['', title('Latency'), indent(renderLatency(latencyMs))]),
+  ].join('\n')
+}
+
+function renderLatency(latencyMs: LatencySummary): string {
+  const rows = Object.entries(latencyMs).map(([name, ms]) => [name, `${ms.toFixed(1)} ms`])
+  return alignColumns(rows, { rightAligned: [1] })
+}
+
+function title(text: string): string {
+  return styleText('bold', text, { stream: process.stdout })
+}

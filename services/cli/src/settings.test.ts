@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { displayServer, readDatabaseSetting, readQueuePrefix, readRedisSetting } from './settings.ts'
+
+const noLocalStack = { DATA_DIR: '/nonexistent' }
+
+it('prefers the option over the variable', () => {
+  const env = { ...noLocalStack, DATABASE_URL: 'postgres://of-variable/a' }
+  const setting = readDatabaseSetting({ databaseUrl: 'postgres://of-option/a' }, env)
+  expect(setting).toEqual({ url: 'postgres://of-option/a', origin: '--database-url' })
+})
+
+it('prefers the variable over the local stack', () => {
+  const env = { DATA_DIR: localStackFolder(), REDIS_URL: 'redis://of-variable' }
+  expect(readRedisSetting({}, env)).toEqual({ url: 'redis://of-variable', origin: 'REDIS_URL' })
+})
+
+it('reads a variable from its file', () => {
+  const folder = localStackFolder()
+  const env = { ...noLocalStack, DATABASE_URL_FILE: join(folder, 'database-url') }
+  expect(readDatabaseSetting({}, env).url).toBe('postgres://of-stack/a')
+})
+
+it('falls back on the local stack', () => {
+  const env = { DATA_DIR: localStackFolder() }
+  expect(readDatabaseSetting({}, env).url).toBe('postgres://of-stack/a')
+  expect(readRedisSetting({}, env).url).toBe('redis://of-stack')
+})
+
+it('takes an empty variable for an unset one', () => {
+  const env = { DATA_DIR: localStackFolder(), DATABASE_URL: '' }
+  expect(readDatabaseSetting({}, env).url).toBe('postgres://of-stack/a')
+})
+
+it('names the variable when nothing is set', () => {
+  expect(() => readRedisSetting({}, noLocalStack)).toThrow('REDIS_URL is not set')
+})
+
+it('names the option whose URL is wrong, without showing it', () => {
+  expect(() => readDatabaseSetting({ databaseUrl: 'mysql://user:password@host/a' }, noLocalStack)).toThrow(
+    /^--database-url begins with "mysql:": it takes a URL that begins with postgres:\/\/ or postgresql:\/\/$/,
+  )
+})
+
+it('finds the queue prefix in option, variable and default, in this order', () => {
+  expect(readQueuePrefix({ queuePrefix: 'a' }, { QUEUE_PREFIX: 'b' })).toBe('a')
+  expect(readQueuePrefix({}, { QUEUE_PREFIX: 'b' })).toBe('b')
+  expect(readQueuePrefix({}, {})).toBe('{vss}')
+})
+
+it('shows a server without its credentials and parameters', () => {
+  expect(displayServer('postgres://user:password@db.example.com:5432/vss?password=password')).toBe(
+    'postgres://db.example.com:5432/vss',
+  )
+})
+
+function localStackFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'vss-cli-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'database-url'), 'postgres://of-stack/a\n')
+  writeFileSync(join(folder, 'redis-url'), 'redis://of-stack\n')
+  return folder
+}

@@ -1,0 +1,93 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { migrate } from '@vss-pipeline/storage'
+import pg from 'pg'
+
+const migrationsFolder = join(import.meta.dirname, '..', 'packages', 'storage', 'migrations')
+
+/** Any number that nothing else locks on a test server. */
+const templateLockKey = 5_337_700_118_078
+
+export interface TestDatabase {
+  url: string
+  /** Removes it. Fails while anyone is still connected, so that no test leaks a connection. */
+  drop(): Promise<void>
+}
+
+/**
+ * A migrated, empty database of its own on a server whose role may create databases.
+ *
+ * It is a copy of a template that is migrated once per schema version and server; test files and processes
+ * may call this at once.
+ *
+ * @param databaseUrl any existing database of that server.
+ */
+export async function createTestDatabase(databaseUrl: string): Promise<TestDatabase> {
+  return await withClient(databaseUrl, async (client) =>
+    createFrom(client, databaseUrl, await ensureTemplate(client, databaseUrl)),
+  )
+}
+
+/** The same without schema `vss`: for tests of what creates it. */
+export async function createEmptyDatabase(databaseUrl: string): Promise<TestDatabase> {
+  return await withClient(databaseUrl, (client) => createFrom(client, databaseUrl, 'template0'))
+}
+
+async function createFrom(client: pg.Client, databaseUrl: string, template: string): Promise<TestDatabase> {
+  const name = `vss_test_${randomUUID().replaceAll('-', '')}`
+  await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`)
+  return {
+    url: urlOf(databaseUrl, name),
+    async drop() {
+      await withClient(databaseUrl, (admin) => admin.query(`DROP DATABASE ${name}`))
+    },
+  }
+}
+
+async function ensureTemplate(client: pg.Client, databaseUrl: string): Promise<string> {
+  const name = `vss_template_${await schemaVersion()}`
+  await client.query('SELECT pg_advisory_lock($1)', [templateLockKey])
+  try {
+    const { rows } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name])
+    if (rows.length === 0) {
+      // It gets its name when it is complete: a run that dies half-way leaves nothing that looks finished.
+      const draft = `${name}_draft`
+      await client.query(`DROP DATABASE IF EXISTS ${draft}`)
+      await client.query(`CREATE DATABASE ${draft} TEMPLATE template0`)
+      await migrate({ databaseUrl: urlOf(databaseUrl, draft) })
+      await client.query(`ALTER DATABASE ${draft} RENAME TO ${name}`)
+    }
+  } finally {
+    await client.query('SELECT pg_advisory_unlock($1)', [templateLockKey])
+  }
+  return name
+}
+
+/** Changes with the migrations, and with the month, for the partitions that a migration creates. */
+async function schemaVersion(): Promise<string> {
+  const digest = createHash('sha256').update(new Date().toISOString().slice(0, 7))
+  for (const file of (await readdir(migrationsFolder)).sort()) {
+    digest.update(file).update(await readFile(join(migrationsFolder, file)))
+  }
+  return digest.digest('hex').slice(0, 16)
+}
+
+function urlOf(databaseUrl: string, database: string): string {
+  const url = new URL(databaseUrl)
+  url.pathname = `/${database}`
+  return url.href
+}
+
+async function withClient<Result>(
+  databaseUrl: string,
+  use: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  try {
+    return await use(client)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,49 @@
+import { createPool, createWriter, type LedgerEntry } from '@vss-pipeline/storage'
+import { enrichSession, type Session, validateEvent } from '@vss-pipeline/vss'
+import { receivedAtMsOf } from '@vss-pipeline/vss/delivery'
+import fc from 'fast-check'
+import { v4 as uuidv4, v7 as uuidv7 } from 'uuid'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { bodyOf } from '../../../packages/vss/src/examples.fixture.ts'
+import { hostileEvents } from '../../../packages/vss/src/hostile-events.fixture.ts'
+import { createTestDatabase } from '../../databases.ts'
+
+test('whatever validation passes, Postgres takes', async () => {
+  const database = await createTestDatabase(inject('databaseUrl'))
+  onTestFinished(() => database.drop())
+  const pool = createPool({ databaseUrl: database.url, maxConnections: 1, applicationName: 'vss-test' })
+  onTestFinished(() => pool.end())
+  const writer = createWriter({ pool, pipelineVersion: 'test' })
+  let passed = 0
+
+  // Many events a flush: one that Postgres refuses is isolated by the writer and shows as rejected.
+  const flushes = fc.array(hostileEvents, { minLength: 50, maxLength: 50 })
+  await fc.assert(
+    fc.asyncProperty(flushes, async (events) => {
+      const entries = events.flatMap((event) => {
+        const body = bodyOf(event)
+        const validation = validateEvent(body)
+        return validation.ok ? [entryOf(enrichSession(validation.session), body)] : []
+      })
+      passed += entries.length
+      const recorded = await writer.write(entries)
+      const refused = recorded.filter(({ outcome }) => outcome !== 'stored')
+      expect(refused).toEqual([])
+      expect(recorded).toHaveLength(entries.length)
+    }),
+    { numRuns: 40 },
+  )
+  expect(passed).toBeGreaterThan(200)
+})
+
+/** Every event a session of its own, so that each is written. */
+function entryOf(session: Session, body: Uint8Array): LedgerEntry {
+  const deliveryId = uuidv7()
+  return {
+    deliveryId,
+    receivedAtMs: receivedAtMsOf(deliveryId),
+    sourceIp: null,
+    body,
+    verdict: { kind: 'session', session: { ...session, sessionId: uuidv4() } },
+  }
+}

@@ -1,0 +1,151 @@
+import { type LedgerEntry, type Recorded, readSession } from '@vss-pipeline/storage'
+import type { Session } from '@vss-pipeline/vss'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { callLeg, delivery, session } from './entries.ts'
+import { openStorage, type Storage } from './open-storage.ts'
+
+test('two writers with the same deliveries at once leave one ledger row each, and report each once', async () => {
+  const { pool, writer } = await openStorage()
+  const entries = Array.from({ length: 300 }, () => delivery(session()))
+
+  const recorded = await Promise.all([
+    writer.write(entries),
+    writer.write(entries.toReversed()),
+    writer.write(entries.slice(100)),
+  ])
+
+  const reported = recorded.flat()
+  expect(reported.map((one) => one.deliveryId).sort()).toEqual(entries.map((one) => one.deliveryId).sort())
+  const { rows } = await pool.query('SELECT DISTINCT delivery_id FROM vss.deliveries')
+  expect(rows).toHaveLength(300)
+})
+
+test('writers that correct the same sessions at once, in opposite orders, never deadlock', async () => {
+  const { pool, writer } = await openStorage()
+  const contents = Array.from({ length: 100 }, () => session())
+  const versions = Array.from({ length: 8 }, (_, version) =>
+    contents.map(({ sessionId }) =>
+      delivery(session({ sessionId, callCount: version }), { receivedAtMs: Date.now() + version }),
+    ),
+  )
+
+  await Promise.all(
+    versions.map((entries, version) => writer.write(version % 2 ? entries.toReversed() : entries)),
+  )
+
+  const { rows } = await pool.query('SELECT DISTINCT call_count FROM vss.sessions')
+  expect(rows).toEqual([{ call_count: 7 }])
+})
+
+/** A delivery of the property test: which session, how new, and which of its bodies. */
+interface Sent {
+  session: number
+  receivedAfterMs: number
+  body: number
+}
+
+const sent: fc.Arbitrary<Sent> = fc.record({
+  session: fc.nat({ max: 3 }),
+  // Few milliseconds, so that some deliveries differ in their id alone.
+  receivedAfterMs: fc.nat({ max: 4 }),
+  body: fc.nat({ max: 2 }),
+})
+
+test('whatever the order, the split and the repetitions, the newest delivery decides each session', async () => {
+  const storage = await openStorage()
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(sent, { minLength: 1, maxLength: 24 }),
+      fc.infiniteStream(fc.nat()),
+      async (deliveries, choices) => {
+        const contents = makeContents()
+        const startMs = Date.now()
+        const entries = deliveries.map(({ session, receivedAfterMs, body }) =>
+          delivery(contents[session]![body]!, { receivedAtMs: startMs + receivedAfterMs }),
+        )
+        const choose = (options: number) => choices.next().value % options
+
+        const recorded = await writeByTwo(storage, entries, choose)
+
+        await expectNewestStored(storage, entries)
+        expect(recorded.map((one) => one.deliveryId).sort()).toEqual(
+          entries.map((one) => one.deliveryId).sort(),
+        )
+        await expectLedgerAgrees(storage, recorded)
+      },
+    ),
+    { numRuns: 80, seed: 20_240_325 },
+  )
+}, 120_000)
+
+/** Three versions each of four sessions, which differ in values and in legs. */
+function makeContents(): Session[][] {
+  return Array.from({ length: 4 }, () => {
+    const { sessionId } = session()
+    return [
+      session({ sessionId, status: 'COMPLETED' }),
+      session({ sessionId, status: 'BUSY', legs: [callLeg('A')] }),
+      session({ sessionId, status: 'FAILED', legs: [callLeg('B'), callLeg('C'), callLeg('D')] }),
+    ]
+  })
+}
+
+/** Two writers at once: each gets about two thirds of the deliveries, in an order and in flushes of its own. */
+async function writeByTwo(
+  { writer }: Storage,
+  entries: LedgerEntry[],
+  choose: (options: number) => number,
+): Promise<Recorded[]> {
+  const shares: LedgerEntry[][] = [[], []]
+  for (const entry of entries) {
+    const share = choose(3)
+    for (const index of share === 2 ? [0, 1] : [share]) {
+      const queue = shares[index]!
+      queue.splice(choose(queue.length + 1), 0, entry)
+    }
+  }
+  const recorded = await Promise.all(
+    shares.map(async (queue) => {
+      const ofThis: Recorded[] = []
+      while (queue.length > 0) ofThis.push(...(await writer.write(queue.splice(0, 1 + choose(6)))))
+      return ofThis
+    }),
+  )
+  return recorded.flat()
+}
+
+async function expectNewestStored({ pool }: Storage, entries: LedgerEntry[]): Promise<void> {
+  const newest = new Map<string, LedgerEntry>()
+  for (const entry of entries.toSorted((one, other) => (ledgerKey(one) < ledgerKey(other) ? -1 : 1))) {
+    newest.set(contentOf(entry).sessionId, entry)
+  }
+  for (const [sessionId, entry] of newest) {
+    const stored = await readSession(pool, sessionId)
+    const { legs, ...columns } = contentOf(entry)
+    expect(stored?.session).toMatchObject({ ...columns, deliveryId: entry.deliveryId })
+    expect(stored?.legs).toEqual(legs)
+  }
+}
+
+async function expectLedgerAgrees({ pool }: Storage, recorded: Recorded[]): Promise<void> {
+  const { rows } = await pool.query(
+    `SELECT delivery_id AS "deliveryId", outcome FROM vss.deliveries WHERE delivery_id = ANY ($1)`,
+    [recorded.map((one) => one.deliveryId)],
+  )
+  const byId = (one: { deliveryId: string }, other: { deliveryId: string }) =>
+    one.deliveryId < other.deliveryId ? -1 : 1
+  expect(rows.sort(byId)).toEqual(
+    recorded.map(({ deliveryId, outcome }) => ({ deliveryId, outcome })).sort(byId),
+  )
+}
+
+function contentOf({ verdict }: LedgerEntry): Session {
+  if (verdict.kind !== 'session') throw new Error('a delivery of these tests is always a session')
+  return verdict.session
+}
+
+/** Sorts like (received_at, delivery_id): the id begins with the millisecond. */
+function ledgerKey({ deliveryId }: LedgerEntry): string {
+  return deliveryId
+}

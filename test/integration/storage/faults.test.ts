@@ -1,0 +1,188 @@
+import {
+  countLedgerByOutcome,
+  createPool,
+  createWriter,
+  pingDatabase,
+  readSession,
+  StorageFault,
+} from '@vss-pipeline/storage'
+import pg from 'pg'
+import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { createEmptyDatabase } from '../../databases.ts'
+import { callLeg, delivery, session } from './entries.ts'
+import { openPool, openStorage } from './open-storage.ts'
+
+test('a connection that is cut in mid-transaction is database_unavailable, and nothing of it stays', async () => {
+  const { url, pool, writer } = await openStorage()
+  const blocked = session()
+  const entries = [delivery(session()), delivery(blocked), delivery(session())]
+  const blocker = await lockSession(url, blocked.sessionId)
+
+  const writing = expect(writer.write(entries)).rejects.toMatchObject({
+    name: 'StorageFault',
+    code: 'database_unavailable',
+    sqlState: '57P01',
+  })
+  await terminate(blocker, await blockedBackend(blocker))
+  await writing
+
+  await blocker.query('ROLLBACK')
+  expect(await countRows(blocker)).toEqual({ sessions: 0, legs: 0, deliveries: 0 })
+  expect(await writer.write(entries)).toHaveLength(3)
+  expect(await countLedgerByOutcome(pool)).toMatchObject({ stored: 3 })
+})
+
+test('a statement that takes too long is database_fault, and nothing of its transaction stays', async () => {
+  const { url, writer } = await openStorage({ statementTimeoutMs: 200 })
+  const blocked = session()
+  const entries = [delivery(session()), delivery(blocked)]
+  const blocker = await lockSession(url, blocked.sessionId)
+
+  await expect(writer.write(entries)).rejects.toMatchObject({ code: 'database_fault', sqlState: '57014' })
+
+  await blocker.query('ROLLBACK')
+  expect(await countRows(blocker)).toEqual({ sessions: 0, legs: 0, deliveries: 0 })
+  expect(await writer.write(entries)).toHaveLength(2)
+})
+
+test('a session stays whole when its correction fails between its legs and its ledger row', async () => {
+  const { url, pool, writer } = await openStorage()
+  const receivedAtMs = Date.now()
+  const first = session()
+  const corrected = session({ sessionId: first.sessionId, status: 'BUSY', legs: [callLeg('A')] })
+  const correction = delivery(corrected, { receivedAtMs: receivedAtMs + 1 })
+  await writer.write([delivery(first, { receivedAtMs })])
+  const before = await readSession(pool, first.sessionId)
+  const blocker = await connect(url)
+  await blocker.query('BEGIN')
+  await blocker.query(
+    `INSERT INTO vss.deliveries VALUES ($1, to_timestamp($2::double precision / 1000), NULL, NULL, NULL, NULL, 'stored', '[]', now(), '')`,
+    [correction.deliveryId, correction.receivedAtMs],
+  )
+
+  const writing = expect(writer.write([correction])).rejects.toMatchObject({ code: 'database_unavailable' })
+  await terminate(blocker, await blockedBackend(blocker))
+  await writing
+  await blocker.query('ROLLBACK')
+
+  expect(await readSession(pool, first.sessionId)).toEqual(before)
+})
+
+test('a table that is not there yet is database_fault, and not the delivery’s', async () => {
+  const database = await createEmptyDatabase(inject('databaseUrl'))
+  onTestFinished(() => database.drop())
+  const pool = openPool(database.url)
+  const writer = createWriter({ pool, pipelineVersion: '1.2.3' })
+
+  await expect(writer.write([delivery(session())])).rejects.toMatchObject({
+    code: 'database_fault',
+    sqlState: '42P01',
+  })
+  await expect(pingDatabase(pool)).rejects.toThrow('schema vss is missing: run the migrations')
+})
+
+test('a read-only database is database_unavailable', async () => {
+  const { url, pool, writer } = await openStorage()
+  await expect(pingDatabase(pool)).resolves.toBeUndefined()
+  await makeReadOnly(url)
+  const fresh = openPool(url)
+
+  await expect(pingDatabase(fresh)).rejects.toMatchObject({ code: 'database_unavailable' })
+  await expect(
+    createWriter({ pool: fresh, pipelineVersion: '1.2.3' }).write([delivery(session())]),
+  ).rejects.toMatchObject({ code: 'database_unavailable', sqlState: '25006' })
+  // Connections that were open before are as they were: only new ones are read-only.
+  expect(await writer.write([delivery(session())])).toHaveLength(1)
+})
+
+test('a server that is not there is database_unavailable', async () => {
+  const pool = createPool({
+    databaseUrl: 'postgres://nobody:secret@127.0.0.1:1/nothing',
+    maxConnections: 1,
+    applicationName: 'vss-test',
+  })
+  const fault = await createWriter({ pool, pipelineVersion: '1.2.3' })
+    .write([delivery(session())])
+    .catch((error: unknown) => error)
+
+  expect(fault).toBeInstanceOf(StorageFault)
+  expect(fault).toMatchObject({ code: 'database_unavailable' })
+  expect((fault as Error).message).toContain('ECONNREFUSED')
+  expect((fault as Error).message).not.toContain('secret')
+  await pool.end()
+})
+
+test('a database that is not there is database_unavailable', async () => {
+  const url = new URL(inject('databaseUrl'))
+  url.pathname = '/vss_no_such_database'
+  await expect(pingDatabase(openPool(url.href))).rejects.toMatchObject({
+    code: 'database_unavailable',
+    sqlState: '3D000',
+  })
+})
+
+test('connections that break while idle are replaced without anyone noticing', async () => {
+  const { url, pool, writer } = await openStorage()
+  await writer.write([delivery(session())])
+  const admin = await connect(url)
+  await admin.query(
+    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+  )
+  await vi.waitUntil(() => pool.totalCount === 0, { timeout: 10_000 })
+
+  expect(await writer.write([delivery(session())])).toMatchObject([{ outcome: 'stored' }])
+})
+
+/** A connection that is closed when the test has finished. */
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  onTestFinished(() => client.end())
+  return client
+}
+
+/** Makes whoever writes that session wait until the returned connection's transaction ends. */
+async function lockSession(url: string, sessionId: string): Promise<pg.Client> {
+  const client = await connect(url)
+  await client.query('BEGIN')
+  await client.query(
+    `INSERT INTO vss.sessions (session_id, sub_account_id, status, started_at, ended_at, answered, anomalies, revision,
+       delivery_id, received_at, body_sha256, processed_at, pipeline_version)
+     VALUES ($1, '', '', now(), now(), false, '{}', 1, $1, now(), sha256(''), now(), '')`,
+    [sessionId],
+  )
+  return client
+}
+
+/** The process id of the backend that waits for this connection's locks. */
+async function blockedBackend(client: pg.Client): Promise<number> {
+  return await vi.waitUntil(
+    async () => {
+      const { rows } = await client.query<{ pid: number }>(
+        'SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))',
+      )
+      return rows[0]?.pid
+    },
+    { timeout: 10_000 },
+  )
+}
+
+async function terminate(client: pg.Client, pid: number): Promise<void> {
+  await client.query('SELECT pg_terminate_backend($1)', [pid])
+}
+
+async function makeReadOnly(url: string): Promise<void> {
+  const client = await connect(url)
+  await client.query(
+    `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$`,
+  )
+}
+
+async function countRows(client: pg.Client): Promise<Record<string, number>> {
+  const { rows } = await client.query(
+    `SELECT (SELECT count(*)::integer FROM vss.sessions) AS sessions,
+            (SELECT count(*)::integer FROM vss.call_legs) AS legs,
+            (SELECT count(*)::integer FROM vss.deliveries) AS deliveries`,
+  )
+  return rows[0]
+}
