@@ -121,3 +121,22 @@ describe('a logger', () => {
     expect(lines).toHaveLength(1)
   })
 })
+
+test('an error is logged with its causes, and without what a library hung on it', () => {
+  const lines: string[] = []
+  const logger = createLogger({
+    service: 'test',
+    level: 'info',
+    destination: { write: (line) => lines.push(line) },
+  })
+  const cause = Object.assign(new Error('OOM'), { command: { name: 'evalsha', args: ['the whole batch'] } })
+
+  logger.warn({ err: new Error('not kept', { cause }) }, 'refused')
+
+  expect(JSON.parse(lines[0]!).err).toMatchObject({
+    type: 'Error',
+    message: 'not kept',
+    cause: { message: 'OOM' },
+  })
+  expect(lines[0]).not.toContain('the whole batch')
+})

@@ -20,9 +20,21 @@ export function createLogger(options: {
     base: { service: options.service, pid: process.pid },
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: describeError },
     hooks: { streamWrite: redactNumbers },
   }
   return options.destination ? pino(settings, options.destination) : pino(settings)
+}
+
+/**
+ * What a log line says of an error. Only this: libraries hang more on their errors, such as a Redis command with
+ * its arguments, which are a batch of bodies.
+ */
+function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const { name, message, stack, cause } = error
+  const { code } = error as { code?: unknown }
+  return { type: name, code, message, stack, ...(cause === undefined ? {} : { cause: describeError(cause) }) }
 }
 
 // Digits after a `+`, with or without spaces, dashes and brackets between them.
