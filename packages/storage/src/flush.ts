@@ -68,11 +68,8 @@ async function writeSessions(
 
   const revisedIds = [...revisions].filter(([, revision]) => revision > 1).map(([sessionId]) => sessionId)
   if (revisedIds.length > 0) await deleteCallLegs(client, revisedIds)
-  if (stored.length > 0)
-    await insertCallLegs(
-      client,
-      stored.map((version) => version.session),
-    )
+  const storedSessions = stored.map((version) => version.session)
+  if (storedSessions.length > 0) await insertCallLegs(client, storedSessions)
 
   const storedIds = new Set(stored.map((version) => version.deliveryId))
   return new Map(versions.map((version) => [version.deliveryId, outcomeOf(version)]))

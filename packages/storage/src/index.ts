@@ -1,7 +1,15 @@
-export * from './errors.ts'
+export { StorageFault } from './errors.ts'
 export type { LedgerEntry, Verdict } from './ledger.ts'
-export * from './migrate.ts'
-export * from './partitions.ts'
-export * from './pool.ts'
-export * from './reader.ts'
-export * from './writer.ts'
+export { migrate } from './migrate.ts'
+export { ensureLedgerPartitions } from './partitions.ts'
+export { createPool, type Pool } from './pool.ts'
+export {
+  countLedgerByOutcome,
+  type DeliveryRow,
+  pingDatabase,
+  readDelivery,
+  readSession,
+  type SessionRow,
+  type StoredSession,
+} from './reader.ts'
+export { createWriter, type Recorded, type Writer } from './writer.ts'

@@ -1,8 +1,9 @@
-import { type LedgerEntry, type Recorded, readSession } from '@vss-pipeline/storage'
+import { countLedgerByOutcome, type LedgerEntry, type Recorded, readSession } from '@vss-pipeline/storage'
 import type { Session } from '@vss-pipeline/vss'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { callLeg, delivery, session } from './entries.ts'
+import { callLeg, delivery, rejectedDelivery, session } from './entries.ts'
+import { lockDelivery, waitingBackends } from './locks.ts'
 import { openStorage, type Storage } from './open-storage.ts'
 
 test('two writers with the same deliveries at once leave one ledger row each, and report each once', async () => {
@@ -36,6 +37,20 @@ test('writers that correct the same sessions at once, in opposite orders, never 
 
   const { rows } = await pool.query('SELECT DISTINCT call_count FROM vss.sessions')
   expect(rows).toEqual([{ call_count: 7 }])
+})
+
+test('writers that record the same deliveries at once, in opposite orders, never deadlock', async () => {
+  const { url, pool, writer } = await openStorage()
+  const entries = Array.from({ length: 21 }, (_, index) => rejectedDelivery({ receivedAtMs: 1e12 + index }))
+  // Both writers are made to wait in the middle, where each would hold what the other wants next.
+  const blocker = await lockDelivery(url, entries[10]!)
+
+  const writing = Promise.all([writer.write(entries), writer.write(entries.toReversed())])
+  await waitingBackends(blocker, 2)
+  await blocker.query('ROLLBACK')
+
+  expect((await writing).flat()).toHaveLength(21)
+  expect(await countLedgerByOutcome(pool)).toMatchObject({ rejected: 21 })
 })
 
 /** A delivery of the property test: which session, how new, and which of its bodies. */

@@ -6,11 +6,13 @@ import {
   readSession,
   StorageFault,
 } from '@vss-pipeline/storage'
-import pg from 'pg'
+import type pg from 'pg'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { createEmptyDatabase } from '../../databases.ts'
 import { callLeg, delivery, session } from './entries.ts'
+import { connect, lockDelivery, lockSession, waitingBackends } from './locks.ts'
 import { openPool, openStorage } from './open-storage.ts'
+import { openProxy } from './proxy.ts'
 
 test('a connection that is cut in mid-transaction is database_unavailable, and nothing of it stays', async () => {
   const { url, pool, writer } = await openStorage()
@@ -23,7 +25,7 @@ test('a connection that is cut in mid-transaction is database_unavailable, and n
     code: 'database_unavailable',
     sqlState: '57P01',
   })
-  await terminate(blocker, await blockedBackend(blocker))
+  await terminateWaiting(blocker)
   await writing
 
   await blocker.query('ROLLBACK')
@@ -53,19 +55,36 @@ test('a session stays whole when its correction fails between its legs and its l
   const correction = delivery(corrected, { receivedAtMs: receivedAtMs + 1 })
   await writer.write([delivery(first, { receivedAtMs })])
   const before = await readSession(pool, first.sessionId)
-  const blocker = await connect(url)
-  await blocker.query('BEGIN')
-  await blocker.query(
-    `INSERT INTO vss.deliveries VALUES ($1, to_timestamp($2::double precision / 1000), NULL, NULL, NULL, NULL, 'stored', '[]', now(), '')`,
-    [correction.deliveryId, correction.receivedAtMs],
-  )
+  const blocker = await lockDelivery(url, correction)
 
   const writing = expect(writer.write([correction])).rejects.toMatchObject({ code: 'database_unavailable' })
-  await terminate(blocker, await blockedBackend(blocker))
+  await terminateWaiting(blocker)
   await writing
   await blocker.query('ROLLBACK')
 
   expect(await readSession(pool, first.sessionId)).toEqual(before)
+})
+
+test('a server that falls silent is database_unavailable, and its connection is not used again', async () => {
+  const { url } = await openStorage()
+  const proxy = await openProxy(url)
+  const pool = openPool(proxy.url, { statementTimeoutMs: 100 })
+  const writer = createWriter({ pool, pipelineVersion: '1.2.3' })
+  const blocked = session()
+  const entry = delivery(blocked)
+  const blocker = await lockSession(url, blocked.sessionId)
+
+  const writing = expect(writer.write([entry])).rejects.toMatchObject({
+    code: 'database_unavailable',
+    message: 'the database cannot be reached: Query read timeout',
+  })
+  await waitingBackends(blocker, 1)
+  proxy.silence()
+  await writing
+
+  expect(pool.totalCount).toBe(0)
+  await blocker.query('ROLLBACK')
+  expect(await writer.write([entry])).toMatchObject([{ outcome: 'stored' }])
 })
 
 test('a table that is not there yet is database_fault, and not the delivery’s', async () => {
@@ -133,41 +152,9 @@ test('connections that break while idle are replaced without anyone noticing', a
   expect(await writer.write([delivery(session())])).toMatchObject([{ outcome: 'stored' }])
 })
 
-/** A connection that is closed when the test has finished. */
-async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  onTestFinished(() => client.end())
-  return client
-}
-
-/** Makes whoever writes that session wait until the returned connection's transaction ends. */
-async function lockSession(url: string, sessionId: string): Promise<pg.Client> {
-  const client = await connect(url)
-  await client.query('BEGIN')
-  await client.query(
-    `INSERT INTO vss.sessions (session_id, sub_account_id, status, started_at, ended_at, answered, anomalies, revision,
-       delivery_id, received_at, body_sha256, processed_at, pipeline_version)
-     VALUES ($1, '', '', now(), now(), false, '{}', 1, $1, now(), sha256(''), now(), '')`,
-    [sessionId],
-  )
-  return client
-}
-
-/** The process id of the backend that waits for this connection's locks. */
-async function blockedBackend(client: pg.Client): Promise<number> {
-  return await vi.waitUntil(
-    async () => {
-      const { rows } = await client.query<{ pid: number }>(
-        'SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))',
-      )
-      return rows[0]?.pid
-    },
-    { timeout: 10_000 },
-  )
-}
-
-async function terminate(client: pg.Client, pid: number): Promise<void> {
+/** Cuts the connection that waits for this one. */
+async function terminateWaiting(client: pg.Client): Promise<void> {
+  const [pid] = await waitingBackends(client, 1)
   await client.query('SELECT pg_terminate_backend($1)', [pid])
 }
 

@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto'
+import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/storage'
+import { expect, test } from 'vitest'
+import { delivery, rejectedDelivery, session } from './entries.ts'
+import { openStorage } from './open-storage.ts'
+
+test('a session comes with all its deliveries, oldest first', async () => {
+  const { pool, writer } = await openStorage()
+  const content = session()
+  const now = Date.now()
+  const deliveries = [0, 1, 2].map((after) => delivery(content, { receivedAtMs: now + after }))
+  for (const entry of deliveries.toReversed()) await writer.write([entry])
+
+  const stored = await readSession(pool, content.sessionId)
+
+  expect(stored?.deliveries.map((row) => [row.deliveryId, row.outcome])).toEqual([
+    [deliveries[0]?.deliveryId, 'duplicate'],
+    [deliveries[1]?.deliveryId, 'duplicate'],
+    [deliveries[2]?.deliveryId, 'stored'],
+  ])
+})
+
+test('a delivery is found by its id, with its body as received', async () => {
+  const { pool, writer } = await openStorage()
+  const entry = rejectedDelivery({ body: Buffer.from([0, 255, 10]) })
+  await writer.write([entry])
+
+  expect(await readDelivery(pool, entry.deliveryId)).toMatchObject({
+    deliveryId: entry.deliveryId,
+    receivedAt: new Date(entry.receivedAtMs).toISOString(),
+    body: Buffer.from([0, 255, 10]),
+    bodySha256: '712450d3c4a79eea9509e75dc1dacdeff58034df538536cfae2da882bd8a0c50',
+  })
+})
+
+test('what is not there, and what is no id, is null', async () => {
+  const { pool } = await openStorage()
+
+  expect(await readSession(pool, randomUUID())).toBeNull()
+  expect(await readSession(pool, 'no-uuid')).toBeNull()
+  expect(await readDelivery(pool, randomUUID())).toBeNull()
+  expect(await readDelivery(pool, 'ffffffff-ffff-7fff-bfff-ffffffffffff')).toBeNull()
+  expect(await readDelivery(pool, 'no-uuid')).toBeNull()
+})
+
+test('the ledger is counted by outcome, on request since some time', async () => {
+  const { pool, writer } = await openStorage()
+  const [first, second] = [session(), session()]
+  await writer.write([
+    delivery(first, { receivedAtMs: 1_700_000_000_000 }),
+    delivery(second, { receivedAtMs: 1_700_000_000_001 }),
+    rejectedDelivery({ receivedAtMs: 1_700_000_000_001 }),
+  ])
+  await writer.write([delivery(first, { receivedAtMs: 1_700_000_000_002 })])
+
+  expect(await countLedgerByOutcome(pool)).toEqual({ stored: 2, duplicate: 1, superseded: 0, rejected: 1 })
+  expect(await countLedgerByOutcome(pool, { since: new Date(1_700_000_000_001) })).toEqual({
+    stored: 1,
+    duplicate: 1,
+    superseded: 0,
+    rejected: 1,
+  })
+})

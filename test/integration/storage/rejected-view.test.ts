@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { delivery, rejectedDelivery, session } from './entries.ts'
+import { openStorage } from './open-storage.ts'
+
+test.each([
+  { name: 'text', body: Buffer.from('{"größe": "訂單 🧾"}'), text: '{"größe": "訂單 🧾"}' },
+  { name: 'nothing', body: Buffer.alloc(0), text: '' },
+  { name: 'bytes that are not UTF-8', body: Buffer.from([0x7b, 0xff, 0xfe, 0x7d]), text: null },
+  { name: 'UTF-8 that was cut short', body: Buffer.from('訂').subarray(0, 2), text: null },
+  { name: 'a zero byte', body: Buffer.from('a\u0000b'), text: null },
+  { name: 'an encoded surrogate', body: Buffer.from([0xed, 0xa0, 0x80]), text: null },
+  { name: 'no body', body: null, text: null },
+])('a rejected delivery of $name can be read', async ({ body, text }) => {
+  const { pool, writer } = await openStorage()
+  const entry = rejectedDelivery({ body })
+  await writer.write([entry, delivery(session())])
+
+  const { rows } = await pool.query('SELECT * FROM vss.rejected')
+
+  expect(rows).toEqual([
+    {
+      delivery_id: entry.deliveryId,
+      received_at: new Date(entry.receivedAtMs),
+      source_ip: '2001:db8::1',
+      reasons: [{ code: 'malformed_json', path: '', message: 'expected JSON' }],
+      session_id: null,
+      body_text: text,
+      body,
+    },
+  ])
+})
