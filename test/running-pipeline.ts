@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { choosePort, type RunningService, startService } from '@vss-pipeline/local-stack'
 import { createPool } from '@vss-pipeline/storage'
-import { inject, onTestFinished } from 'vitest'
+import { inject, onTestFailed, onTestFinished } from 'vitest'
 import { createTestDatabase } from './databases.ts'
 
 export interface RunningPipeline {
@@ -19,6 +19,8 @@ export interface RunningPipeline {
   /** Starts ingest again on the same port, after it was stopped. */
   startIngest(): Promise<RunningService>
 }
+
+const keptLogLines = 100
 
 /**
  * Starts the real services on a database and queue keys of their own; all is stopped and dropped when the test
@@ -39,13 +41,20 @@ export async function startRunningPipeline(
   const settings = { databaseUrl: database.url, redisUrl }
   const env = { ...options.env, QUEUE_PREFIX: queuePrefix }
   const started: RunningService[] = []
+  const log: string[] = []
+  onTestFailed(() => console.error(`The services' last words:\n${log.slice(-keptLogLines).join('\n')}`))
   onTestFinished(async () => {
     await Promise.all(started.map((service) => service.stop()))
   })
 
   async function start(name: 'ingest' | 'worker', extra: NodeJS.ProcessEnv = {}): Promise<RunningService> {
-    const service = await startService(name, { ...settings, env: { ...env, ...extra } })
+    const service = await startService(name, {
+      ...settings,
+      env: { ...env, ...extra },
+      onLine: (_, line) => log.push(line),
+    })
     started.push(service)
+    void service.ended.then((how) => log.push(`${name} (pid ${service.pid}) ${how}`))
     return service
   }
 

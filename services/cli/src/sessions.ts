@@ -1,4 +1,3 @@
-import { styleText } from 'node:util'
 import type { DeliveryRow, Pool, StoredSession } from '@vss-pipeline/storage'
 import type { CallLeg } from '@vss-pipeline/vss'
 import type { Command } from 'commander'
@@ -6,7 +5,7 @@ import { parseUuid } from './arguments.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
-import { alignColumns, displayValue, indent } from './text.ts'
+import { alignColumns, displayValue, indent, title } from './text.ts'
 
 export function addSessions(program: Command): void {
   const sessions = program.command('sessions').description('Looks at stored sessions.')
@@ -93,8 +92,4 @@ function listReasons(reasons: DeliveryRow['reasons']): string {
 /** `startedAt` as the column is called: `started_at`. */
 function columnName(field: string): string {
   return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-}
-
-function title(text: string): string {
-  return styleText('bold', text, { stream: process.stdout })
 }

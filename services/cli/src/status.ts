@@ -16,7 +16,7 @@ import {
   redisUrlOption,
   type SettingsOptions,
 } from './settings.ts'
-import { alignColumns, displayCount, indent } from './text.ts'
+import { alignColumns, displayCount, indent, title } from './text.ts'
 
 interface StatusOptions extends SettingsOptions {
   /** Milliseconds. */
@@ -134,10 +134,6 @@ function renderLedger(ledger: LedgerStatus, since: Date | undefined): string {
   ]
   const span = since ? ` since ${since.toISOString()}` : ''
   return `${title(`Ledger (deliveries${span})`)}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
-}
-
-function title(text: string): string {
-  return styleText('bold', text, { stream: process.stdout })
 }
 
 /** A count that should be none, coloured when it is not. */

@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 
 /** Rows of cells as lines, each column as wide as its widest cell, two spaces apart. Cells may be coloured. */
 export function alignColumns(
@@ -49,4 +49,9 @@ export function displayValue(value: unknown): string {
 /** A count as people read it: `12,345`. */
 export function displayCount(count: number): string {
   return count.toLocaleString('en-US')
+}
+
+/** A heading on standard output: bold where that is a terminal. */
+export function title(text: string): string {
+  return styleText('bold', text, { stream: process.stdout })
 }

@@ -15,7 +15,7 @@ export function createPace(ratePerSecond: number | undefined, signal: AbortSigna
     startedAtMs ??= performance.now()
     const turnAtMs = startedAtMs + (turns++ * 1000) / ratePerSecond
     const remainingMs = turnAtMs - performance.now()
-    if (remainingMs > 0) await wait(remainingMs, undefined, { signal }).catch(() => {})
+    if (remainingMs > 0) await wait(Math.ceil(remainingMs), undefined, { signal }).catch(() => {})
     return !signal.aborted
   }
 }

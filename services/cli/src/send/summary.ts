@@ -1,5 +1,4 @@
-import { styleText } from 'node:util'
-import { alignColumns, displayCount, indent } from '../text.ts'
+import { alignColumns, displayCount, indent, title } from '../text.ts'
 import type { Bodies } from './bodies.ts'
 import type { LatencySummary } from './latencies.ts'
 import type { AnswerCount, Tally } from './tally.ts'
@@ -59,8 +58,4 @@ export function renderSummary(summary: SendSummary): string {
 function renderLatency(latencyMs: LatencySummary): string {
   const rows = Object.entries(latencyMs).map(([name, ms]) => [name, `${ms.toFixed(1)} ms`])
   return alignColumns(rows, { rightAligned: [1] })
-}
-
-function title(text: string): string {
-  return styleText('bold', text, { stream: process.stdout })
 }

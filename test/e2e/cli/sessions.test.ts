@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { startRunningPipeline } from '../../running-pipeline.ts'
+import { vss } from './vss-command.ts'
+
+const sessionId = '1f048a84-ea6d-11ee-911b-078f7290bf52'
+const unknownId = '00000000-0000-4000-8000-000000000000'
+
+it('shows a session with its legs and deliveries', async () => {
+  const { webhookUrl, databaseUrl, pool } = await startRunningPipeline()
+  const folder = mkdtempSync(join(tmpdir(), 'vss-cli-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const example = ['--file', 'test/fixtures/example-completed.json']
+  const send = ['send', '--url', webhookUrl, '--concurrency', '1', ...example, ...example]
+  expect(await vss([...send, '--file', 'README.md'])).toMatchObject({ exitCode: 0 })
+  const countDeliveries = async () => (await pool.query('SELECT FROM vss.deliveries')).rowCount
+  await expect.poll(countDeliveries, { timeout: 20_000 }).toBe(3)
+  const env = { DATABASE_URL: databaseUrl }
+
+  const json = await vss(['sessions', 'show', '--json', sessionId.toUpperCase()], env)
+  expect(json).toMatchObject({ exitCode: 0, stderr: '' })
+  const stored = JSON.parse(json.stdout)
+  expect(stored.session).toMatchObject({ sessionId, status: 'COMPLETED', answered: true, talkSeconds: 13 })
+  expect(stored.legs.map((leg: { leg: string }) => leg.leg)).toEqual(['A', 'B'])
+  expect(stored.deliveries.map((delivery: { outcome: string }) => delivery.outcome).sort()).toEqual([
+    'duplicate',
+    'stored',
+  ])
+
+  // As after `npm start`: nothing is set, and the data folder tells where the database is.
+  writeFileSync(join(folder, 'database-url'), `${databaseUrl}\n`)
+  const text = await vss(['sessions', 'show', sessionId], { DATA_DIR: folder })
+  expect(text).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(text.stdout).toMatch(/^ {2}session_id {9}1f048a84-ea6d-11ee-911b-078f7290bf52$/m)
+  expect(text.stdout).toMatch(/^ {2}caller {13}\+12314377870$/m)
+  expect(text.stdout).toMatch(/^ {2}direction {12}INBOUND {31}OUTBOUND$/m)
+  expect(text.stdout).toMatch(/^ {2}[\da-f-]{36} {2}\S+Z {2}stored +127\.0\.0\.1 {2}-$/m)
+  expect(text.stdout).not.toContain('\u001b')
+
+  // Ingest answers with the delivery's id: whoever asks for that is shown the way.
+  const ofSession = stored.deliveries[0].deliveryId
+  expect(await vss(['sessions', 'show', ofSession], env)).toEqual({
+    exitCode: 1,
+    stdout: '',
+    stderr: `vss: ${ofSession} is a delivery, not a session; for its session: vss sessions show ${sessionId}\n`,
+  })
+  const { rows } = await pool.query('SELECT delivery_id FROM vss.rejected')
+  expect(await vss(['sessions', 'show', rows[0].delivery_id], env)).toEqual({
+    exitCode: 1,
+    stdout: '',
+    stderr: `vss: ${rows[0].delivery_id} is a delivery, not a session; it was rejected: malformed_json\n`,
+  })
+
+  const unknown = await vss(['sessions', 'show', unknownId, '--json'], env)
+  expect(unknown).toMatchObject({ exitCode: 1, stdout: '' })
+  expect(unknown.stderr).toMatch(new RegExp(`^vss: there is no session ${unknownId}: .+\n$`))
+})
+
+it('refuses what is no session id before it asks anyone', async () => {
+  expect(await vss(['sessions', 'show', '12'])).toEqual({
+    exitCode: 1,
+    stdout: '',
+    stderr:
+      "vss: command-argument value '12' is invalid for argument 'id'. " +
+      `It takes a UUID, such as ${sessionId} (see --help)\n`,
+  })
+})

@@ -1,0 +1,94 @@
+import { expect, inject, it } from 'vitest'
+import { type RunningPipeline, startRunningPipeline } from '../../running-pipeline.ts'
+import { vss } from './vss-command.ts'
+
+const nobody = '127.0.0.1:1'
+
+it('shows what waits, and then what became of it', async () => {
+  const pipeline = await startRunningPipeline({ workers: 0 })
+  const env = settingsOf(pipeline)
+  expect(await statusOf(env)).toEqual({
+    queue: { waiting: 0, active: 0, delayed: 0, failed: 0, oldestWaitingSeconds: 0 },
+    ledger: { stored: 0, duplicate: 0, superseded: 0, rejected: 0, total: 0 },
+    since: null,
+    problems: [],
+  })
+
+  const example = ['--file', 'test/fixtures/example-completed.json']
+  const send = ['send', '--url', pipeline.webhookUrl, '--concurrency', '1']
+  expect(await vss([...send, ...example, ...example, '--file', 'README.md'])).toMatchObject({ exitCode: 0 })
+  const { queue } = await statusOf(env)
+  expect(queue).toMatchObject({ waiting: 3, active: 0, delayed: 0, failed: 0 })
+  expect(queue.oldestWaitingSeconds).toBeGreaterThan(0)
+
+  await pipeline.startWorker()
+  const ledger = { stored: 1, duplicate: 1, superseded: 0, rejected: 1, total: 3 }
+  await expect.poll(async () => (await statusOf(env)).ledger, { timeout: 20_000 }).toEqual(ledger)
+
+  const { exitCode, stdout } = await vss(['status'], env)
+  expect(exitCode).toBe(0)
+  expect(stdout).toMatch(/^Queue \(batches\)\n {2}waiting {13}0$/m)
+  expect(stdout).toMatch(/^Ledger \(deliveries\)\n {2}stored {6}1\n {2}duplicate {3}1$/m)
+  expect(stdout).not.toContain('\u001b')
+})
+
+it('counts the deliveries since a time only', async () => {
+  const pipeline = await startRunningPipeline()
+  const env = settingsOf(pipeline)
+  expect(await vss(['send', '--url', pipeline.webhookUrl, '--count', '5'])).toMatchObject({ exitCode: 0 })
+  await expect.poll(async () => (await statusOf(env)).ledger.total, { timeout: 20_000 }).toBe(5)
+  // The ledger derives received_at from the id, but nothing checks that: two become a day old.
+  await pipeline.pool.query(
+    `UPDATE vss.deliveries SET received_at = received_at - interval '1 day'
+     WHERE delivery_id IN (SELECT delivery_id FROM vss.deliveries ORDER BY delivery_id LIMIT 2)`,
+  )
+  const recent = await statusOf(env, ['--since', '1h'])
+  expect(recent.ledger.total).toBe(3)
+  expect(Date.now() - Date.parse(recent.since!)).toBeGreaterThanOrEqual(3_600_000)
+  expect((await statusOf(env, ['--since', '2d'])).ledger.total).toBe(5)
+})
+
+it('shows the ledger when Redis is away, and says so', async () => {
+  const { databaseUrl } = await startRunningPipeline({ workers: 0 })
+  const env = { DATABASE_URL: databaseUrl, REDIS_URL: `redis://:geheim@${nobody}` }
+  const { exitCode, stdout, stderr } = await vss(['status'], env)
+  expect(exitCode).toBe(1)
+  expect(stdout).toContain('Ledger (deliveries)')
+  expect(stdout).not.toContain('Queue')
+  expect(stderr).toMatch(
+    /^vss: Redis is away: redis:\/\/127\.0\.0\.1:1 \(from REDIS_URL\): .*ECONNREFUSED.*\n$/,
+  )
+  expect(stderr).not.toContain('geheim')
+})
+
+it('shows the queue when Postgres is away, and says so', async () => {
+  const env = { REDIS_URL: inject('redisUrl') }
+  const args = ['status', '--json', '--database-url', `postgres://vss:geheim@${nobody}/a`]
+  const { exitCode, stdout, stderr } = await vss(args, env)
+  expect(exitCode).toBe(1)
+  const status = JSON.parse(stdout)
+  expect(status.queue).toMatchObject({ failed: 0 })
+  expect(status.ledger).toBeNull()
+  expect(status.problems).toEqual([
+    expect.stringMatching(/^Postgres is away: postgres:\/\/127\.0\.0\.1:1\/a \(from --database-url\): /),
+  ])
+  expect(stderr).toBe(`vss: ${status.problems[0]}\n`)
+  expect(stdout + stderr).not.toContain('geheim')
+})
+
+function settingsOf({ databaseUrl, redisUrl, queuePrefix }: RunningPipeline) {
+  return { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, QUEUE_PREFIX: queuePrefix }
+}
+
+interface Status {
+  queue: Record<string, number>
+  ledger: Record<string, number>
+  since: string | null
+  problems: string[]
+}
+
+async function statusOf(env: Record<string, string>, args: string[] = []): Promise<Status> {
+  const { exitCode, stdout, stderr } = await vss(['status', '--json', ...args], env)
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  return JSON.parse(stdout)
+}

@@ -1,0 +1,57 @@
+import { pipelineVersion } from '@vss-pipeline/runtime'
+import { expect, it } from 'vitest'
+import { vss } from './vss-command.ts'
+
+it('tells its version', async () => {
+  expect(await vss(['--version'])).toEqual({ exitCode: 0, stdout: `${pipelineVersion}\n`, stderr: '' })
+})
+
+it.each([
+  [[], ['send', 'migrate', 'status', 'sessions']],
+  [['send'], ['--count', '--dirty', '--ids', '--concurrency']],
+  [['migrate'], ['--database-url']],
+  [['status'], ['--since', '--json', '--redis-url']],
+  [
+    ['sessions', 'show'],
+    ['--json', '--database-url'],
+  ],
+])('explains "vss %s" with examples', async (args, mentioned) => {
+  const { exitCode, stdout } = await vss([...args, '--help'])
+  expect(exitCode).toBe(0)
+  expect(stdout).toContain('Examples:\n')
+  for (const word of mentioned) expect(stdout).toContain(word)
+})
+
+it.each([
+  [['frobnicate'], "vss: unknown command 'frobnicate' (see --help)\n"],
+  [['send', '--cuont', '3'], "vss: unknown option '--cuont' (Did you mean --count?) (see --help)\n"],
+  [
+    ['send', '--count', '0'],
+    "vss: option '--count <number>' argument '0' is invalid. It takes a whole number from 1 to 1000000000 (see --help)\n",
+  ],
+  [
+    ['send', '--file', 'a', '--count', '3'],
+    "vss: option '--file <path>' cannot be used with option '--count <number>' (see --help)\n",
+  ],
+  [
+    ['send', '--file', '/nonexistent'],
+    'vss: cannot read "/nonexistent" (ENOENT): --file takes the path of a readable file\n',
+  ],
+  [
+    ['send', '--ids', '/nonexistent/ids'],
+    'vss: cannot write "/nonexistent/ids" (ENOENT): --ids takes the path of a file to write\n',
+  ],
+  [
+    ['migrate'],
+    'vss: DATABASE_URL is not set: it takes a URL that begins with postgres:// or postgresql://\n',
+  ],
+])('says in one line what is wrong with "vss %s"', async (args, stderr) => {
+  expect(await vss(args)).toEqual({ exitCode: 1, stdout: '', stderr })
+})
+
+it('never shows a secret that it cannot send', async () => {
+  const { exitCode, stderr } = await vss(['send'], { VSS_SECRET: 'hush\nhush' })
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(/^vss: the secret cannot be sent in a header: .*\n$/)
+  expect(stderr).not.toContain('hush')
+})

@@ -1,0 +1,46 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { delimiter, dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { onTestFinished } from 'vitest'
+
+const command = join(import.meta.dirname, '../../../services/cli/src/main.ts')
+
+export interface VssResult {
+  exitCode: number | null
+  stdout: string
+  stderr: string
+}
+
+export interface VssEnv {
+  [name: string]: string
+}
+
+/** Runs `vss` to its end, as a shell would: the file itself, with nothing of our environment but the PATH. */
+export async function vss(args: readonly string[], env: VssEnv = {}): Promise<VssResult> {
+  return await startVss(args, env).ended
+}
+
+/** Starts `vss`; it is killed if it still runs when the test has finished. */
+export function startVss(
+  args: readonly string[],
+  env: VssEnv = {},
+): { process: ChildProcess; ended: Promise<VssResult> } {
+  const child = spawn(command, args, {
+    env: {
+      PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
+      // The stack of an `npm start` that runs beside the tests is none of theirs.
+      DATA_DIR: '/nonexistent',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const exitCode = new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  const ended = Promise.all([exitCode, text(child.stdout), text(child.stderr)]).then(
+    ([exitCode, stdout, stderr]) => ({ exitCode, stdout, stderr }),
+  )
+  return { process: child, ended }
+}
