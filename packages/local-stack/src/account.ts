@@ -36,8 +36,9 @@ export async function findAccount(folder: string, program: string): Promise<Acco
   if ((await succeeds([program, '--version'], ids)) && (await succeeds(['test', '-w', folder], ids))) {
     return { prefix: [], ids }
   }
+  chownSync(folder, owner.uid, owner.gid)
   throw new LocalStackError(
-    `Postgres refuses to run as root, and account ${ids.uid} cannot enter ${folder}. ` +
+    `Postgres refuses to run as root, and the user with id ${ids.uid} cannot enter ${folder}. ` +
       'Run this as an ordinary user, move the project to a folder that all may enter, or set DATABASE_URL.',
   )
 }

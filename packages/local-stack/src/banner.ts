@@ -13,6 +13,7 @@ export function renderBanner(options: {
   ingestUrl: string
   ingestOpsUrl: string
   workerOpsUrl: string
+  /** The data folder; `vss` looks for the servers in .data unless DATA_DIR tells it otherwise. */
   folder: string
   /** Holds the embedded Postgres' URL; undefined when DATABASE_URL was given. */
   databaseUrlFile: string | undefined
@@ -24,7 +25,7 @@ export function renderBanner(options: {
   const header = authHeader ? ` -H '${authHeader}: one of WEBHOOK_SECRETS'` : ''
   const query = `select * from vss.sessions where session_id = '${exampleSessionId}'`
   const database = databaseUrlFile ? `"$(cat ${databaseUrlFile})"` : '"$DATABASE_URL"'
-  const environment = databaseUrlFile ? `DATABASE_URL_FILE=${databaseUrlFile} ` : ''
+  const environment = folder === '.data' ? '' : `DATA_DIR=${folder} `
   const showRow = findOnPath('psql')
     ? `psql ${database} -xc "${query}"`
     : `${environment}npx vss sessions show ${exampleSessionId}`

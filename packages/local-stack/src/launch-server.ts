@@ -46,7 +46,7 @@ export async function launchServer(launch: Launch): Promise<RunningServer> {
   const deadline = performance.now() + passingTimeoutMs
   for (;;) {
     const port = await choosePort(launch.settings.port)
-    writeSettings(launch.dataDir, { ...launch.settings, port })
+    if (port !== launch.settings.port) writeSettings(launch.dataDir, { ...launch.settings, port })
     const attempt = await launchOnce(launch, port)
     if ('url' in attempt) return attempt
     const isPassing = /address already in use/i.test(attempt.log) || launch.isPassing(attempt.log)

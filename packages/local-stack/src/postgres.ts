@@ -8,7 +8,7 @@ import { launchServer, type RunningServer } from './launch-server.ts'
 import { findProcesses } from './orphans.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
 import { commandLineOf, recordOf, stopProcess, stopRecorded } from './process-record.ts'
-import { readSettings, type ServerSettings, writeSettings } from './server-settings.ts'
+import { readSettings, type ServerSettings } from './server-settings.ts'
 
 const run = promisify(execFile)
 
@@ -21,7 +21,7 @@ export interface PostgresOptions {
   /** Holds the cluster, its settings and its process record; the log goes beside it, to `${dataDir}.log`. */
   dataDir: string
   /** The port to take when the folder remembers none; 0, or a port that is taken: any free one. Default 54320. */
-  port?: number
+  port?: number | undefined
   signal?: AbortSignal | undefined
 }
 
@@ -44,7 +44,6 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
 
   const account = await findAccount(dataDir, binaries.initdb)
   const settings = readSettings(dataDir, port)
-  writeSettings(dataDir, settings)
   if (!existsSync(cluster)) await createCluster(binaries.initdb, account, cluster, settings, signal)
 
   return launchServer({

@@ -6,7 +6,7 @@ import { findProcesses } from './orphans.ts'
 import { recordOf, stopProcess, stopRecorded } from './process-record.ts'
 import { pingRedis } from './redis-ping.ts'
 import { findOrInstallRedisServer } from './redis-server.ts'
-import { readSettings, writeSettings } from './server-settings.ts'
+import { readSettings } from './server-settings.ts'
 
 const stopping = { stopSignals: ['SIGTERM', 'SIGKILL'] as NodeJS.Signals[], graceMs: 15_000 }
 
@@ -14,9 +14,9 @@ export interface RedisOptions {
   /** Holds the data, the settings and the process record; the log goes beside it, to `${dataDir}.log`. */
   dataDir: string
   /** The port to take when the folder remembers none; 0, or a port that is taken: any free one. Default 63790. */
-  port?: number
+  port?: number | undefined
   /** The program to run; without one it is looked for, and installed where that is possible. */
-  program?: string
+  program?: string | undefined
   log?: (line: string) => void
   signal?: AbortSignal | undefined
 }
@@ -39,7 +39,6 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer> 
   for (const orphan of findProcesses(program, files)) await stopProcess(recordOf(orphan, stopping))
 
   const settings = readSettings(dataDir, port)
-  writeSettings(dataDir, settings)
   const configFile = join(dataDir, 'redis.conf')
   const url = (port: number) => `redis://:${settings.password}@127.0.0.1:${port}`
 

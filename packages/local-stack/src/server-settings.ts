@@ -9,13 +9,15 @@ export interface ServerSettings {
   password: string
 }
 
-/** Reads a server's settings, or makes the first ones: the port `defaultPort` and a fresh password. */
+/** Reads a server's settings; makes and keeps the first ones: the port `defaultPort` and a fresh password. */
 export function readSettings(dataDir: string, defaultPort: number): ServerSettings {
   try {
     return JSON.parse(readFileSync(settingsFile(dataDir), 'utf8')) as ServerSettings
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    return { port: defaultPort, password: randomBytes(18).toString('base64url') }
+    const settings = { port: defaultPort, password: randomBytes(18).toString('base64url') }
+    writeSettings(dataDir, settings)
+    return settings
   }
 }
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
+import type { RunningServer } from './launch-server.ts'
 import { startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
+import { findOrInstallRedisServer } from './redis-server.ts'
 
 export interface Stack {
   databaseUrl: string
@@ -22,28 +24,20 @@ export async function startStack(options: {
   folder: string
   databaseUrl?: string | undefined
   redisUrl?: string | undefined
-  ports?: { postgres: number; redis: number }
+  ports?: { postgres: number; redis: number } | undefined
   log?: (line: string) => void
   signal?: AbortSignal | undefined
 }): Promise<Stack> {
-  const { folder, databaseUrl, redisUrl, ports, log, signal } = options
-  const given = (url: string) => ({
-    url,
-    ended: new Promise<string>(() => undefined),
-    stop: async () => undefined,
-  })
+  const { folder, databaseUrl, redisUrl, ports, log = () => undefined, signal } = options
+  // First, because it may have to be installed, or be missing.
+  const program = redisUrl ? undefined : await findOrInstallRedisServer(log)
   const starts = await Promise.allSettled([
     databaseUrl
       ? given(databaseUrl)
-      : startPostgres({ dataDir: join(folder, 'postgres'), ...(ports && { port: ports.postgres }), signal }),
+      : startPostgres({ dataDir: join(folder, 'postgres'), port: ports?.postgres, signal }),
     redisUrl
       ? given(redisUrl)
-      : startRedis({
-          dataDir: join(folder, 'redis'),
-          ...(ports && { port: ports.redis }),
-          ...(log && { log }),
-          signal,
-        }),
+      : startRedis({ dataDir: join(folder, 'redis'), port: ports?.redis, program, signal }),
   ])
   const [postgres, redis] = starts
   if (postgres.status === 'rejected' || redis.status === 'rejected') {
@@ -62,4 +56,9 @@ export async function startStack(options: {
       await postgres.value.stop()
     },
   }
+}
+
+/** A server of somebody else's: not ours to stop, nor to watch. */
+function given(url: string): Pick<RunningServer, 'url' | 'ended' | 'stop'> {
+  return { url, ended: new Promise(() => undefined), stop: async () => undefined }
 }

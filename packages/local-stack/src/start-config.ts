@@ -1,4 +1,4 @@
-import { join, relative, resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { createEnvReader } from '@vss-pipeline/runtime'
 import { projectRoot } from './services.ts'
 
@@ -38,5 +38,5 @@ export function loadStartConfig(env: NodeJS.ProcessEnv): StartConfig {
 /** A path as a user in the project's folder would type it. */
 export function shortPath(path: string): string {
   const short = relative(projectRoot, path)
-  return short.startsWith('..') ? path : short || join(path, '.')
+  return short.startsWith('..') ? path : short
 }

@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '@vss-pipeline/runtime'
 import { migrate, StorageFault } from '@vss-pipeline/storage'
 import { renderBanner } from './banner.ts'
-import { claimDataFolder, stopEverythingIn } from './data-folder.ts'
+import { claimDataFolder, type DataFolder, stopEverythingIn } from './data-folder.ts'
 import { LocalStackError } from './errors.ts'
 import { formatLogLine } from './log-lines.ts'
 import { startPipeline } from './pipeline.ts'
@@ -20,14 +20,16 @@ import { abortOnStopSignals } from './stop-signals.ts'
 async function main(): Promise<void> {
   // Closed in reverse: ingest, the worker, Redis, Postgres, the folder.
   const started = new AsyncDisposableStack()
-  let config: StartConfig | undefined
+  let folder: DataFolder | undefined
   const signal = abortOnStopSignals(async () => {
-    if (config) await stopEverythingIn(config.folder, { force: true })
+    if (folder) await stopEverythingIn(folder.path, { force: true })
     process.exit(130)
   })
   signal.addEventListener('abort', () => print('Stopping (Ctrl-C again to force) ...'))
   try {
-    config = loadStartConfig(process.env)
+    const config = loadStartConfig(process.env)
+    folder = await claimDataFolder(config.folder)
+    started.defer(folder.release)
     const { ended } = await start(config, started, signal)
     const how = await Promise.race([ended, aborted(signal)])
     if (how) throw new LocalStackError(`${how}. Stopping the rest.`)
@@ -49,13 +51,7 @@ async function start(
   started: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<{ ended: Promise<string> }> {
-  const folder = await claimDataFolder(config.folder)
-  started.defer(() => folder.release())
-  if (!(await isPortFree(config.port, config.host))) {
-    throw new LocalStackError(
-      `Port ${config.port} is in use by another program. Stop that, or choose another: PORT=8081 npm start`,
-    )
-  }
+  await checkPort(config)
   if (config.redisUrl) await checkRedis(config.redisUrl)
 
   const stack = await startStack({ ...config, log: print, signal })
@@ -75,15 +71,29 @@ async function start(
   })
   started.defer(() => pipeline.stop())
 
+  const databaseUrlFile = join(config.folder, 'database-url')
+  keepUrl(databaseUrlFile, stack.databaseUrl, config.databaseUrl !== undefined)
+  keepUrl(join(config.folder, 'redis-url'), stack.redisUrl, config.redisUrl !== undefined)
   print(
     renderBanner({
       ...pipeline,
       folder: shortPath(config.folder),
-      databaseUrlFile: config.databaseUrl ? undefined : writeUrl(config.folder, stack.databaseUrl),
+      databaseUrlFile: config.databaseUrl ? undefined : shortPath(databaseUrlFile),
       authHeader: config.authHeader,
     }),
   )
   return { ended: Promise.race([stack.ended, pipeline.ended]) }
+}
+
+async function checkPort({ host, port }: StartConfig): Promise<void> {
+  const isFree = await isPortFree(port, host).catch((error: NodeJS.ErrnoException) => {
+    throw new LocalStackError(`Cannot listen on ${host} port ${port} (${error.code}): set HOST or PORT.`)
+  })
+  if (!isFree) {
+    throw new LocalStackError(
+      `Port ${port} is in use by another program. Stop that, or choose another: PORT=8081 npm start`,
+    )
+  }
 }
 
 async function checkRedis(redisUrl: string): Promise<void> {
@@ -95,11 +105,13 @@ async function checkRedis(redisUrl: string): Promise<void> {
   }
 }
 
-/** Keeps the embedded Postgres' URL for the commands that read it from DATABASE_URL_FILE. */
-function writeUrl(folder: string, databaseUrl: string): string {
-  const file = join(folder, 'database-url')
-  writeFileSync(file, `${databaseUrl}\n`, { mode: 0o600 })
-  return shortPath(file)
+/**
+ * Keeps the URL of a server that was started here where the command `vss` and psql find it. That of a given
+ * server is its owner's to keep: the file of an earlier start goes, lest it mislead.
+ */
+function keepUrl(file: string, url: string, isGiven: boolean): void {
+  if (isGiven) rmSync(file, { force: true })
+  else writeFileSync(file, `${url}\n`, { mode: 0o600 })
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {

@@ -23,7 +23,8 @@ export function createLogger(options: {
     serializers: { err: describeError },
     hooks: { streamWrite: redactNumbers },
   }
-  return options.destination ? pino(settings, options.destination) : pino(settings)
+  // Synchronous: pino's own buffer, flushed at exit into a pipe that nobody reads, keeps a process from ending.
+  return pino(settings, options.destination ?? pino.destination({ sync: true }))
 }
 
 /**

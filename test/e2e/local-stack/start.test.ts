@@ -21,6 +21,7 @@ test('npm start takes a delivery to its row, and Ctrl-C stops all that it starte
     body: readFileSync(join(fixtures, 'example-completed.json')),
   })
   const { deliveryId } = (await response.json()) as { deliveryId: string }
+  expect(readFileSync(join(folder, 'redis-url'), 'utf8')).toMatch(/^redis:\/\/.*\n$/)
   const databaseUrl = readFileSync(join(folder, 'database-url'), 'utf8').trim()
   const pool = createPool({ databaseUrl, maxConnections: 1, applicationName: 'test' })
   const delivery = await until('The processing', () => readDelivery(pool, deliveryId), { timeoutMs: 10_000 })
@@ -33,13 +34,15 @@ test('npm start takes a delivery to its row, and Ctrl-C stops all that it starte
   expect(start.output()).toMatch(/ingest.*stopped[\s\S]*worker.*stopped[\s\S]*Stopped\.\n$/)
 })
 
-test('after a kill -9 the services end by themselves, and the next start takes over', async () => {
+test('after a kill -9 the services end by themselves, and the next start takes over', {
+  timeout: 60_000,
+}, async () => {
   const folder = await createTestFolder()
   const first = runStart(folder)
   await first.running()
   const [ingest, worker, redis, postgres] = recordedPids(folder)
   first.child.kill('SIGKILL')
-  await until('The end of the services', () => !isAlive(ingest!) && !isAlive(worker!), { timeoutMs: 10_000 })
+  await until('The end of the services', () => !isAlive(ingest!) && !isAlive(worker!), { timeoutMs: 30_000 })
   expect([redis!, postgres!].every(isAlive)).toBe(true)
 
   const second = runStart(folder)
