@@ -26,10 +26,11 @@ export function connectRedis(options: {
   }
   const client = new Redis(redisUrl, redisOptions)
   let troubled = false
-  function onTrouble(error?: Error): void {
+  function onTrouble(error?: NodeJS.ErrnoException): void {
     if (troubled || client.status === 'end') return
     troubled = true
-    logger.warn({ role, reason: error?.message }, 'Redis is away, reconnecting')
+    // The error of a name with several addresses has a code and no message.
+    logger.warn({ role, reason: error?.message || error?.code }, 'Redis is away, reconnecting')
   }
   client.on('error', onTrouble)
   client.on('close', () => onTrouble())

@@ -12,7 +12,7 @@ export interface BatchInHand {
   readonly payload: unknown
   /** An earlier worker took it and never answered: killed, frozen, or cut off from Redis. It runs alone now. */
   readonly stalledBefore: boolean
-  /** What {@link saveTrail} kept last, in this or an earlier worker. */
+  /** What {@link saveTrail} kept last, in this or an earlier worker; undefined when nothing. */
   readonly trail: unknown
   /** Keeps a note with the job in Redis, so that it outlives this process. */
   saveTrail(trail: object): Promise<void>
@@ -137,7 +137,8 @@ export function createConsumer(options: {
     return {
       payload: job.data,
       stalledBefore: job.stalledCounter > 0,
-      trail: job.progress,
+      // BullMQ's progress, which it begins with 0.
+      trail: job.progress === 0 ? undefined : job.progress,
       saveTrail: (trail) => job.updateProgress(trail),
     }
   }

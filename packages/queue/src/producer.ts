@@ -54,7 +54,7 @@ export function createProducer(options: {
   })
   warnOfDurabilityProblems(client, logger)
   const queue = openQueue(client, prefix)
-  queue.on('error', (error) => logger.debug({ err: error }, 'queue error'))
+  let failing = false
 
   return {
     queue,
@@ -64,7 +64,12 @@ export function createProducer(options: {
       try {
         // A fresh id each time: BullMQ keeps the first payload of an id and reports success.
         await queue.add(jobName, encodeBatch(deliveries), { jobId: uuidv7() })
+        if (failing) logger.info('Redis takes batches again')
+        failing = false
       } catch (error) {
+        // Not the error itself: it carries the command's arguments, and with them the batch.
+        if (!failing) logger.warn({ reason: (error as Error).message }, 'Redis does not take batches')
+        failing = true
         throw new QueueUnavailableError('Redis did not take the batch', { cause: error })
       }
     },

@@ -9,7 +9,7 @@ export const jobName = 'batch'
 
 /** Opens the queue on a client of ours, without commands that would wait for Redis to be there. */
 export function openQueue(client: Redis, prefix: string): Queue {
-  return new Queue(queueName, {
+  const queue = new Queue(queueName, {
     connection: client,
     prefix,
     skipWaitingForReady: true,
@@ -23,4 +23,7 @@ export function openQueue(client: Redis, prefix: string): Queue {
       stackTraceLimit: 1,
     },
   })
+  // It repeats the client's errors, which connectRedis logs; unheard, BullMQ would print them to the console.
+  queue.on('error', () => undefined)
+  return queue
 }

@@ -1,8 +1,10 @@
-import { Gauge, type Logger, type Registry } from '@vss-pipeline/runtime'
+import { Gauge, type Logger, type Registry, withinMs } from '@vss-pipeline/runtime'
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { connectRedis, disconnectRedis } from './connection.ts'
+import { connectRedis } from './connection.ts'
 import { openQueue } from './queue.ts'
+
+const fetchTimeoutMs = 5_000
 
 export const jobStates = ['waiting', 'active', 'delayed', 'failed'] as const
 
@@ -68,28 +70,37 @@ export function observeQueue(options: { registry: Registry; queue: Queue; client
   })
 }
 
-/** Connects, reads the queue's depth and disconnects. @throws when Redis cannot be reached within 5 s. */
+/**
+ * Connects, reads the queue's depth and disconnects.
+ *
+ * @throws an Error that says why when Redis cannot be reached within 5 s.
+ */
 export async function fetchQueueStatus(options: {
   redisUrl: string
   prefix: string
   logger: Logger
 }): Promise<QueueStatus> {
+  const { redisUrl, prefix, logger } = options
   const client = connectRedis({
-    redisUrl: options.redisUrl,
+    redisUrl,
     role: 'status',
-    logger: options.logger,
-    settings: {
-      lazyConnect: true,
-      retryStrategy: () => null,
-      maxRetriesPerRequest: 0,
-      commandTimeout: 5_000,
-    },
+    logger,
+    settings: { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 },
   })
-  try {
+  // What connect() rejects with says only that there is no connection.
+  let reason: Error | undefined
+  client.on('error', (error) => {
+    reason ??= error
+  })
+  async function connectAndRead(): Promise<QueueStatus> {
     await client.connect()
-    const queue = openQueue(client, options.prefix)
-    return await readQueueStatus(queue, client)
+    return readQueueStatus(openQueue(client, prefix), client)
+  }
+  try {
+    return await withinMs(connectAndRead(), fetchTimeoutMs, 'no answer within 5 s')
+  } catch (error) {
+    throw reason ?? error
   } finally {
-    await disconnectRedis(client)
+    client.disconnect()
   }
 }

@@ -68,7 +68,7 @@ describe('closeServer', () => {
     const answer = fetch(`http://127.0.0.1:${port}`)
     await arrived
     let closed = false
-    const closing = closeServer(server).then(() => (closed = true))
+    const closing = closeServer(server, { graceMs: 10_000 }).then(() => (closed = true))
     await new Promise(setImmediate)
     expect(closed).toBe(false)
     server.emit('released')
@@ -98,7 +98,7 @@ describe('closeServer', () => {
     const clients = Array.from({ length: 4 }, keepAsking)
     while (answered < 100) await new Promise(setImmediate)
     const startedAt = performance.now()
-    await closeServer(server)
+    await closeServer(server, { graceMs: 10_000 })
     const tookMs = performance.now() - startedAt
     stop = true
     await Promise.all(clients)
@@ -113,7 +113,7 @@ describe('closeServer', () => {
     const agent = new Agent({ keepAlive: true })
     expect(await askOnce(agent, port)).toBe(200)
     const startedAt = performance.now()
-    await closeServer(server)
+    await closeServer(server, { graceMs: 10_000 })
     expect(performance.now() - startedAt).toBeLessThan(1_000)
     agent.destroy()
   })

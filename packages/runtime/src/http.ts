@@ -44,14 +44,13 @@ const hostErrors: Record<string, string> = {
  * @param options.graceMs How long clients may take to finish what they are sending; then they are cut off. They
  *   were promised nothing, and from `close` on Node watches no request timeout.
  */
-export function closeServer(server: Server, options: { graceMs?: number } = {}): Promise<void> {
-  const { graceMs = 5_000 } = options
+export function closeServer(server: Server, options: { graceMs: number }): Promise<void> {
   return new Promise((resolve) => {
     server.prependListener('request', (_request, response) => {
       response.shouldKeepAlive = false
     })
     const sweep = setInterval(() => server.closeIdleConnections(), 50)
-    const cutOff = setTimeout(() => server.closeAllConnections(), graceMs)
+    const cutOff = setTimeout(() => server.closeAllConnections(), options.graceMs)
     server.close(() => {
       clearInterval(sweep)
       clearTimeout(cutOff)

@@ -55,6 +55,6 @@ export async function startOpsServer(options: {
   const { host, port, registry, checks, lifecycle } = options
   const server = createAdaptorServer({ fetch: createOpsApp({ registry, checks }).fetch }) as Server
   const boundPort = await listen(server, { host, port, variable: 'OPS_PORT' })
-  lifecycle.onClose('ops listener', () => closeServer(server))
+  lifecycle.onClose('ops listener', () => closeServer(server, { graceMs: 1_000 }))
   return boundPort
 }

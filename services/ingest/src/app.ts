@@ -55,7 +55,8 @@ export function createApp(deps: {
   app.onError(function answerRefusal(error) {
     const refusal = error instanceof Refusal ? error : new Refusal('internal_error', { cause: error })
     if (refusal.code === 'internal_error') logger.error({ err: error }, 'a request failed unexpectedly')
-    metrics.refused(refusal.code)
+    // A body that breaks off leaves nobody to answer; what Node answered instead, server.ts has counted.
+    if (refusal.code !== 'bad_request') metrics.refused(refusal.code)
     return refusal.toResponse()
   })
   return app

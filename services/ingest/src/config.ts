@@ -47,13 +47,13 @@ export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', { default: 20_000, min: 100, max: 600_000 }),
   }
   if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(config.webhookAuthHeader)) {
-    const name = config.webhookAuthHeader
-    throw new ConfigError(`WEBHOOK_AUTH_HEADER is "${name}": it takes the name of a request header`)
+    const name = JSON.stringify(config.webhookAuthHeader)
+    throw new ConfigError(`WEBHOOK_AUTH_HEADER is ${name}: it takes the name of a request header`)
   }
-  const open = config.webhookSecrets.length === 0 && !isLoopback(config.host)
-  if (open && !read.flag('ALLOW_UNAUTHENTICATED', { default: false })) {
+  const allowUnauthenticated = read.flag('ALLOW_UNAUTHENTICATED', { default: false })
+  if (config.webhookSecrets.length === 0 && !isLoopback(config.host) && !allowUnauthenticated) {
     throw new ConfigError(
-      `HOST is "${config.host}" but WEBHOOK_SECRETS is not set: set a secret, or ALLOW_UNAUTHENTICATED=true to accept anyone's POST`,
+      `HOST is ${JSON.stringify(config.host)} but WEBHOOK_SECRETS is not set: set a secret, or ALLOW_UNAUTHENTICATED=true to accept anyone's POST`,
     )
   }
   return config
@@ -65,12 +65,12 @@ function isLoopback(host: string): boolean {
 
 function readCidrs(variable: string, cidrs: string[]): string[] {
   for (const cidr of cidrs) {
-    const [address = '', prefix] = cidr.split('/')
+    const [address = '', prefix, ...more] = cidr.split('/')
     const family = isIP(address)
     const bits = prefix === undefined || /^\d{1,3}$/.test(prefix) ? Number(prefix ?? 0) : Number.NaN
-    if (family === 0 || !(bits <= (family === 4 ? 32 : 128))) {
+    if (family === 0 || more.length > 0 || !(bits <= (family === 4 ? 32 : 128))) {
       throw new ConfigError(
-        `${variable} has "${cidr}": it takes addresses or CIDRs, such as 203.0.113.7 or 203.0.113.0/24`,
+        `${variable} has ${JSON.stringify(cidr)}: it takes addresses or CIDRs, such as 203.0.113.7 or 203.0.113.0/24`,
       )
     }
   }

@@ -49,7 +49,8 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   const app = createApp({ config, keep, metrics, logger })
   const server = createIngestServer({ app, config, metrics })
   const port = await listen(server, { host, port: config.port, variable: 'PORT' })
-  lifecycle.onClose('http listener', () => closeServer(server))
+  // Half of the time for those who are still sending; the other half for the queue.
+  lifecycle.onClose('http listener', () => closeServer(server, { graceMs: config.shutdownTimeoutMs / 2 }))
 
   logger.info({ host, port, opsPort }, 'listening')
   if (config.webhookSecrets.length === 0) logger.warn('WEBHOOK_SECRETS is not set: any POST is accepted')

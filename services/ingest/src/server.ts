@@ -1,10 +1,10 @@
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener, RequestError } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { IngestConfig } from './config.ts'
 import type { IngestMetrics } from './metrics.ts'
-import { type RefusalCode, refusalBody, refusals } from './refusal.ts'
+import { Refusal, type RefusalCode, refusalBody, refusals } from './refusal.ts'
 
 /** An HTTP server for the app that bounds what a client may hold: connections, header size, and time. */
 export function createIngestServer(deps: {
@@ -14,20 +14,27 @@ export function createIngestServer(deps: {
   metrics: IngestMetrics
 }): Server {
   const { app, config, metrics } = deps
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    createServer,
-    overrideGlobalObjects: false,
-    serverOptions: {
-      headersTimeout: config.requestTimeoutMs,
-      requestTimeout: config.requestTimeoutMs,
-      // Node looks for late requests only so often; its default of 30 s would make the limits above a fiction.
-      connectionsCheckingInterval: Math.min(config.requestTimeoutMs / 2, 1_000),
-      // Longer than the usual load balancer keeps its side open, so that it is not us who closes under it.
-      keepAliveTimeout: 75_000,
-      maxHeaderSize: 8 * 1024,
-    },
-  }) as Server
+  const limits = {
+    headersTimeout: config.requestTimeoutMs,
+    requestTimeout: config.requestTimeoutMs,
+    // Node looks for late requests only so often; its default of 30 s would make the limits above a fiction.
+    connectionsCheckingInterval: Math.min(config.requestTimeoutMs / 2, 1_000),
+    // Longer than the usual load balancer keeps its side open, so that it is not us who closes under it.
+    keepAliveTimeout: 75_000,
+    maxHeaderSize: 8 * 1024,
+    // A request without a Host is refused below, in our form.
+    requireHostHeader: false,
+  }
+  /** Answers a request whose target or Host makes no URL: there is nothing to route. */
+  function refuseUnroutable(error: unknown): Response {
+    const refusal = new Refusal(error instanceof RequestError ? 'bad_request' : 'internal_error')
+    metrics.refused(refusal.code)
+    return refusal.toResponse()
+  }
+  const server = createServer(
+    limits,
+    getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refuseUnroutable }),
+  )
   server.maxConnections = config.maxConnections
   // What Node refuses before there is a request to route still gets an answer in our form.
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {

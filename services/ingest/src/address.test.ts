@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest'
+import { createAddressSet, createSourceAddress } from './address.ts'
+
+describe('an address set', () => {
+  const contains = createAddressSet([
+    '203.0.113.0/24',
+    '198.51.100.7',
+    '2001:db8::/32',
+    '2001:db9::1',
+    '192.0.2.77/31',
+  ])
+
+  test.each([
+    '203.0.113.0',
+    '203.0.113.255',
+    '198.51.100.7',
+    '2001:db8::1',
+    '2001:DB8:ffff::',
+    '2001:db9::1',
+    '192.0.2.76',
+    '::ffff:203.0.113.9',
+  ])('has %s', (address) => {
+    expect(contains(address)).toBe(true)
+  })
+
+  test.each([
+    '203.0.114.0',
+    '198.51.100.8',
+    '2001:db9::2',
+    '192.0.2.78',
+    '::1',
+    '0.0.0.0',
+    '',
+    'unknown',
+    '203.0.113.9, 1.1.1.1',
+  ])('has not %j', (address) => {
+    expect(contains(address)).toBe(false)
+  })
+
+  test('of everything has all of its family', () => {
+    expect(createAddressSet(['0.0.0.0/0'])('8.8.8.8')).toBe(true)
+    expect(createAddressSet(['::/0'])('2001:db8::1')).toBe(true)
+    expect(createAddressSet([])('127.0.0.1')).toBe(false)
+  })
+})
+
+describe('the source of a request', () => {
+  const sourceAddress = createSourceAddress(['10.0.0.0/8', '192.168.0.1', 'fd00::/8'])
+
+  test.each([
+    ['of a direct peer is the peer', '203.0.113.9', undefined, '203.0.113.9'],
+    ['of a peer that is no proxy is the peer, whatever it claims', '203.0.113.9', '8.8.8.8', '203.0.113.9'],
+    ['behind a proxy is what the proxy saw', '10.0.0.1', '203.0.113.9', '203.0.113.9'],
+    ['is the rightmost hop that is no proxy', '10.0.0.1', '8.8.8.8, 203.0.113.9, 10.2.2.2', '203.0.113.9'],
+    ['ignores what the sender claims to the left', '10.0.0.1', '10.9.9.9, 203.0.113.9', '203.0.113.9'],
+    ['behind proxies alone is the leftmost of them', '10.0.0.1', '10.0.0.3, 10.0.0.2', '10.0.0.3'],
+    ['is the last proxy where the next hop is no address', '10.0.0.1', '8.8.8.8, unknown', '10.0.0.1'],
+    ['is the last proxy where the next hop is hidden', '10.0.0.1', '8.8.8.8, _hidden, 10.0.0.2', '10.0.0.2'],
+    ['survives an empty header', '10.0.0.1', '', '10.0.0.1'],
+    ['survives stray commas', '10.0.0.1', '203.0.113.9,, ,', '10.0.0.1'],
+    ['may be IPv6', 'fd00::1', '2001:db8::9', '2001:db8::9'],
+    ['is IPv4 where it comes in IPv6 notation', '::ffff:203.0.113.9', undefined, '203.0.113.9'],
+    ['finds a proxy in IPv6 notation', '::ffff:10.0.0.1', '::ffff:203.0.113.9', '203.0.113.9'],
+    ['has no zone', 'fe80::1%eth0', undefined, 'fe80::1'],
+    ['is null when the peer is gone', undefined, '203.0.113.9', null],
+  ])('%s', (_, peer, forwardedFor, source) => {
+    expect(sourceAddress(peer, forwardedFor)).toBe(source)
+  })
+
+  test('never believes the header when no proxy is trusted', () => {
+    expect(createSourceAddress([])('127.0.0.1', '203.0.113.9')).toBe('127.0.0.1')
+  })
+})

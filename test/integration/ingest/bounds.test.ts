@@ -1,0 +1,208 @@
+import { until } from '@vss-pipeline/local-stack'
+import { request } from 'undici'
+import { describe, expect, test } from 'vitest'
+import { exchange, openRawClient, parseAnswers, type RawClient } from './raw-client.ts'
+import { type RunningIngest, startIngest } from './running-ingest.ts'
+
+const chunkedHead = 'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+const tooLarge = { error: { code: 'payload_too_large', message: 'the body is over the size limit' } }
+const timedOut = { error: { code: 'request_timeout', message: 'the request did not arrive in time' } }
+
+function lengthHead(bytes: number): string {
+  return `POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n`
+}
+
+function chunk(bytes: number): string {
+  return `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`
+}
+
+/** Sends chunks as fast as they are taken, until the connection ends. */
+async function sendWithoutEnd({ socket }: RawClient): Promise<void> {
+  const data = Buffer.from(chunk(16_384))
+  while (!socket.destroyed && socket.writable) {
+    if (!socket.write(data)) {
+      await Promise.race([
+        new Promise((resolve) => socket.once('drain', resolve)),
+        new Promise((resolve) => socket.once('close', resolve)),
+      ])
+    }
+    await new Promise(setImmediate)
+  }
+}
+
+async function expectServing(ingest: RunningIngest): Promise<void> {
+  const response = await request(ingest.url, { method: 'POST', body: 'after' })
+  await response.body.dump()
+  expect(response.statusCode).toBe(200)
+}
+
+describe('a body over the limit', () => {
+  test('is refused by its Content-Length, before any of it is there', async () => {
+    const ingest = await startIngest()
+    const startedAt = performance.now()
+    const answer = await exchange(
+      ingest.port,
+      'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n',
+    )
+    expect(performance.now() - startedAt).toBeLessThan(1_000)
+    expect(answer.status).toBe(413)
+    expect(answer.headers.get('connection')).toBe('close')
+    expect(JSON.parse(answer.body)).toEqual(tooLarge)
+    expect(ingest.kept).toEqual([])
+    expect(await ingest.refused()).toEqual({ payload_too_large: 1 })
+  })
+
+  test('is refused while it streams, at the first byte too many', async () => {
+    const ingest = await startIngest({ config: { maxBodyBytes: 1_024 } })
+    const client = await openRawClient(ingest.port)
+    client.send(chunkedHead)
+    client.send(chunk(1_000))
+    client.send(chunk(25))
+    const [answer] = parseAnswers(await client.ended)
+    expect(answer?.status).toBe(413)
+    expect(answer?.headers.get('connection')).toBe('close')
+    expect(JSON.parse(answer!.body)).toEqual(tooLarge)
+    expect(ingest.kept).toEqual([])
+    expect(await ingest.refused()).toEqual({ payload_too_large: 1 })
+  })
+
+  test('of exactly the limit is none', async () => {
+    const ingest = await startIngest({ config: { maxBodyBytes: 1_024 } })
+    const response = await request(ingest.url, { method: 'POST', body: Buffer.alloc(1_024) })
+    expect(response.statusCode).toBe(200)
+    await response.body.dump()
+  })
+
+  test.each([
+    ['with a Content-Length', lengthHead(200 * 1_000), 'x'.repeat(1_000), ''],
+    ['in chunks', chunkedHead, chunk(1_000), chunk(0)],
+  ])(
+    'is answered when it ends, so that one who is still sending gets to read it: %s',
+    async (_, head, part, last) => {
+      const ingest = await startIngest({ config: { maxBodyBytes: 1_024 } })
+      const client = await openRawClient(ingest.port)
+      const errors: Error[] = []
+      client.socket.on('error', (error) => errors.push(error))
+      client.send(head)
+      for (let n = 0; n < 200; n++) {
+        client.send(part)
+        await new Promise(setImmediate)
+      }
+      expect(client.received).toBe('')
+      client.send(last)
+      const [answer] = parseAnswers(await client.ended)
+      expect(answer?.status).toBe(413)
+      expect(answer?.headers.get('connection')).toBe('close')
+      expect(errors).toEqual([])
+    },
+  )
+
+  test('that never ends is cut off: neither read on for long nor kept in memory', async () => {
+    const ingest = await startIngest()
+    const client = await openRawClient(ingest.port)
+    const startedAt = performance.now()
+    client.send(chunkedHead)
+    await sendWithoutEnd(client)
+    await client.ended
+    expect(performance.now() - startedAt).toBeLessThan(3_000)
+    expect(client.socket.bytesWritten).toBeLessThan(32 * 1024 * 1024)
+    expect(await ingest.refused()).toEqual({ payload_too_large: 1 })
+    await expectServing(ingest)
+  })
+
+  test('after a refusal for another reason is not read on for long either', async () => {
+    const ingest = await startIngest({ config: { webhookSecrets: ['word'] } })
+    const client = await openRawClient(ingest.port)
+    const startedAt = performance.now()
+    client.send(chunkedHead)
+    await sendWithoutEnd(client)
+    expect(parseAnswers(await client.ended)[0]?.status).toBe(401)
+    expect(performance.now() - startedAt).toBeLessThan(3_000)
+  })
+})
+
+describe('a request that does not arrive in time', () => {
+  const config = { requestTimeoutMs: 300 }
+
+  test.each([
+    ['no byte', ''],
+    ['headers without end', 'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nX-Slow: '],
+    ['a body without end', 'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf'],
+    ['chunks without end', `${chunkedHead}${chunk(10)}`],
+  ])('is answered 408: %s', async (_, text) => {
+    const ingest = await startIngest({ config })
+    const startedAt = performance.now()
+    const answer = await exchange(ingest.port, text)
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(250)
+    expect(performance.now() - startedAt).toBeLessThan(1_500)
+    expect(answer.status).toBe(408)
+    expect(answer.headers.get('content-type')).toBe('application/json')
+    expect(answer.headers.get('connection')).toBe('close')
+    expect(JSON.parse(answer.body)).toEqual(timedOut)
+    expect(ingest.kept).toEqual([])
+    expect(await ingest.refused()).toEqual({ request_timeout: 1 })
+    expect(await ingest.openConnections()).toBe(0)
+  })
+
+  test('is cut off though it sends a byte now and then', async () => {
+    const ingest = await startIngest({ config })
+    const client = await openRawClient(ingest.port)
+    client.send('POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n')
+    const drip = setInterval(() => client.send('x'), 50)
+    const received = await client.ended
+    clearInterval(drip)
+    expect(parseAnswers(received)[0]?.status).toBe(408)
+    expect(ingest.kept).toEqual([])
+  })
+
+  test('is not one that waits for its answer', async () => {
+    const ingest = await startIngest({
+      config,
+      createKeep: () => () => new Promise((resolve) => setTimeout(resolve, 1_000)),
+    })
+    await expectServing(ingest)
+  })
+})
+
+describe('a sender that goes away in the middle of its body', () => {
+  test.each([
+    // To Node the end of what a sender says is an invalid request, which the sender may still be told.
+    ['destroy', { bad_request: 5 }],
+    ['resetAndDestroy', {}],
+  ] as const)('leaves nothing behind: %s', async (leave, refused) => {
+    const ingest = await startIngest()
+    for (let n = 0; n < 5; n++) {
+      const client = await openRawClient(ingest.port)
+      client.send('POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf')
+      const isThere = async () => (await ingest.openConnections()) === 1
+      await until('the connection', isThere, { timeoutMs: 2_000 })
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      client.socket[leave]()
+      await until('its end', async () => (await ingest.openConnections()) === 0, { timeoutMs: 2_000 })
+    }
+    expect(ingest.kept).toEqual([])
+    expect(await ingest.refused()).toEqual(refused)
+    expect(ingest.logLines).toEqual([])
+    await expectServing(ingest)
+  })
+
+  test('and one that half-closes after its request is answered still', async () => {
+    const ingest = await startIngest()
+    const client = await openRawClient(ingest.port)
+    client.socket.end('POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody')
+    expect(parseAnswers(await client.ended)[0]?.status).toBe(200)
+  })
+})
+
+test('connections beyond the limit are closed, those within it are served', async () => {
+  const ingest = await startIngest({ config: { maxConnections: 2 } })
+  const first = await openRawClient(ingest.port)
+  const second = await openRawClient(ingest.port)
+  await until('both', async () => (await ingest.openConnections()) === 2, { timeoutMs: 2_000 })
+  const third = await openRawClient(ingest.port)
+  expect(await third.ended).toBe('')
+  for (const client of [first, second]) {
+    client.send('POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    expect(parseAnswers(await client.ended)[0]?.status).toBe(200)
+  }
+})

@@ -1,0 +1,254 @@
+import { until } from '@vss-pipeline/local-stack'
+import { createProducer, decodeBatch, type Producer } from '@vss-pipeline/queue'
+import { createMetricsRegistry } from '@vss-pipeline/runtime'
+import { Agent, request } from 'undici'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { createKeep, type Keep } from '../../../services/ingest/src/keep.ts'
+import { createIngestMetrics } from '../../../services/ingest/src/metrics.ts'
+import { freshPrefix, makeDelivery } from '../queue/batches.ts'
+import { startOwnRedis } from '../queue/own-redis.ts'
+import { createRecordingLogger, type RecordingLogger } from '../queue/recording-logger.ts'
+import { type RunningIngest, startIngest } from './running-ingest.ts'
+
+const redis = await startOwnRedis()
+const enqueueTimeoutMs = 500
+
+let producer: Producer
+let recording: RecordingLogger
+
+beforeEach(() => {
+  recording = createRecordingLogger('trace')
+  producer = createProducer({
+    redisUrl: redis.url,
+    prefix: freshPrefix(),
+    logger: recording.logger,
+    commandTimeoutMs: enqueueTimeoutMs,
+  })
+})
+
+afterEach(() => producer.close())
+
+function startIngestOnQueue(): Promise<RunningIngest> {
+  return startIngest({ createKeep: (metrics) => createKeep({ producer, metrics, enqueueTimeoutMs }) })
+}
+
+async function untilConnected(): Promise<void> {
+  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+}
+
+/** The value of a metric that stands once. */
+async function sampleOf(ingest: RunningIngest, sample: string): Promise<number> {
+  const line = (await ingest.registry.metrics()).split('\n').find((line) => line.startsWith(`${sample} `))
+  return Number(line?.split(' ')[1])
+}
+
+interface Answer {
+  status: number
+  deliveryId?: string
+  retryAfter: unknown
+  tookMs: number
+}
+
+async function post(url: string, body = '{}', dispatcher?: Agent): Promise<Answer> {
+  const startedAt = performance.now()
+  const response = await request(url, { method: 'POST', body, ...(dispatcher && { dispatcher }) })
+  const { deliveryId } = (await response.body.json()) as { deliveryId?: string }
+  return {
+    status: response.statusCode,
+    ...(deliveryId && { deliveryId }),
+    retryAfter: response.headers['retry-after'],
+    tookMs: performance.now() - startedAt,
+  }
+}
+
+async function untilServing(ingest: RunningIngest, timeoutMs: number): Promise<void> {
+  await until('a 200', async () => (await post(ingest.url, 'probe')).status === 200, { timeoutMs })
+}
+
+/** Every delivery in the queue, in no order: its id, and its body as text. */
+async function readQueue(): Promise<Map<string, string>> {
+  await untilConnected()
+  const bodies = new Map<string, string>()
+  for (const { data } of await producer.queue.getJobs(['waiting'])) {
+    const deliveries = decodeBatch(data)
+    if ('undecodable' in deliveries) throw new Error('a batch is undecodable')
+    for (const { deliveryId, body } of deliveries) bodies.set(deliveryId, Buffer.from(body).toString())
+  }
+  return bodies
+}
+
+test('under load, many deliveries share a job, and the queue has exactly what was acknowledged', async () => {
+  const ingest = await startIngestOnQueue()
+  await untilConnected()
+  const dispatcher = new Agent({ connections: 100 })
+  onTestFinished(() => dispatcher.close())
+  const answers = await Promise.all(
+    Array.from({ length: 2_000 }, async (_, n) => ({
+      n,
+      ...(await post(ingest.url, String(n), dispatcher)),
+    })),
+  )
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+  const kept = await readQueue()
+  expect(kept.size).toBe(2_000)
+  for (const { n, deliveryId } of answers) expect(kept.get(deliveryId!)).toBe(String(n))
+  const jobs = await producer.queue.getWaitingCount()
+  expect(jobs).toBeLessThan(2_000 / 4)
+  expect(await sampleOf(ingest, 'vss_deliveries_accepted_total')).toBe(2_000)
+  expect(await sampleOf(ingest, 'vss_batch_deliveries_sum')).toBe(2_000)
+  expect(await sampleOf(ingest, 'vss_batch_deliveries_count')).toBe(jobs)
+  expect(await sampleOf(ingest, 'vss_enqueue_seconds_count')).toBe(jobs)
+})
+
+test('when quiet, a delivery is a batch of its own and waits for no other', async () => {
+  const ingest = await startIngestOnQueue()
+  await untilConnected()
+  const tookMs: number[] = []
+  for (let n = 0; n < 20; n++) tookMs.push((await post(ingest.url)).tookMs)
+  expect(await producer.queue.getWaitingCount()).toBe(20)
+  expect(Math.min(...tookMs)).toBeLessThan(40)
+})
+
+test('a body over a batch’s limit of bytes travels alone, and is kept whole', async () => {
+  const ingest = await startIngest({
+    config: { maxBodyBytes: 4 * 1024 * 1024 },
+    createKeep: (metrics) => createKeep({ producer, metrics, enqueueTimeoutMs: 5_000 }),
+  })
+  await untilConnected()
+  const long = 'x'.repeat(3 * 1024 * 1024)
+  const answers = await Promise.all([post(ingest.url, 'a'), post(ingest.url, long), post(ingest.url, 'b')])
+  const kept = await readQueue()
+  expect(answers.map(({ deliveryId }) => kept.get(deliveryId!))).toEqual(['a', long, 'b'])
+})
+
+describe('while Redis is away', () => {
+  test('from the start, requests get 503 with Retry-After at once, and 200 within 2 s of its coming', async () => {
+    await redis.stop()
+    onTestFinished(() => redis.start())
+    const ingest = await startIngestOnQueue()
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post(ingest.url)))
+    for (const { status, retryAfter, tookMs } of answers) {
+      expect(status).toBe(503)
+      expect(retryAfter).toBe('2')
+      expect(tookMs).toBeLessThan(1_000)
+    }
+    expect(await ingest.refused()).toEqual({ unavailable: 20 })
+    await redis.start()
+    await untilServing(ingest, 2_000)
+  })
+
+  test('cut off in the middle of load, every request is answered in time, and what got 200 is kept', async () => {
+    const ingest = await startIngestOnQueue()
+    await untilConnected()
+    const dispatcher = new Agent({ connections: 32 })
+    onTestFinished(() => dispatcher.close())
+    const answers: Answer[] = []
+    let stop = false
+    const clients = Array.from({ length: 32 }, async () => {
+      while (!stop) answers.push(await post(ingest.url, 'load', dispatcher))
+    })
+    const acknowledged = () => answers.filter(({ status }) => status === 200)
+    await until('load', () => acknowledged().length > 300, { timeoutMs: 10_000 })
+    await redis.kill()
+    await until('refusals', () => answers.some(({ status }) => status === 503), { timeoutMs: 2_000 })
+    const before = acknowledged().length
+    await redis.start()
+    await until('load again', () => acknowledged().length > before + 300, { timeoutMs: 5_000 })
+    stop = true
+    await Promise.all(clients)
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 503]))
+    expect(Math.max(...answers.map(({ tookMs }) => tookMs))).toBeLessThan(1_000)
+    const kept = await readQueue()
+    expect(acknowledged().filter(({ deliveryId }) => !kept.has(deliveryId!))).toEqual([])
+  })
+})
+
+describe('while Redis hangs', () => {
+  test('each request gets 503 when its own time since receipt is up, though others wait before it', async () => {
+    const ingest = await startIngestOnQueue()
+    await untilConnected()
+    redis.freeze()
+    onTestFinished(redis.thaw)
+    const answers: Promise<Answer>[] = []
+    for (let n = 0; n < 8; n++) {
+      answers.push(post(ingest.url))
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    for (const { status, retryAfter, tookMs } of await Promise.all(answers)) {
+      expect(status).toBe(503)
+      expect(retryAfter).toBe('2')
+      expect(tookMs).toBeLessThan(enqueueTimeoutMs + 400)
+    }
+    redis.thaw()
+    await untilServing(ingest, 2_000)
+  })
+
+  test('for long, it is served again within 2 s of its going on, and what got 200 is kept', async () => {
+    const ingest = await startIngestOnQueue()
+    await untilConnected()
+    const before = await post(ingest.url, 'before')
+    redis.freeze()
+    onTestFinished(redis.thaw)
+    await post(ingest.url)
+    await until('the loss', () => producer.client.status !== 'ready', { timeoutMs: 5_000 })
+    expect((await post(ingest.url)).tookMs).toBeLessThan(200)
+    redis.thaw()
+    await untilServing(ingest, 2_000)
+    const after = await post(ingest.url, 'after')
+    const kept = await readQueue()
+    expect([before, after].map(({ deliveryId }) => kept.get(deliveryId!))).toEqual(['before', 'after'])
+  })
+
+  test('the time counts from receipt: what is spent before the queue is not given again', async () => {
+    const keep: Keep = createKeep({
+      producer,
+      metrics: createIngestMetrics(createMetricsRegistry()),
+      enqueueTimeoutMs,
+    })
+    await untilConnected()
+    redis.freeze()
+    onTestFinished(redis.thaw)
+    const startedAt = performance.now()
+    const delivery = makeDelivery()
+    await expect(
+      keep({ ...delivery, receivedAtMs: delivery.receivedAtMs - (enqueueTimeoutMs - 100) }),
+    ).rejects.toMatchObject({ code: 'commit_timeout' })
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(80)
+    expect(performance.now() - startedAt).toBeLessThan(300)
+  })
+})
+
+test('while Redis is out of memory requests get 503, and 200 when there is room', async () => {
+  const ingest = await startIngestOnQueue()
+  await untilConnected()
+  await redis.client.config('SET', 'maxmemory', '1')
+  onTestFinished(async () => void (await redis.client.config('SET', 'maxmemory', '0')))
+  const { status, retryAfter } = await post(ingest.url)
+  expect({ status, retryAfter }).toEqual({ status: 503, retryAfter: '2' })
+  await redis.client.config('SET', 'maxmemory', '0')
+  await untilServing(ingest, 2_000)
+})
+
+test('no log line and no metric holds a phone number, a body or a secret', async () => {
+  const ingest = await startIngest({
+    config: { webhookSecrets: ['hunter2'] },
+    createKeep: (metrics) => createKeep({ producer, metrics, enqueueTimeoutMs }),
+  })
+  const body = '{"source":"+6591234567","msisdn":"6591234567"}'
+  const send = (path: string, headers: Record<string, string>) =>
+    request(`http://127.0.0.1:${ingest.port}${path}`, { method: 'POST', body, headers }).then((response) =>
+      response.body.text(),
+    )
+  const authorization = 'hunter2'
+  await untilConnected()
+  await send('/webhooks/vss', { authorization })
+  await send('/webhooks/vss?to=%2B6591234567', { authorization: 'hunter2+6591234567' })
+  await send('/+6591234567', { authorization })
+  await redis.client.config('SET', 'maxmemory', '1')
+  await send('/webhooks/vss', { authorization })
+  await redis.client.config('SET', 'maxmemory', '0')
+  const printed = [...recording.lines, ...ingest.logLines, await ingest.registry.metrics()].join('\n')
+  expect(printed).toContain('Redis does not take batches')
+  expect(printed).toMatch(/^vss_requests_refused_total\{reason="unavailable"\} 1$/m)
+  for (const secret of ['6591234567', 'hunter2', 'msisdn']) expect(printed).not.toContain(secret)
+})

@@ -1,0 +1,60 @@
+import { closeServer, createMetricsRegistry, listen, type Registry } from '@vss-pipeline/runtime'
+import type { Delivery } from '@vss-pipeline/vss'
+import { onTestFinished } from 'vitest'
+import { createApp } from '../../../services/ingest/src/app.ts'
+import { type IngestConfig, loadConfig } from '../../../services/ingest/src/config.ts'
+import type { Keep } from '../../../services/ingest/src/keep.ts'
+import { createIngestMetrics, type IngestMetrics } from '../../../services/ingest/src/metrics.ts'
+import { createIngestServer } from '../../../services/ingest/src/server.ts'
+import { createRecordingLogger } from '../queue/recording-logger.ts'
+
+export interface RunningIngest {
+  port: number
+  /** Where deliveries go. */
+  url: string
+  /** What was kept, unless the test keeps deliveries itself. */
+  kept: Delivery[]
+  logLines: string[]
+  registry: Registry
+  metrics: IngestMetrics
+  openConnections(): Promise<number>
+  /** How many requests were refused, by reason. */
+  refused(): Promise<Record<string, number>>
+}
+
+/** Listens with the real app and server on a free port, until the test has finished. */
+export async function startIngest(
+  options: {
+    config?: Partial<IngestConfig>
+    /** Makes the keep to use; by default deliveries are noted in memory. */
+    createKeep?: (metrics: IngestMetrics) => Keep
+  } = {},
+): Promise<RunningIngest> {
+  const config = { ...loadConfig({ REDIS_URL: 'redis://unused' }), ...options.config }
+  const { logger, lines } = createRecordingLogger('trace')
+  const registry = createMetricsRegistry()
+  const metrics = createIngestMetrics(registry)
+  const kept: Delivery[] = []
+  const keep = options.createKeep?.(metrics) ?? (async (delivery) => void kept.push(delivery))
+
+  const app = createApp({ config, keep, metrics, logger })
+  const server = createIngestServer({ app, config, metrics })
+  const port = await listen(server, { host: '127.0.0.1', port: 0, variable: 'PORT' })
+  onTestFinished(() => closeServer(server, { graceMs: 0 }))
+  return {
+    port,
+    url: `http://127.0.0.1:${port}/webhooks/vss`,
+    kept,
+    logLines: lines,
+    registry,
+    metrics,
+    openConnections: () =>
+      new Promise((resolve, reject) => {
+        server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
+      }),
+    async refused() {
+      const metric = await registry.getSingleMetric('vss_requests_refused_total')!.get()
+      return Object.fromEntries(metric.values.map(({ labels, value }) => [labels.reason, value]))
+    },
+  }
+}

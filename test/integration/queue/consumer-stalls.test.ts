@@ -1,0 +1,197 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { until } from '@vss-pipeline/local-stack'
+import {
+  type BatchInHand,
+  type Consumer,
+  createConsumer,
+  createProducer,
+  type Producer,
+  readQueueStatus,
+} from '@vss-pipeline/queue'
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { bodiesOf, freshPrefix, makeDelivery } from './batches.ts'
+import { createGate, openAllGates } from './gate.ts'
+import { createRecordingLogger, type RecordingLogger } from './recording-logger.ts'
+
+const redisUrl = inject('redisUrl')
+const program = fileURLToPath(new URL('worker-that-hangs.ts', import.meta.url))
+type Timing = { lockDurationMs?: number; stalledIntervalMs?: number }
+/** So that only one test waits as long as a real worker would. */
+const soon: Timing = { lockDurationMs: 600, stalledIntervalMs: 300 }
+
+let prefix: string
+let producer: Producer
+let recording: RecordingLogger
+const consumers: Consumer[] = []
+const children: ChildProcess[] = []
+
+beforeEach(async () => {
+  prefix = freshPrefix()
+  recording = createRecordingLogger()
+  const { logger } = createRecordingLogger()
+  producer = createProducer({ redisUrl, prefix, logger, commandTimeoutMs: 5_000 })
+  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+})
+
+afterEach(async () => {
+  openAllGates()
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  await Promise.all(consumers.splice(0).map((consumer) => consumer.close()))
+  await producer.queue.obliterate({ force: true })
+  await producer.close()
+})
+
+async function enqueue(...bodies: string[]): Promise<void> {
+  for (const body of bodies) await producer.enqueue([makeDelivery(body)])
+}
+
+function consume(handle: (batch: BatchInHand) => Promise<void>, timing: Timing = soon): Consumer {
+  const { logger } = recording
+  const consumer = createConsumer({ redisUrl, prefix, concurrency: 4, logger, handle, ...timing })
+  consumers.push(consumer)
+  return consumer
+}
+
+/** Starts a worker process that takes what waits, and kills it with the batches in its hands. */
+async function killWorkerWith(bodies: string[], timing: Timing = soon): Promise<void> {
+  await enqueue(...bodies)
+  const env = {
+    ...process.env,
+    REDIS_URL: redisUrl,
+    QUEUE_PREFIX: prefix,
+    CONCURRENCY: String(bodies.length),
+    TIMING: JSON.stringify(timing),
+  }
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  children.push(child)
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  const hasAll = () => output.split('in hand').length > bodies.length
+  await until('the taking', hasAll, { timeoutMs: 10_000 })
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+}
+
+async function untilEmpty(): Promise<void> {
+  const isEmpty = async () => {
+    const { jobs } = await readQueueStatus(producer.queue, producer.client)
+    return Object.values(jobs).every((count) => count === 0)
+  }
+  await until('an empty queue', isEmpty, { timeoutMs: 20_000 })
+}
+
+test('the batch of a killed worker runs again within 20 s, with its stall and its trail', async () => {
+  await killWorkerWith(['victim'], {})
+  const killedAt = performance.now()
+  const seen: unknown[] = []
+  consume(async ({ payload, stalledBefore, trail }) => {
+    seen.push({ bodies: bodiesOf(payload), stalledBefore, trail })
+  }, {})
+  await until('its second start', () => seen.length > 0, { timeoutMs: 25_000 })
+  expect(performance.now() - killedAt).toBeLessThan(20_000)
+  expect(seen).toEqual([{ bodies: ['victim'], stalledBefore: true, trail: { suspect: 'batch', starts: 1 } }])
+  await untilEmpty()
+})
+
+test('a batch that stalled before runs alone: nothing else is in hand while it does', async () => {
+  await killWorkerWith(['victim'])
+  const othersGate = createGate()
+  const victimGate = createGate()
+  const inHand = new Set<string>()
+  const besideVictim = new Set<string>()
+  const handled: string[] = []
+  consume(async ({ payload, stalledBefore }) => {
+    const [body] = bodiesOf(payload) as [string]
+    inHand.add(body)
+    if (inHand.has('victim')) for (const other of inHand) besideVictim.add(other)
+    expect(stalledBefore).toBe(body === 'victim')
+    await (body === 'victim' ? victimGate.passed : othersGate.passed)
+    inHand.delete(body)
+    handled.push(body)
+  })
+  await enqueue('a', 'b')
+  await until('the others in hand', () => inHand.size === 2, { timeoutMs: 5_000 })
+  const stalled = 'a batch stalled: its worker did not answer'
+  await until('the stall', () => recording.messages('warn').includes(stalled), { timeoutMs: 10_000 })
+  await enqueue('c', 'd')
+  // The victim waits for those in hand; what comes meanwhile goes back to the queue.
+  await until('the way back', async () => (await producer.queue.getWaitingCount()) === 2, {
+    timeoutMs: 5_000,
+  })
+  expect([...inHand].toSorted()).toEqual(['a', 'b'])
+
+  othersGate.open()
+  await until('the victim in hand', () => inHand.has('victim'), { timeoutMs: 5_000 })
+  await enqueue('e')
+  await until('more that waits', async () => (await producer.queue.getWaitingCount()) === 3, {
+    timeoutMs: 5_000,
+  })
+  expect([...inHand]).toEqual(['victim'])
+
+  victimGate.open()
+  await untilEmpty()
+  expect([...besideVictim]).toEqual(['victim'])
+  expect(handled.slice(0, 3).toSorted()).toEqual(['a', 'b', 'victim'])
+  expect(handled.toSorted()).toEqual(['a', 'b', 'c', 'd', 'e', 'victim'])
+})
+
+test('several that stalled run one after the other, though the same worker has them', async () => {
+  const victims = ['a', 'b', 'c']
+  await killWorkerWith(victims)
+  const handled: string[] = []
+  let [inHand, mostInHand] = [0, 0]
+  consume(async ({ payload }) => {
+    mostInHand = Math.max(mostInHand, ++inHand)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    handled.push(...bodiesOf(payload))
+    inHand--
+  })
+  await until('all of them', () => handled.length >= victims.length, { timeoutMs: 10_000 })
+  await untilEmpty()
+  expect(handled.toSorted()).toEqual(victims)
+  expect(mostInHand).toBe(1)
+})
+
+test('a batch may stall any number of times', async () => {
+  await killWorkerWith(['victim'])
+  const [job] = await producer.queue.getJobs(['active'])
+  await producer.client.hset(producer.queue.toKey(job!.id!), 'stc', 1_000_000)
+  const handled: string[] = []
+  consume(async ({ payload }) => void handled.push(...bodiesOf(payload)))
+  await until('its start', () => handled.length > 0, { timeoutMs: 10_000 })
+  await untilEmpty()
+  expect(handled).toEqual(['victim'])
+})
+
+test('a fault of a lone batch is retried alone, and the others go on in between', async () => {
+  await killWorkerWith(['victim'])
+  const log: string[] = []
+  consume(async ({ payload, stalledBefore }) => {
+    const [body] = bodiesOf(payload)
+    if (log.push(`${body}${stalledBefore ? ' alone' : ''}`) === 1) throw new Error('a passing fault')
+  })
+  await until('the fault', () => log.length === 1, { timeoutMs: 10_000 })
+  await enqueue('other')
+  await untilEmpty()
+  expect(log.toSorted()).toEqual(['other', 'victim alone', 'victim alone'])
+})
+
+test('a consumer that closes while a batch runs alone waits for it', async () => {
+  await killWorkerWith(['victim'])
+  const gate = createGate()
+  const log: string[] = []
+  const consumer = consume(async () => {
+    log.push('started')
+    await gate.passed
+    log.push('ended')
+  })
+  await until('its start', () => log.length > 0, { timeoutMs: 10_000 })
+  const closing = consumer.close().then(() => log.push('closed'))
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  gate.open()
+  await closing
+  expect(log).toEqual(['started', 'ended', 'closed'])
+  await untilEmpty()
+})

@@ -1,0 +1,220 @@
+import { until } from '@vss-pipeline/local-stack'
+import {
+  type BatchInHand,
+  type Consumer,
+  createConsumer,
+  createProducer,
+  decodeBatch,
+  type Producer,
+  readQueueStatus,
+} from '@vss-pipeline/queue'
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { bodiesOf, freshPrefix, makeDelivery } from './batches.ts'
+import { createGate, openAllGates } from './gate.ts'
+import { createRecordingLogger, type RecordingLogger } from './recording-logger.ts'
+
+const redisUrl = inject('redisUrl')
+
+let prefix: string
+let producer: Producer
+let recording: RecordingLogger
+const consumers: Consumer[] = []
+
+beforeEach(async () => {
+  prefix = freshPrefix()
+  recording = createRecordingLogger()
+  const { logger } = createRecordingLogger()
+  producer = createProducer({ redisUrl, prefix, logger, commandTimeoutMs: 5_000 })
+  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+})
+
+afterEach(async () => {
+  openAllGates()
+  await Promise.all(consumers.splice(0).map((consumer) => consumer.close()))
+  await producer.queue.obliterate({ force: true })
+  await producer.close()
+})
+
+function consume(handle: (batch: BatchInHand) => Promise<void>, concurrency = 4): Consumer {
+  const { logger } = recording
+  const consumer = createConsumer({ redisUrl, prefix, concurrency, logger, handle })
+  consumers.push(consumer)
+  return consumer
+}
+
+async function enqueue(...bodies: string[]): Promise<void> {
+  for (const body of bodies) await producer.enqueue([makeDelivery(body)])
+}
+
+async function untilJobsAre(expected: Partial<Record<string, number>>): Promise<void> {
+  const counts = async () => (await readQueueStatus(producer.queue, producer.client)).jobs
+  await until(
+    `the state ${JSON.stringify(expected)}`,
+    async () => JSON.stringify(await counts()) === JSON.stringify({ ...none, ...expected }),
+    { timeoutMs: 10_000 },
+  )
+}
+const none = { waiting: 0, active: 0, delayed: 0, failed: 0 }
+
+describe('batches', () => {
+  test('are each handled once, by as many at once as allowed, and leave nothing behind', async () => {
+    const bodies = Array.from({ length: 200 }, (_, n) => String(n))
+    await enqueue(...bodies.slice(0, 100))
+    const handled: string[] = []
+    let [inHand, mostInHand] = [0, 0]
+    consume(async ({ payload }) => {
+      mostInHand = Math.max(mostInHand, ++inHand)
+      await new Promise(setImmediate)
+      handled.push(...bodiesOf(payload))
+      inHand--
+    }, 4)
+    await enqueue(...bodies.slice(100))
+    await untilJobsAre(none)
+    expect(handled.toSorted()).toEqual(bodies.toSorted())
+    expect(mostInHand).toBeGreaterThan(1)
+    expect(mostInHand).toBeLessThanOrEqual(4)
+    const keys = await producer.client.keys(`${prefix}:batches:*`)
+    expect(keys.filter((key) => /[0-9a-f-]{36}/.test(key.slice(prefix.length)))).toEqual([])
+  })
+
+  test('are shared by two consumers, each handled by one', async () => {
+    const handled: string[] = []
+    for (const name of ['a', 'b']) {
+      consume(
+        async ({ payload }) => void handled.push(...bodiesOf(payload).map((body) => `${name}${body}`)),
+        1,
+      )
+    }
+    const bodies = Array.from({ length: 100 }, (_, n) => String(n))
+    await enqueue(...bodies)
+    await untilJobsAre(none)
+    expect(handled.map((entry) => entry.slice(1)).toSorted()).toEqual(bodies.toSorted())
+  })
+
+  test('that are new have no stall and no trail', async () => {
+    const seen: unknown[] = []
+    consume(async ({ stalledBefore, trail }) => void seen.push({ stalledBefore, trail }))
+    await enqueue('a')
+    await untilJobsAre(none)
+    expect(seen).toEqual([{ stalledBefore: false, trail: undefined }])
+  })
+})
+
+describe('a fault', () => {
+  test('is retried after a growing pause, until it passes, while other batches go on', async () => {
+    const startedAt: number[] = []
+    const others: string[] = []
+    consume(async ({ payload }) => {
+      const [body] = bodiesOf(payload)
+      if (body !== 'faulty') others.push(body!)
+      else if (startedAt.push(performance.now()) <= 2) throw new Error('the database said no')
+    })
+    await enqueue('faulty', 'a', 'b')
+    await untilJobsAre({ delayed: 1 })
+    expect(others).toEqual(['a', 'b'])
+    await untilJobsAre(none)
+    const pauses = startedAt.slice(1).map((at, index) => at - startedAt[index]!)
+    expect(pauses).toHaveLength(2)
+    // 400 and 800 ms, of which jitter takes up to a half; BullMQ waits for whole seconds.
+    expect(pauses[0]).toBeGreaterThanOrEqual(195)
+    expect(pauses[0]).toBeLessThan(2_000)
+    expect(pauses[1]).toBeGreaterThanOrEqual(395)
+    expect(pauses[1]).toBeLessThan(2_000)
+    expect(recording.messages('warn')).toEqual([
+      'a batch met a fault and will be retried',
+      'a batch met a fault and will be retried',
+    ])
+  })
+
+  test('after a million attempts is retried still, within 30 s', async () => {
+    await enqueue('a')
+    const [job] = await producer.queue.getJobs(['waiting'])
+    await producer.client.hset(producer.queue.toKey(job!.id!), 'atm', 1_000_000)
+    consume(() => Promise.reject(new Error('still no')))
+    await untilJobsAre({ delayed: 1 })
+    const [delayed] = await producer.queue.getJobs(['delayed'])
+    expect(delayed?.attemptsMade).toBe(1_000_001)
+    expect(delayed?.delay).toBeGreaterThanOrEqual(15_000)
+    expect(delayed?.delay).toBeLessThanOrEqual(30_000)
+  })
+
+  test('of version skew is a fault: the batch waits for a newer worker', async () => {
+    await producer.queue.add('batch', { v: 2, ids: [makeDelivery().deliveryId], events: '' })
+    consume(async ({ payload }) => void decodeBatch(payload))
+    await untilJobsAre({ delayed: 1 })
+  })
+})
+
+test('a foreign job is set aside as failed, kept, and the queue goes on', async () => {
+  const handled: string[] = []
+  consume(async ({ payload }) => void handled.push(...bodiesOf(payload)))
+  await enqueue('before')
+  await producer.queue.add('foreign', { hello: 'world' })
+  await enqueue('after')
+  await untilJobsAre({ failed: 1 })
+  expect(handled.toSorted()).toEqual(['after', 'before'])
+  const [failed] = await producer.queue.getJobs(['failed'])
+  expect(failed?.data).toEqual({ hello: 'world' })
+  expect(recording.messages('error')).toEqual(['a foreign job is set aside as failed'])
+})
+
+test('a trail is kept with the batch, for the next try', async () => {
+  const trails: unknown[] = []
+  consume(async ({ trail, saveTrail }) => {
+    if (trails.push(trail) === 1) {
+      await saveTrail({ suspect: 'batch', starts: 1 })
+      throw new Error('once')
+    }
+  })
+  await enqueue('a')
+  await untilJobsAre(none)
+  expect(trails).toEqual([undefined, { suspect: 'batch', starts: 1 }])
+})
+
+describe('close', () => {
+  test('waits for the batches in hand, and takes no more', async () => {
+    const gate = createGate()
+    const handled: string[] = []
+    const consumer = consume(async ({ payload }) => {
+      await gate.passed
+      handled.push(...bodiesOf(payload))
+    }, 2)
+    await enqueue('a', 'b', 'c', 'd')
+    await untilJobsAre({ active: 2, waiting: 2 })
+    let closed = false
+    const closing = consumer.close().then(() => (closed = true))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(closed).toBe(false)
+    gate.open()
+    await closing
+    expect(handled).toEqual(['a', 'b'])
+    await untilJobsAre({ waiting: 2 })
+  })
+
+  test('hands back a batch whose handler throws meanwhile: no attempt is burnt, no pause is due', async () => {
+    const gate = createGate()
+    const consumer = consume(async () => {
+      await gate.passed
+      throw new Error('the worker stops')
+    })
+    await enqueue('a', 'b')
+    await untilJobsAre({ active: 2 })
+    const closing = consumer.close()
+    gate.open()
+    await closing
+    await untilJobsAre({ waiting: 2 })
+    for (const job of await producer.queue.getJobs(['waiting'])) expect(job.attemptsMade).toBe(0)
+    const again: boolean[] = []
+    consume(async ({ stalledBefore }) => void again.push(stalledBefore))
+    await untilJobsAre(none)
+    expect(again).toEqual([false, false])
+  })
+
+  test('of an idle consumer returns at once, and twice is once', async () => {
+    const consumer = consume(async () => undefined)
+    await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+    const startedAt = performance.now()
+    await Promise.all([consumer.close(), consumer.close()])
+    expect(performance.now() - startedAt).toBeLessThan(2_000)
+  })
+})

@@ -1,0 +1,49 @@
+import { join } from 'node:path'
+import { createTemporaryFolder, type RunningServer, startRedis } from '@vss-pipeline/local-stack'
+import { Redis } from 'ioredis'
+import { afterAll } from 'vitest'
+
+/** A Redis of one test file's own, that it may stop, kill, freeze and starve. */
+export interface OwnRedis {
+  /** The same after every start. */
+  url: string
+  /** For looking at its data and changing its settings; reconnects by itself. */
+  client: Redis
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** As a power cut would: with SIGKILL. */
+  kill(): Promise<void>
+  /** It keeps its connections and answers nothing, until `thaw`. */
+  freeze(): void
+  thaw(): void
+}
+
+/** Starts one, durable as the pipeline wants it; it goes when the tests of the file have ended. */
+export async function startOwnRedis(): Promise<OwnRedis> {
+  const folder = await createTemporaryFolder()
+  const start = () => startRedis({ dataDir: join(folder.path, 'redis'), port: 0 })
+  let server: RunningServer = await start()
+  const client = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 })
+  client.on('error', () => undefined)
+  function signal(name: NodeJS.Signals): void {
+    process.kill(server.pid, name)
+  }
+  afterAll(async () => {
+    client.disconnect()
+    await folder.remove()
+  })
+  return {
+    url: server.url,
+    client,
+    async start() {
+      server = await start()
+    },
+    stop: () => server.stop(),
+    async kill() {
+      signal('SIGKILL')
+      await server.ended
+    },
+    freeze: () => signal('SIGSTOP'),
+    thaw: () => signal('SIGCONT'),
+  }
+}

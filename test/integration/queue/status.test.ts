@@ -1,0 +1,155 @@
+import { until } from '@vss-pipeline/local-stack'
+import {
+  createConsumer,
+  createProducer,
+  fetchQueueStatus,
+  observeQueue,
+  type Producer,
+  readQueueStatus,
+} from '@vss-pipeline/queue'
+import { createMetricsRegistry } from '@vss-pipeline/runtime'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { freshPrefix, makeDelivery } from './batches.ts'
+import { createGate, openAllGates } from './gate.ts'
+import { startOwnRedis } from './own-redis.ts'
+import { createRecordingLogger } from './recording-logger.ts'
+
+const redis = await startOwnRedis()
+const { logger } = createRecordingLogger('silent')
+
+let prefix: string
+let producer: Producer
+
+beforeEach(async () => {
+  prefix = freshPrefix()
+  producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs: 1_000 })
+  await untilConnected()
+})
+
+afterEach(async () => {
+  openAllGates()
+  await producer.close()
+})
+
+async function untilConnected(): Promise<void> {
+  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+}
+
+function read() {
+  return readQueueStatus(producer.queue, producer.client)
+}
+
+/** Lets the batches that wait look older than they are. */
+async function ageWaiting(seconds: number): Promise<void> {
+  for (const job of await producer.queue.getJobs(['waiting'])) {
+    await producer.client.hset(producer.queue.toKey(job.id!), 'timestamp', Date.now() - seconds * 1000)
+  }
+}
+
+async function enqueue(times: number): Promise<void> {
+  for (let n = 0; n < times; n++) await producer.enqueue([makeDelivery()])
+}
+
+test('an empty queue has none of any kind, and nothing that waits', async () => {
+  expect(await read()).toEqual({
+    jobs: { waiting: 0, active: 0, delayed: 0, failed: 0 },
+    oldestWaitingSeconds: 0,
+  })
+})
+
+test('batches are counted by state', async () => {
+  const gate = createGate()
+  let taken = 0
+  const consumer = createConsumer({
+    redisUrl: redis.url,
+    prefix,
+    concurrency: 1,
+    logger,
+    async handle() {
+      if (++taken === 1) throw new Error('a fault')
+      await gate.passed
+    },
+  })
+  onTestFinished(() => consumer.close())
+  await enqueue(1)
+  await until('the fault', async () => (await read()).jobs.delayed === 1, { timeoutMs: 5_000 })
+  await enqueue(3)
+  await until('one in hand', async () => (await read()).jobs.active === 1, { timeoutMs: 5_000 })
+  expect((await read()).jobs).toEqual({ waiting: 2, active: 1, delayed: 1, failed: 0 })
+  gate.open()
+})
+
+test('the oldest that waits is as old as its enqueueing', async () => {
+  await enqueue(1)
+  await ageWaiting(90)
+  await enqueue(1)
+  const { oldestWaitingSeconds } = await read()
+  expect(oldestWaitingSeconds).toBeGreaterThanOrEqual(90)
+  expect(oldestWaitingSeconds).toBeLessThan(100)
+})
+
+describe('metrics', () => {
+  test('show the depth by state and the age of the oldest, read anew each time', async () => {
+    const registry = createMetricsRegistry()
+    observeQueue({ registry, queue: producer.queue, client: producer.client })
+    const before = await registry.metrics()
+    expect(before).toMatch(/^vss_queue_jobs\{state="waiting"\} 0$/m)
+    expect(before).toMatch(/^vss_queue_oldest_waiting_seconds 0$/m)
+    await enqueue(2)
+    await ageWaiting(90)
+    const after = await registry.metrics()
+    for (const [state, count] of Object.entries({ waiting: 2, active: 0, delayed: 0, failed: 0 })) {
+      expect(after).toMatch(new RegExp(`^vss_queue_jobs\\{state="${state}"\\} ${count}$`, 'm'))
+    }
+    expect(after).toMatch(/^vss_queue_oldest_waiting_seconds 9\d(\.\d+)?$/m)
+  })
+
+  test('show no old value while Redis is away, and take no time', async () => {
+    const registry = createMetricsRegistry()
+    observeQueue({ registry, queue: producer.queue, client: producer.client })
+    await enqueue(1)
+    expect(await registry.metrics()).toMatch(/^vss_queue_jobs\{state="waiting"\} 1$/m)
+    await redis.stop()
+    onTestFinished(() => redis.start())
+    await until('the loss', () => producer.client.status !== 'ready', { timeoutMs: 2_000 })
+    const startedAt = performance.now()
+    const metrics = await registry.metrics()
+    expect(performance.now() - startedAt).toBeLessThan(500)
+    expect(metrics).not.toMatch(/^vss_queue_(jobs|oldest_waiting_seconds)\b/m)
+    expect(metrics).toMatch(/^process_cpu_seconds_total /m)
+  })
+})
+
+describe('fetching the status once', () => {
+  test('connects, reads and leaves no connection behind', async () => {
+    await enqueue(2)
+    const status = await fetchQueueStatus({ redisUrl: redis.url, prefix, logger })
+    expect(status.jobs.waiting).toBe(2)
+    const isGone = async () => !((await redis.client.client('LIST')) as string).includes('name=vss-status')
+    await until('the end of its connection', isGone, { timeoutMs: 2_000 })
+  })
+
+  test('fails with the reason when Redis cannot be reached', async () => {
+    await redis.stop()
+    onTestFinished(() => redis.start())
+    const startedAt = performance.now()
+    await expect(fetchQueueStatus({ redisUrl: redis.url, prefix, logger })).rejects.toThrow(/ECONNREFUSED/)
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
+  })
+
+  test('fails with the reason when the password is wrong, without showing it', async () => {
+    const url = new URL(redis.url)
+    url.password = 'hunter2'
+    const error = await fetchQueueStatus({ redisUrl: url.href, prefix, logger }).catch((error) => error)
+    expect(error.message).toMatch(/WRONGPASS/)
+    expect(error.message).not.toContain('hunter2')
+  })
+
+  test('fails within 6 s when Redis hangs', async () => {
+    redis.freeze()
+    onTestFinished(redis.thaw)
+    const startedAt = performance.now()
+    await expect(fetchQueueStatus({ redisUrl: redis.url, prefix, logger })).rejects.toThrow()
+    expect(performance.now() - startedAt).toBeLessThan(6_000)
+  })
+})

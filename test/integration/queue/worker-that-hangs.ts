@@ -1,0 +1,21 @@
+/**
+ * A worker process that takes batches, leaves a trail on each, says so on standard output, and never ends them:
+ * to be killed.
+ */
+import { createConsumer } from '@vss-pipeline/queue'
+import { createLogger } from '@vss-pipeline/runtime'
+
+const { REDIS_URL, QUEUE_PREFIX, CONCURRENCY, TIMING } = process.env
+
+createConsumer({
+  redisUrl: REDIS_URL!,
+  prefix: QUEUE_PREFIX!,
+  concurrency: Number(CONCURRENCY),
+  logger: createLogger({ service: 'hangs', level: 'silent' }),
+  ...JSON.parse(TIMING!),
+  async handle({ saveTrail }) {
+    await saveTrail({ suspect: 'batch', starts: 1 })
+    process.stdout.write('in hand\n')
+    await new Promise(() => undefined)
+  },
+})
