@@ -3,7 +3,7 @@ import type { Delivery } from '@vss-pipeline/vss'
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type BatchPayload, decodeBatch, encodeBatch, UnknownPayloadError } from './codec.ts'
 
 const latestMs = 2 ** 48 - 1
@@ -181,4 +181,12 @@ test('an error shows nothing of what the payload holds', () => {
       expect.objectContaining({ message: expect.not.stringContaining('6591') }),
     )
   }
+})
+
+test('want of memory is a fault, not damage: the batch must come again', () => {
+  const allocation = vi.spyOn(Buffer, 'from').mockImplementationOnce(() => {
+    throw new RangeError('Array buffer allocation failed')
+  })
+  onTestFinished(() => allocation.mockRestore())
+  expect(() => decodeBatch({ v: 1, ids: [uuidv7()], events: 'AAAA' })).toThrow('allocation failed')
 })

@@ -1,7 +1,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { type Delivery, receivedAtMsOf } from '@vss-pipeline/vss'
+import type { Delivery } from '@vss-pipeline/vss'
+import { isDeliveryId, receivedAtMsOf } from '@vss-pipeline/vss/delivery'
 import { Packr, Unpackr } from 'msgpackr'
-import { validate as isUuid, version as uuidVersion } from 'uuid'
 
 /** Batches hold at most so many deliveries or so many body bytes; a larger body travels alone. */
 export const batchLimits = { maxCount: 500, maxBytes: 1024 * 1024 } as const
@@ -67,7 +67,8 @@ export function decodeBatch(payload: unknown): Delivery[] | UndecodableBatch {
     const entries: unknown = unpackr.unpack(packed)
     if (!Array.isArray(entries) || entries.length !== ids.length) return { undecodable: true, ids }
     return ids.map((deliveryId, index) => readDelivery(deliveryId, entries[index]))
-  } catch {
+  } catch (error) {
+    if (isOutOfMemory(error)) throw error
     return { undecodable: true, ids }
   }
 }
@@ -83,7 +84,11 @@ function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
       'the batch has a version this release does not know: expected 1',
     )
   }
-  if (!Array.isArray(ids) || ids.length === 0 || !ids.every(isDeliveryId)) {
+  if (
+    !Array.isArray(ids) ||
+    ids.length === 0 ||
+    !ids.every((id) => typeof id === 'string' && isDeliveryId(id))
+  ) {
     throw new UnknownPayloadError(
       'not_a_batch',
       'the batch has no usable delivery ids: expected UUIDs of version 7',
@@ -92,9 +97,17 @@ function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
   return { ids, events }
 }
 
-function isDeliveryId(id: unknown): id is string {
-  return typeof id === 'string' && isUuid(id) && uuidVersion(id) === 7
+/** No property of the bytes: a worker with more memory, or with less in hand, can read them. */
+function isOutOfMemory(error: unknown): boolean {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  return memoryErrorCodes.has(code) || (error instanceof RangeError && message.includes('allocation failed'))
 }
+
+const memoryErrorCodes = new Set([
+  'ZSTD_error_memory_allocation',
+  'Z_MEM_ERROR',
+  'ERR_MEMORY_ALLOCATION_FAILED',
+])
 
 function readDelivery(deliveryId: string, entry: unknown): Delivery {
   const [sourceIp, body] = entry as [unknown, unknown]

@@ -19,7 +19,7 @@ export function connectRedis(options: {
     connectionName: `vss-${role}`,
     connectTimeout: 5_000,
     keepAlive: 10_000,
-    retryStrategy: (attempt) => jitter(Math.min(50 * 2 ** Math.min(attempt, 5), 1_000)),
+    retryStrategy: (attempt) => jitter(Math.min(50 * 2 ** Math.min(attempt, 5), 500)),
     // A primary that was demoted answers READONLY: the next connection finds its successor.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     ...settings,

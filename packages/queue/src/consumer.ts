@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@vss-pipeline/runtime'
 import { type Job, type Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
@@ -18,6 +19,9 @@ export interface BatchInHand {
   saveTrail(trail: object): Promise<void>
 }
 
+/** How a batch ended: `set_aside` keeps its job, for a release that can read what this one could not. */
+export type BatchEnd = 'done' | 'set_aside'
+
 export interface Consumer {
   /** For status and metrics. */
   readonly queue: Queue
@@ -30,11 +34,12 @@ export interface Consumer {
 const defaultLockDurationMs = 10_000
 const defaultStalledIntervalMs = 4_000
 const firstRetryMs = 200
+const restMs = 1_000
 const longestRetryMs = 30_000
 
 /**
- * Takes batches off the queue and gives each to `handle`; a batch is done when `handle` resolves. A throw is a
- * fault: the job waits (jittered, at most 30 s) and comes again, without end.
+ * Takes batches off the queue and gives each to `handle`: one that is done is gone, one that is to be set aside is
+ * kept as a failed job. A throw is a fault: the job waits (jittered, at most 30 s) and comes again, without end.
  *
  * A batch that stalled before runs alone: everything else in hand finishes first or goes back to the queue, so
  * that if it kills this process too, it takes nothing along.
@@ -44,7 +49,7 @@ export function createConsumer(options: {
   prefix: string
   concurrency: number
   logger: Logger
-  handle: (batch: BatchInHand) => Promise<void>
+  handle: (batch: BatchInHand) => Promise<BatchEnd>
   /** How long a worker may be silent before its batches are taken from it. */
   lockDurationMs?: number
   /** How often that is looked for. */
@@ -64,7 +69,9 @@ export function createConsumer(options: {
     redisUrl,
     role: 'consumer',
     logger,
-    settings: { maxRetriesPerRequest: null },
+    // A peer that hangs keeps its connection open: without data for so long, try another one. By then the batches
+    // in hand are lost to others anyway; and 15 s are longer than any blocking read lasts.
+    settings: { maxRetriesPerRequest: null, socketTimeout: lockDurationMs + 5_000 },
   })
   warnOfDurabilityProblems(client, logger)
 
@@ -82,13 +89,23 @@ export function createConsumer(options: {
     settings: { backoffStrategy: retryDelayMs },
     skipVersionCheck: true,
   })
-  worker.on('error', (error) => {
-    if (client.status === 'ready') logger.warn({ err: error }, 'queue error')
-  })
+  worker.on('error', onQueueError)
   worker.on('stalled', (jobId) => logger.warn({ jobId }, 'a batch stalled: its worker did not answer'))
 
   let running = 0
   let lone: { othersDone: () => void } | undefined
+  let resting = false
+
+  /** BullMQ asks again at once when Redis refuses a command, out of memory for example: not for as long as it does. */
+  async function onQueueError(error: Error): Promise<void> {
+    if (resting || lone || stopping || client.status !== 'ready') return
+    resting = true
+    logger.warn({ err: error }, 'the queue refuses: asking again later')
+    await worker.pause(true)
+    await delay(restMs)
+    resting = false
+    if (!lone && !stopping) await worker.resume()
+  }
 
   async function process(job: Job, token: string | undefined): Promise<void> {
     try {
@@ -97,7 +114,7 @@ export function createConsumer(options: {
       if (job.stalledCounter > 0) await runAlone(job)
       else await runBesideOthers(job)
     } catch (error) {
-      if (error instanceof WaitingError) throw error
+      if (error instanceof WaitingError || error instanceof UnrecoverableError) throw error
       if (stopping) return await handBack(job, token)
       if (error instanceof UnknownPayloadError && error.code === 'not_a_batch') {
         logger.error({ jobId: job.id, reason: error.message }, 'a foreign job is set aside as failed')
@@ -111,7 +128,7 @@ export function createConsumer(options: {
   async function runBesideOthers(job: Job): Promise<void> {
     running++
     try {
-      await handle(inHand(job))
+      await settle(job)
     } finally {
       running--
       if (running === 0) lone?.othersDone()
@@ -126,11 +143,17 @@ export function createConsumer(options: {
       await worker.pause(true)
       if (running > 0) await othersDone
       logger.info({ jobId: job.id, stalls: job.stalledCounter }, 'running a batch that stalled before alone')
-      await handle(inHand(job))
+      await settle(job)
     } finally {
       lone = undefined
-      if (!stopping) await worker.resume()
+      if (!stopping && !resting) await worker.resume()
     }
+  }
+
+  async function settle(job: Job): Promise<void> {
+    if ((await handle(inHand(job))) === 'done') return
+    logger.error({ jobId: job.id }, 'a batch could not be read: accounted for, and set aside as failed')
+    throw new UnrecoverableError('the batch could not be read back')
   }
 
   function inHand(job: Job): BatchInHand {

@@ -6,6 +6,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { encodeBatch } from './codec.ts'
 import { connectRedis, disconnectRedis } from './connection.ts'
 import { warnOfDurabilityProblems } from './durability.ts'
+import { watchHeadroom } from './headroom.ts'
 import { jobName, openQueue } from './queue.ts'
 
 /** Redis did not take a batch: unreachable, out of memory, read-only or too slow. It may hold it all the same. */
@@ -49,10 +50,11 @@ export function createProducer(options: {
       commandTimeout: commandTimeoutMs,
       // A peer that hangs keeps its connection open: without data for so long, try another one.
       socketTimeout: 2 * commandTimeoutMs + 1_000,
-      connectTimeout: 2_000,
+      connectTimeout: 1_000,
     },
   })
   warnOfDurabilityProblems(client, logger)
+  const headroom = watchHeadroom(client)
   const queue = openQueue(client, prefix)
   let failing = false
 
@@ -62,6 +64,7 @@ export function createProducer(options: {
     async enqueue(deliveries) {
       if (client.status !== 'ready') throw new QueueUnavailableError('there is no connection to Redis')
       try {
+        if (headroom.isNearlyFull) throw new Error('the rest of its maxmemory is left to the workers')
         // A fresh id each time: BullMQ keeps the first payload of an id and reports success.
         await queue.add(jobName, encodeBatch(deliveries), { jobId: uuidv7() })
         if (failing) logger.info('Redis takes batches again')
@@ -74,6 +77,7 @@ export function createProducer(options: {
       }
     },
     async close() {
+      headroom.stop()
       await queue.close()
       await disconnectRedis(client)
     },

@@ -5,26 +5,33 @@ import { connectRedis } from './connection.ts'
 import { openQueue } from './queue.ts'
 
 const fetchTimeoutMs = 5_000
+/** A scrape must not wait for a Redis that hangs. */
+const scrapeTimeoutMs = 1_000
 
 export const jobStates = ['waiting', 'active', 'delayed', 'failed'] as const
 
 export interface QueueStatus {
   /** Batches by state: `delayed` ones met a fault and wait for their retry; `failed` should be none. */
   jobs: Record<(typeof jobStates)[number], number>
-  /** Seconds since the oldest batch that waits was enqueued; 0 when none waits. */
+  /** Seconds since the oldest batch that is not done was enqueued, waiting, in hand or delayed; 0 without one. */
   oldestWaitingSeconds: number
 }
 
 /** Reads the queue's depth. @throws what ioredis throws when Redis is away. */
 export async function readQueueStatus(queue: Queue, client: Redis): Promise<QueueStatus> {
-  const [counts, oldestJobId] = await Promise.all([
+  const [counts, waiting, active, delayed] = await Promise.all([
     queue.getJobCounts(...jobStates),
     client.lindex(queue.toKey('wait'), -1),
+    client.lindex(queue.toKey('active'), -1),
+    client.zrange(queue.toKey('delayed'), '0', '0'),
   ])
-  const enqueuedAt = oldestJobId === null ? null : await client.hget(queue.toKey(oldestJobId), 'timestamp')
+  const oldestIds = [waiting, active, ...delayed].filter((jobId) => jobId !== null)
+  const timestamps = await Promise.all(oldestIds.map((jobId) => client.hget(queue.toKey(jobId), 'timestamp')))
+  // A batch that was done meanwhile has none.
+  const enqueuedAtMs = Math.min(...timestamps.filter((timestamp) => timestamp !== null).map(Number))
   return {
     jobs: Object.fromEntries(jobStates.map((state) => [state, counts[state] ?? 0])) as QueueStatus['jobs'],
-    oldestWaitingSeconds: enqueuedAt === null ? 0 : Math.max(0, (Date.now() - Number(enqueuedAt)) / 1000),
+    oldestWaitingSeconds: Number.isFinite(enqueuedAtMs) ? Math.max(0, (Date.now() - enqueuedAtMs) / 1000) : 0,
   }
 }
 
@@ -37,7 +44,7 @@ export function observeQueue(options: { registry: Registry; queue: Queue; client
   /** One reading for all gauges of a scrape; undefined while Redis is away. */
   async function read(): Promise<QueueStatus | undefined> {
     if (client.status !== 'ready') return undefined
-    pending ??= readQueueStatus(queue, client)
+    pending ??= withinMs(readQueueStatus(queue, client), scrapeTimeoutMs, 'no answer')
       .catch(() => undefined)
       .finally(() => {
         pending = undefined
@@ -60,7 +67,7 @@ export function observeQueue(options: { registry: Registry; queue: Queue; client
   })
   new Gauge({
     name: 'vss_queue_oldest_waiting_seconds',
-    help: 'Age of the oldest batch that waits for a worker; 0 when none does.',
+    help: 'Age of the oldest batch that is not written yet; 0 when there is none.',
     registers,
     async collect() {
       this.remove()

@@ -77,6 +77,26 @@ describe('closeServer', () => {
     await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow()
   })
 
+  test('tells a client that sends on without waiting for answers that the connection ends', async () => {
+    const { server, port } = await startServer((_request, response) => {
+      server.once('released', () => response.end('answered'))
+    })
+    const first = once(server, 'request')
+    const socket = await openSocket(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    let received = ''
+    socket.on('data', (chunk) => (received += chunk))
+    const ended = once(socket, 'close')
+    await first
+    const closing = closeServer(server, { graceMs: 10_000 })
+    const second = once(server, 'request')
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await second
+    server.emit('released')
+    await ended
+    await closing
+    expect(received.match(/^Connection: .*$/gm)).toEqual(['Connection: keep-alive', 'Connection: close'])
+  })
+
   test('closes though a kept-alive client never pauses, and answers each request it took', async () => {
     const { server, port } = await startServer((_request, response) => {
       setImmediate(() => response.end('answered'))

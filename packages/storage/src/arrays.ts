@@ -7,6 +7,8 @@
  * The format: array_recv in src/backend/utils/adt/arrayfuncs.c; type oids: src/include/catalog/pg_type.dat.
  */
 
+import { isUuid } from '@vss-pipeline/vss/delivery'
+
 /** A value that no Postgres value of the wanted type can hold; `sqlState` is what Postgres itself would say. */
 export class UnstorableValue extends Error {
   override readonly name = 'UnstorableValue'
@@ -27,12 +29,6 @@ const oids = {
   float8: 701,
   timestamptz: 1184,
   uuid: 2950,
-}
-
-const uuidPattern = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
-/** Whether `uuidArray` takes this text. */
-export function isUuid(text: string): boolean {
-  return uuidPattern.test(text)
 }
 
 const postgresEpochMs = Date.UTC(2000, 0, 1)

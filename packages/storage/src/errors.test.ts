@@ -22,8 +22,8 @@ test.each([
   ['57P03', 'database_unavailable'],
   ['40001', 'database_fault'],
   ['40P01', 'database_fault'],
-  ['42P01', 'database_fault'],
-  ['53100', 'database_fault'],
+  ['42P01', 'database_unavailable'],
+  ['53100', 'database_unavailable'],
   ['57014', 'database_fault'],
   ['XX000', 'database_fault'],
 ])('SQLSTATE %s is %s', (sqlState, code) => {

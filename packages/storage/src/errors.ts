@@ -57,10 +57,11 @@ export function dataErrorState(error: unknown): string | undefined {
 }
 
 /**
- * 08 connection, 28 credentials, 3D no such database; 53300 too many connections; 57P shutting down, starting
- * up, connection cut by the server; 25006 read-only, as a standby is during a failover.
+ * What holds for every write, not for this one: 08 connection, 28 credentials, 3D no such database, 3F and 42P01
+ * not migrated yet, 42501 not permitted, 53 out of connections, memory or disk, 57P shutting down, starting up or
+ * cut off, 58 trouble with files, 25006 read-only, as a standby is during a failover.
  */
-const unavailableStates = /^(08|28|3D|57P|53300|25006)/
+const unavailableStates = /^(08|28|3D|3F|53|57P|58|25006|42501|42P01)/
 
 /** Classes whose messages name objects, settings or limits, never values: the rest may quote a row. */
 const quotableStates = /^(08|25|28|3D|3F|40|42|53|55|57|58)/

@@ -1,6 +1,6 @@
 import type { CallLeg, Outcome, Reason, Session } from '@vss-pipeline/vss'
+import { isDeliveryId, isUuid, receivedAtMsOf } from '@vss-pipeline/vss/delivery'
 import type { QueryResultRow } from 'pg'
-import { isUuid } from './arrays.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 import type { Pool } from './pool.ts'
 
@@ -96,9 +96,7 @@ export async function readDelivery(
   pool: Pool,
   deliveryId: string,
 ): Promise<(DeliveryRow & { body: Buffer | null }) | null> {
-  if (!isUuid(deliveryId)) return null
-  // The id tells the partition: without received_at every month would be searched.
-  const receivedAtMs = Number.parseInt(deliveryId.replace('-', '').slice(0, 12), 16)
+  if (!isDeliveryId(deliveryId)) return null
   const [delivery] = await selectRows<DeliveryRow & { body: Buffer | null }>(
     pool,
     `SELECT
@@ -106,7 +104,8 @@ export async function readDelivery(
        reasons, processed_at, pipeline_version
      FROM vss.deliveries
      WHERE received_at = to_timestamp($1::double precision / 1000) AND delivery_id = $2`,
-    [receivedAtMs, deliveryId],
+    // The id tells the partition: without received_at every month would be searched.
+    [receivedAtMsOf(deliveryId), deliveryId],
   )
   return delivery ?? null
 }

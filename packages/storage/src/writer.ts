@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { Outcome, Reason } from '@vss-pipeline/vss'
-import { isUuid } from './arrays.ts'
+import { isUuid } from '@vss-pipeline/vss/delivery'
 import { dataErrorState, toStorageFault } from './errors.ts'
 import { flush } from './flush.ts'
 import { type LedgerEntry, reasonsOf, sessionIdOf } from './ledger.ts'

@@ -8,6 +8,11 @@ export function isUuid(text: string): boolean {
   return UUID.test(text)
 }
 
+/** Whether the text is a delivery's id: a UUIDv7. */
+export function isDeliveryId(text: string): boolean {
+  return UUID_V7.test(text)
+}
+
 /**
  * The millisecond of receipt that a delivery id carries in its leading 48 bits.
  *
@@ -16,6 +21,6 @@ export function isUuid(text: string): boolean {
  * @throws RangeError when the id is not a UUIDv7: no delivery has such an id
  */
 export function receivedAtMsOf(deliveryId: string): number {
-  if (!UUID_V7.test(deliveryId)) throw new RangeError('a delivery id is a UUIDv7')
+  if (!isDeliveryId(deliveryId)) throw new RangeError('a delivery id is a UUIDv7')
   return Number.parseInt(deliveryId.slice(0, 8) + deliveryId.slice(9, 13), 16)
 }

@@ -114,6 +114,15 @@ describe('7: new values', () => {
     expect(session.anomalies).toContain(anomaly)
   })
 
+  test.each([
+    ['makeCall', 'MAKE_CALL'],
+    ['say', 'SAY'],
+    ['sayAndCapture', 'SAY_AND_CAPTURE'],
+  ])('do not include the action as it is described, %s', (lastAction, stored) => {
+    const session = completedWith(({ payload }) => Object.assign(payload, { lastAction }))
+    expect(session).toMatchObject({ lastAction: stored, anomalies: [] })
+  })
+
   test.each(['MAKE_CALL', 'PLAY_TTS', 'SAY', 'PLAY_FILE', 'SAY_AND_CAPTURE', 'HANGUP', 'say and capture'])(
     'do not include the action %s',
     (lastAction) => {

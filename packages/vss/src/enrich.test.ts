@@ -186,6 +186,11 @@ describe('parties', () => {
       [null, '+4', '+5'],
     ],
     [
+      'two outbound legs, B without numbers: what A has',
+      { callA: leg(OUT, '+2', '+3'), callB: leg(OUT, null, null) },
+      [null, '+2', '+3'],
+    ],
+    [
       'outbound legs without a B: by letter',
       { callC: leg(OUT, '+4', '+5'), callA: leg(OUT, '+2', '+3') },
       [null, '+2', '+3'],

@@ -22,14 +22,18 @@ function calleeFirst<Leg extends NormalizedLeg>(legs: readonly Leg[]): Leg[] {
   return [...legs.filter((leg) => leg.leg === 'B'), ...legs.filter((leg) => leg.leg !== 'B')]
 }
 
+function firstKnown(numbers: (string | null)[]): string | null {
+  return numbers.find((number) => number !== null) ?? null
+}
+
 /** Who called whom through which number, told by the legs' directions alone: letters mean nothing outside masking. */
 function partiesOf(legs: readonly CallLeg[]) {
   const inbound = legs.find((leg) => leg.direction === 'INBOUND')
-  const outbound = calleeFirst(legs).find((leg) => leg.direction === 'OUTBOUND')
+  const outbound = calleeFirst(legs).filter((leg) => leg.direction === 'OUTBOUND')
   return {
     caller: inbound?.source ?? null,
-    virtualNumber: inbound?.destination ?? outbound?.source ?? null,
-    callee: outbound?.destination ?? null,
+    virtualNumber: inbound?.destination ?? firstKnown(outbound.map((leg) => leg.source)),
+    callee: firstKnown(outbound.map((leg) => leg.destination)),
   }
 }
 

@@ -1,5 +1,5 @@
 const TIMESTAMP =
-  /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):?(\d\d))?$/
+  /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):?(\d\d))?$/i
 
 const MS_PER_MINUTE = 60_000
 const EARLIEST_MS = Date.UTC(1970, 0, 1)
@@ -20,7 +20,9 @@ function daysInMonth(year: number, month: number): number {
 export function readTimestamp(text: string): string | null {
   const parts = TIMESTAMP.exec(text)
   if (parts === null) return null
-  const [, yyyy = '', mm = '', dd = '', hh = '', mi = '', ss = '00', fraction = '', sign] = parts
+  const [, yyyy = '', mm = '', dd = '', hh = '', mi = '', second = '00', fraction = '', sign] = parts
+  // A leap second is none that a timestamp can hold.
+  const ss = second === '60' ? '59' : second
   const year = Number(yyyy)
   const month = Number(mm)
   const day = Number(dd)

@@ -103,7 +103,7 @@ export function toCountry(value: unknown): string | null {
 
 /**
  * Reads a word of a documented vocabulary. The canonical spelling is upper case with `_` between words
- * (`no answer` is `NO_ANSWER`). A word that is not in the vocabulary is kept as sent, with the given anomaly.
+ * (`no answer` is `NO_ANSWER`, and the documented `makeCall` is `MAKE_CALL`). A word that is not in the vocabulary is kept as sent, with the given anomaly.
  */
 export function knownWord(
   value: unknown,
@@ -113,7 +113,10 @@ export function knownWord(
 ): string | null {
   const word = optional(value, toWord, anomalies)
   if (word === null || vocabulary.has(word)) return word
-  const canonical = word.toUpperCase().replace(/[\s-]+/g, '_')
+  const canonical = word
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .toUpperCase()
+    .replace(/[\s-]+/g, '_')
   if (vocabulary.has(canonical)) return canonical
   anomalies.add(unknown)
   return word

@@ -24,9 +24,9 @@ export function createSourceAddress(trustedProxies: readonly string[]) {
   const isTrusted = createAddressSet(trustedProxies)
   return function sourceAddress(peer: string | undefined, forwardedFor: string | undefined): string | null {
     if (peer === undefined) return null
-    let source = withoutIpv4Mapping(peer)
+    let source = plainAddress(peer)
     if (forwardedFor === undefined || trustedProxies.length === 0) return source
-    const hops = forwardedFor.split(',').map((hop) => withoutIpv4Mapping(hop.trim()))
+    const hops = forwardedFor.split(',').map((hop) => plainAddress(withoutPort(hop.trim())))
     for (let hop = hops.pop(); hop !== undefined && isTrusted(source); hop = hops.pop()) {
       if (isIP(hop) === 0) break
       source = hop
@@ -35,8 +35,17 @@ export function createSourceAddress(trustedProxies: readonly string[]) {
   }
 }
 
-function withoutIpv4Mapping(address: string): string {
-  if (address.startsWith('::ffff:') && isIP(address.slice(7)) === 4) return address.slice(7)
+/** Some proxies append the sender's port: `203.0.113.7:4711`, `[2001:db8::1]:4711`. */
+function withoutPort(hop: string): string {
+  const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(hop)
+  if (bracketed) return bracketed[1] ?? ''
+  const [address = '', port, ...more] = hop.split(':')
+  return port !== undefined && more.length === 0 ? address : hop
+}
+
+/** The address without what has a meaning on this machine only. */
+function plainAddress(address: string): string {
+  if (/^::ffff:/i.test(address) && isIP(address.slice(7)) === 4) return address.slice(7)
   // A zone (fe80::1%eth0) has a meaning on this machine only.
   const zone = address.indexOf('%')
   return zone === -1 ? address : address.slice(0, zone)

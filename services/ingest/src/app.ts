@@ -8,7 +8,7 @@ import type { IngestConfig } from './config.ts'
 import type { Keep } from './keep.ts'
 import type { IngestMetrics } from './metrics.ts'
 import { Refusal } from './refusal.ts'
-import { stampDelivery } from './stamp.ts'
+import { createStamp } from './stamp.ts'
 
 type Env = { Bindings: HttpBindings; Variables: { sourceIp: string | null } }
 
@@ -28,6 +28,7 @@ export function createApp(deps: {
   logger: Logger
 }): Hono<Env> {
   const { config, keep, metrics, logger } = deps
+  const stampDelivery = createStamp()
   const app = new Hono<Env>()
 
   app.post(

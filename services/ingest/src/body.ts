@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { Refusal } from './refusal.ts'
 
+const maxChunks = 64
+
 /**
  * Reads a request's body as the bytes that were sent, and keeps none of it past the limit: by Content-Length
  * before reading anything, by counting while it streams.
@@ -22,6 +24,8 @@ export function readBody(incoming: IncomingMessage, maxBodyBytes: number): Promi
       length += chunk.length
       if (length <= maxBodyBytes) {
         chunks.push(chunk)
+        // Tiny chunks cost far more memory than their bytes.
+        if (chunks.length === maxChunks) chunks.splice(0, maxChunks, Buffer.concat(chunks, length))
         return
       }
       chunks.length = 0

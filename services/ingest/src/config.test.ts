@@ -127,6 +127,7 @@ describe('a wrong value is refused in one line', () => {
     [{ ALLOWED_IPS: '2001:db8::/129' }, `ALLOWED_IPS has "2001:db8::/129": ${addresses}`],
     [{ ALLOWED_IPS: '10.0.0.1,example.com' }, `ALLOWED_IPS has "example.com": ${addresses}`],
     [{ ALLOWED_IPS: '10.0.0.0/' }, `ALLOWED_IPS has "10.0.0.0/": ${addresses}`],
+    [{ ALLOWED_IPS: 'fe80::1%eth0' }, `ALLOWED_IPS has "fe80::1%eth0": ${addresses}`],
     [{ ALLOWED_IPS: '10.0.0.0/8/8' }, `ALLOWED_IPS has "10.0.0.0/8/8": ${addresses}`],
     [{ TRUSTED_PROXIES: '10.0.0.0/-1' }, `TRUSTED_PROXIES has "10.0.0.0/-1": ${addresses}`],
     [{ TRUSTED_PROXIES: '10.0.0.0 - 10.0.0.9' }, `TRUSTED_PROXIES has "10.0.0.0 - 10.0.0.9": ${addresses}`],

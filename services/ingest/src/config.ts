@@ -66,7 +66,8 @@ function isLoopback(host: string): boolean {
 function readCidrs(variable: string, cidrs: string[]): string[] {
   for (const cidr of cidrs) {
     const [address = '', prefix, ...more] = cidr.split('/')
-    const family = isIP(address)
+    // A zone (fe80::1%eth0) has a meaning on this machine only.
+    const family = address.includes('%') ? 0 : isIP(address)
     const bits = prefix === undefined || /^\d{1,3}$/.test(prefix) ? Number(prefix ?? 0) : Number.NaN
     if (family === 0 || more.length > 0 || !(bits <= (family === 4 ? 32 : 128))) {
       throw new ConfigError(

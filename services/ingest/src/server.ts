@@ -36,9 +36,16 @@ export function createIngestServer(deps: {
     getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refuseUnroutable }),
   )
   server.maxConnections = config.maxConnections
+  // Node would answer an expectation other than 100-continue itself; it may as well be ignored.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   // What Node refuses before there is a request to route still gets an answer in our form.
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    // A probe that connects and says nothing has asked for nothing.
+    if (socket.bytesRead === 0) {
       socket.destroy()
       return
     }

@@ -1,9 +1,27 @@
+import { randomInt } from 'node:crypto'
 import type { Delivery } from '@vss-pipeline/vss'
-import { receivedAtMsOf } from '@vss-pipeline/vss/delivery'
 import { v7 as uuidv7 } from 'uuid'
 
-/** Makes a delivery of a body: its id carries the millisecond of receipt, and ids of one process only rise. */
-export function stampDelivery(body: Uint8Array, sourceIp: string | null): Delivery {
-  const deliveryId = uuidv7()
-  return { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp, body }
+/** A clock that was set back by more than this is followed; by less, ids keep rising on the time they had. */
+const toleratedStepMs = 1_000
+
+/**
+ * Makes deliveries of bodies. Their ids carry the millisecond of receipt, and rise within a process: of two
+ * deliveries of a session, the one received later decides.
+ */
+export function createStamp(now: () => number = Date.now) {
+  let lastMs = 0
+  let sequence = 0
+
+  return function stampDelivery(body: Uint8Array, sourceIp: string | null): Delivery {
+    const clockMs = now()
+    if (clockMs > lastMs || clockMs < lastMs - toleratedStepMs) {
+      lastMs = clockMs
+      // Room to count up within the 32 bits, from a start that nobody can guess.
+      sequence = randomInt(2 ** 31)
+    } else {
+      sequence++
+    }
+    return { deliveryId: uuidv7({ msecs: lastMs, seq: sequence }), receivedAtMs: lastMs, sourceIp, body }
+  }
 }

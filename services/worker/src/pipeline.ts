@@ -1,3 +1,4 @@
+import type { BatchEnd } from '@vss-pipeline/queue'
 import type { LedgerEntry } from '@vss-pipeline/storage'
 import type { Delivery } from '@vss-pipeline/vss'
 import type { Rejected } from './rejected.ts'
@@ -18,10 +19,16 @@ export interface Steps {
  * comes back later.
  */
 export function createPipeline({ decode, validate, enrich, write }: Steps) {
-  return async function processBatch(payload: unknown): Promise<void> {
+  return async function processBatch(payload: unknown): Promise<BatchEnd> {
     const deliveries = decode(payload)
     const validated = deliveries.map(validate)
     const entries = validated.map(enrich)
     await write(entries)
+    return endOf(entries)
   }
+}
+
+/** Without a body, the job is all that is left of a delivery. */
+export function endOf(entries: { body: Uint8Array | null }[]): BatchEnd {
+  return entries.some(({ body }) => body === null) ? 'set_aside' : 'done'
 }

@@ -1,7 +1,7 @@
-import type { BatchInHand } from '@vss-pipeline/queue'
+import type { BatchEnd, BatchInHand } from '@vss-pipeline/queue'
 import type { Logger } from '@vss-pipeline/runtime'
 import type { Delivery } from '@vss-pipeline/vss'
-import { createPipeline, type Steps } from './pipeline.ts'
+import { createPipeline, endOf, type Steps } from './pipeline.ts'
 import { isRejected, type Rejected, reject } from './rejected.ts'
 import { rejectUndecodable } from './steps/decode.ts'
 
@@ -32,11 +32,10 @@ export function createSuspectProcessor(deps: {
   const { decode, validate, enrich } = steps
   const processBatch = createPipeline({ ...steps, write: writeOnce })
 
-  return async function processSuspect(batch: BatchInHand): Promise<void> {
+  return async function processSuspect(batch: BatchInHand): Promise<BatchEnd> {
     const trail = readTrail(batch.trail)
     if (trail === undefined) {
-      await underBlame(batch, { suspect: 'batch', starts: 1 }, () => processBatch(batch.payload))
-      return
+      return await underBlame(batch, { suspect: 'batch', starts: 1 }, () => processBatch(batch.payload))
     }
     const items = await decodeSuspect(batch, trail)
     // What stands before the last one blamed is in the ledger already.
@@ -45,6 +44,7 @@ export function createSuspectProcessor(deps: {
       items.findIndex(({ deliveryId }) => deliveryId === trail.suspect),
     )
     for (const item of items.slice(firstIndex)) await processAlone(batch, trail, item)
+    return endOf(items)
   }
 
   async function decodeSuspect(batch: BatchInHand, trail: Trail): Promise<(Delivery | Rejected)[]> {

@@ -66,6 +66,20 @@ describe('a body over the limit', () => {
     expect(await ingest.refused()).toEqual({ payload_too_large: 1 })
   })
 
+  test('is one by its sum: many tiny chunks within the limit are kept whole', async () => {
+    const ingest = await startIngest()
+    const client = await openRawClient(ingest.port)
+    client.send(chunkedHead.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
+    const letters = Array.from({ length: 1_000 }, (_, n) => String.fromCharCode(97 + (n % 26)))
+    for (const [n, letter] of letters.entries()) {
+      client.send(`1\r\n${letter}\r\n`)
+      if (n % 10 === 0) await new Promise(setImmediate)
+    }
+    client.send('0\r\n\r\n')
+    expect(parseAnswers(await client.ended)[0]?.status).toBe(200)
+    expect(Buffer.from(ingest.kept[0]!.body).toString()).toBe(letters.join(''))
+  })
+
   test('of exactly the limit is none', async () => {
     const ingest = await startIngest({ config: { maxBodyBytes: 1_024 } })
     const response = await request(ingest.url, { method: 'POST', body: Buffer.alloc(1_024) })
@@ -125,7 +139,6 @@ describe('a request that does not arrive in time', () => {
   const config = { requestTimeoutMs: 300 }
 
   test.each([
-    ['no byte', ''],
     ['headers without end', 'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nX-Slow: '],
     ['a body without end', 'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf'],
     ['chunks without end', `${chunkedHead}${chunk(10)}`],
@@ -142,6 +155,13 @@ describe('a request that does not arrive in time', () => {
     expect(ingest.kept).toEqual([])
     expect(await ingest.refused()).toEqual({ request_timeout: 1 })
     expect(await ingest.openConnections()).toBe(0)
+  })
+
+  test('and never began is closed without an answer, and counts as none', async () => {
+    const ingest = await startIngest({ config })
+    const client = await openRawClient(ingest.port)
+    expect(await client.ended).toBe('')
+    expect(await ingest.refused()).toEqual({})
   })
 
   test('is cut off though it sends a byte now and then', async () => {

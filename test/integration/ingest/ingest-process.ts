@@ -42,16 +42,25 @@ export interface Listening {
   opsUrl: string
 }
 
-/** Waits for the log line that names the ports. */
-export async function untilListening(ingest: IngestProcess): Promise<Listening> {
-  const line = await until(
-    'the line "listening"',
+/** Waits for a log line. */
+export function untilLogged(ingest: IngestProcess, msg: string): Promise<Record<string, unknown>> {
+  return until(
+    `the line "${msg}"`,
     () => {
       if (ingest.child.exitCode !== null) throw new Error(`it ended: ${JSON.stringify(ingest.output)}`)
-      return ingest.log().find(({ msg }) => msg === 'listening')
+      return ingest.log().find((line) => line.msg === msg)
     },
     { timeoutMs: 10_000 },
   )
+}
+
+/** Waits until it listens, and, unless Redis is away, until it can keep what it takes. */
+export async function untilListening(
+  ingest: IngestProcess,
+  options: { redisIsAway?: boolean } = {},
+): Promise<Listening> {
+  const line = await untilLogged(ingest, 'listening')
+  if (!options.redisIsAway) await untilLogged(ingest, 'connected to Redis')
   const { port, opsPort } = line as { port: number; opsPort: number }
   return {
     port,

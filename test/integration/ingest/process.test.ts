@@ -6,11 +6,14 @@ import { createProducer, decodeBatch } from '@vss-pipeline/queue'
 import { Agent, request } from 'undici'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { freshPrefix } from '../queue/batches.ts'
+import { startOwnRedis } from '../queue/own-redis.ts'
 import { createRecordingLogger } from '../queue/recording-logger.ts'
-import { spawnIngest, untilListening } from './ingest-process.ts'
+import { spawnIngest, untilListening, untilLogged } from './ingest-process.ts'
 import { openRawClient } from './raw-client.ts'
 
 const redisUrl = inject('redisUrl')
+/** For what no other test may suffer. */
+const ownRedis = await startOwnRedis()
 const free = { PORT: '0', OPS_PORT: '0' }
 
 /** Ids in the queue of a prefix; its keys go when the test has finished. */
@@ -45,15 +48,7 @@ test('PORT=0 picks free ports, which the line "listening" names; both listeners 
     host: '127.0.0.1',
   })
   expect(port).not.toBe(opsPort)
-  const readyz = await until(
-    'readiness',
-    async () => {
-      const response = await request(`${opsUrl}/readyz`)
-      const body = await response.body.json()
-      return response.statusCode === 200 && body
-    },
-    { timeoutMs: 5_000 },
-  )
+  const readyz = await (await request(`${opsUrl}/readyz`)).body.json()
   expect(readyz).toEqual({ status: 'ready', checks: { redis: 'ok' } })
 
   const response = await request(url, { method: 'POST', body: '{}' })
@@ -128,7 +123,7 @@ describe('SIGTERM', () => {
 
   test('ends it with 0 while Redis is away', async () => {
     const ingest = spawnIngest({ ...free, REDIS_URL: `redis://127.0.0.1:${await takePort()}` })
-    const { opsUrl } = await untilListening(ingest)
+    const { opsUrl } = await untilListening(ingest, { redisIsAway: true })
     expect((await request(`${opsUrl}/readyz`)).statusCode).toBe(503)
     expect((await request(`${opsUrl}/livez`)).statusCode).toBe(200)
     const startedAt = performance.now()
@@ -136,6 +131,26 @@ describe('SIGTERM', () => {
     expect(await ingest.exited).toBe(0)
     expect(performance.now() - startedAt).toBeLessThan(3_000)
   })
+})
+
+test('a shutdown that does not end in time is cut off at the deadline, and exit 1', async () => {
+  const ingest = spawnIngest({
+    ...free,
+    REDIS_URL: ownRedis.url,
+    ENQUEUE_TIMEOUT_MS: '60000',
+    SHUTDOWN_TIMEOUT_MS: '300',
+  })
+  await untilListening(ingest)
+  ownRedis.freeze()
+  onTestFinished(ownRedis.thaw)
+  const startedAt = performance.now()
+  ingest.child.kill('SIGTERM')
+  expect(await ingest.exited).toBe(1)
+  expect(performance.now() - startedAt).toBeLessThan(3_000)
+  expect(ingest.log().slice(-2)).toMatchObject([
+    { level: 'error', closer: 'queue', msg: 'did not close cleanly' },
+    { msg: 'stopped', clean: false },
+  ])
 })
 
 test('SIGINT ends it as well', async () => {
@@ -205,7 +220,7 @@ test('without a secret it says that any POST is accepted; with one it does not',
   const warning = 'WEBHOOK_SECRETS is not set: any POST is accepted'
   const open = spawnIngest({ ...free, REDIS_URL: redisUrl })
   await untilListening(open)
-  await until('the warning', () => open.log().some(({ msg }) => msg === warning), { timeoutMs: 2_000 })
+  await untilLogged(open, warning)
   const closed = spawnIngest({ ...free, REDIS_URL: redisUrl, WEBHOOK_SECRETS: 'Bearer word' })
   const { url } = await untilListening(closed)
   expect((await request(url, { method: 'POST', body: '' })).statusCode).toBe(401)

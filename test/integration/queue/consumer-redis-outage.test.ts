@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { until } from '@vss-pipeline/local-stack'
 import { type Consumer, createConsumer, createProducer, type Producer } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -28,15 +30,20 @@ afterEach(async () => {
   await producer.close()
 })
 
-function consume(hold: Promise<void> = Promise.resolve()): Consumer {
+function consume(
+  hold: Promise<void> = Promise.resolve(),
+  options: { redisUrl?: string; lockDurationMs?: number; stalledIntervalMs?: number } = {},
+): Consumer {
   const consumer = createConsumer({
     redisUrl: redis.url,
+    ...options,
     prefix,
     concurrency: 4,
     logger: recording.logger,
     async handle({ payload }) {
       await hold
       handled.push(...bodiesOf(payload))
+      return 'done'
     },
   })
   consumers.push(consumer)
@@ -54,8 +61,36 @@ async function enqueue(body: string): Promise<void> {
 
 async function untilHandled(bodies: string[]): Promise<void> {
   await until(`the handling of ${bodies}`, () => bodies.every((body) => handled.includes(body)), {
-    timeoutMs: 10_000,
+    timeoutMs: 15_000,
   })
+}
+
+/** A way to Redis that can fall silent, as a network does: connections stay open and nothing passes. */
+async function startProxy(target: URL): Promise<{ url: string; swallowEverything(): void }> {
+  const pairs: [Socket, Socket][] = []
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname)
+    pairs.push([client, upstream])
+    for (const socket of [client, upstream]) socket.on('error', () => undefined)
+    client.pipe(upstream).pipe(client)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    for (const socket of pairs.flat()) socket.destroy()
+    server.close()
+  })
+  const url = new URL(target)
+  url.port = String((server.address() as AddressInfo).port)
+  return {
+    url: url.href,
+    swallowEverything() {
+      for (const [client, upstream] of pairs.splice(0)) {
+        client.unpipe(upstream).resume()
+        upstream.unpipe(client).resume()
+      }
+    },
+  }
 }
 
 async function untilDone(): Promise<void> {
@@ -112,6 +147,62 @@ test('a consumer closes at once while Redis is away', async () => {
   const startedAt = performance.now()
   await consumer.close()
   expect(performance.now() - startedAt).toBeLessThan(2_000)
+})
+
+test('a batch in hand while Redis hangs past its lock is done in the end, at most twice', async () => {
+  const gate = createGate()
+  consume(gate.passed, { lockDurationMs: 500, stalledIntervalMs: 250 })
+  await enqueue('in hand')
+  await until('its start', async () => (await producer.queue.getActiveCount()) === 1, { timeoutMs: 5_000 })
+  redis.freeze()
+  onTestFinished(redis.thaw)
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  redis.thaw()
+  gate.open()
+  await enqueue('after')
+  await untilHandled(['in hand', 'after'])
+  await untilDone()
+  expect(await producer.queue.getFailedCount()).toBe(0)
+  expect(handled.filter((body) => body === 'in hand').length).toBeLessThanOrEqual(2)
+})
+
+test('a consumer notices a connection on which nothing comes any more, and opens another', async () => {
+  const proxy = await startProxy(new URL(redis.url))
+  consume(undefined, { redisUrl: proxy.url, lockDurationMs: 500, stalledIntervalMs: 500 })
+  await enqueue('before')
+  await untilHandled(['before'])
+  proxy.swallowEverything()
+  await enqueue('after')
+  await untilHandled(['after'])
+})
+
+test('a consumer that Redis refuses, out of memory, asks again now and then, and goes on when there is room', async () => {
+  await enqueue('waits')
+  await redis.client.config('SET', 'maxmemory', '1')
+  onTestFinished(async () => void (await redis.client.config('SET', 'maxmemory', '0')))
+  consume()
+  const refusals = () => recording.messages('warn').length
+  await until('a refusal', () => refusals() > 0, { timeoutMs: 10_000 })
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  expect(refusals()).toBeLessThanOrEqual(4)
+  expect(handled).toEqual([])
+  await redis.client.config('SET', 'maxmemory', '0')
+  await untilHandled(['waits'])
+})
+
+test('a batch in hand when a consumer closes without Redis does no harm when it ends', async () => {
+  const gate = createGate()
+  const consumer = consume(gate.passed)
+  await enqueue('in hand')
+  await until('its start', async () => (await producer.queue.getActiveCount()) === 1, { timeoutMs: 5_000 })
+  await redis.stop()
+  onTestFinished(() => redis.start())
+  await until('the loss', () => consumer.client.status !== 'ready', { timeoutMs: 2_000 })
+  await consumer.close()
+  gate.open()
+  await untilHandled(['in hand'])
+  await new Promise(setImmediate)
+  expect(recording.messages('error')).toEqual([])
 })
 
 test('an outage is one warning in the log, and nothing past it on the console', async () => {

@@ -49,7 +49,17 @@ async function enqueue(...bodies: string[]): Promise<void> {
 
 function consume(handle: (batch: BatchInHand) => Promise<void>, timing: Timing = soon): Consumer {
   const { logger } = recording
-  const consumer = createConsumer({ redisUrl, prefix, concurrency: 4, logger, handle, ...timing })
+  const consumer = createConsumer({
+    redisUrl,
+    prefix,
+    concurrency: 4,
+    logger,
+    async handle(batch) {
+      await handle(batch)
+      return 'done'
+    },
+    ...timing,
+  })
   consumers.push(consumer)
   return consumer
 }
@@ -80,6 +90,12 @@ async function untilEmpty(): Promise<void> {
     return Object.values(jobs).every((count) => count === 0)
   }
   await until('an empty queue', isEmpty, { timeoutMs: 20_000 })
+}
+
+/** How often each batch that waits was taken before. */
+async function startsOfWaiting(): Promise<number[]> {
+  const jobs = await producer.queue.getJobs(['waiting'])
+  return jobs.map(({ attemptsStarted }) => attemptsStarted)
 }
 
 test('the batch of a killed worker runs again within 20 s, with its stall and its trail', async () => {
@@ -129,6 +145,10 @@ test('a batch that stalled before runs alone: nothing else is in hand while it d
     timeoutMs: 5_000,
   })
   expect([...inHand]).toEqual(['victim'])
+  // What waits is left alone, not taken and handed back over and over.
+  const starts = await startsOfWaiting()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  expect(await startsOfWaiting()).toEqual(starts)
 
   victimGate.open()
   await untilEmpty()

@@ -37,7 +37,16 @@ afterEach(async () => {
 
 function consume(handle: (batch: BatchInHand) => Promise<void>, concurrency = 4): Consumer {
   const { logger } = recording
-  const consumer = createConsumer({ redisUrl, prefix, concurrency, logger, handle })
+  const consumer = createConsumer({
+    redisUrl,
+    prefix,
+    concurrency,
+    logger,
+    async handle(batch) {
+      await handle(batch)
+      return 'done'
+    },
+  })
   consumers.push(consumer)
   return consumer
 }
@@ -156,6 +165,30 @@ test('a foreign job is set aside as failed, kept, and the queue goes on', async 
   const [failed] = await producer.queue.getJobs(['failed'])
   expect(failed?.data).toEqual({ hello: 'world' })
   expect(recording.messages('error')).toEqual(['a foreign job is set aside as failed'])
+})
+
+test('a batch that its handler sets aside is kept as failed, and not tried again', async () => {
+  let starts = 0
+  const { logger } = recording
+  const consumer = createConsumer({
+    redisUrl,
+    prefix,
+    concurrency: 1,
+    logger,
+    async handle() {
+      starts++
+      return 'set_aside'
+    },
+  })
+  consumers.push(consumer)
+  await enqueue('unreadable')
+  await untilJobsAre({ failed: 1 })
+  const [failed] = await producer.queue.getJobs(['failed'])
+  expect(bodiesOf(failed?.data)).toEqual(['unreadable'])
+  expect(starts).toBe(1)
+  expect(recording.messages('error')).toEqual([
+    'a batch could not be read: accounted for, and set aside as failed',
+  ])
 })
 
 test('a trail is kept with the batch, for the next try', async () => {

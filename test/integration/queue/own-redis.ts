@@ -18,7 +18,7 @@ export interface OwnRedis {
   thaw(): void
 }
 
-/** Starts one, durable as the pipeline wants it; it goes when the tests of the file have ended. */
+/** Starts one, durable as the pipeline wants it; called at a file's top level, it goes with the file's tests. */
 export async function startOwnRedis(): Promise<OwnRedis> {
   const folder = await createTemporaryFolder()
   const start = () => startRedis({ dataDir: join(folder.path, 'redis'), port: 0 })

@@ -68,6 +68,7 @@ test('batches are counted by state', async () => {
     async handle() {
       if (++taken === 1) throw new Error('a fault')
       await gate.passed
+      return 'done'
     },
   })
   onTestFinished(() => consumer.close())
@@ -118,6 +119,27 @@ describe('metrics', () => {
     expect(metrics).not.toMatch(/^vss_queue_(jobs|oldest_waiting_seconds)\b/m)
     expect(metrics).toMatch(/^process_cpu_seconds_total /m)
   })
+})
+
+test('metrics come within 2 s though Redis hangs under a consumer, which waits for it', async () => {
+  const consumer = createConsumer({
+    redisUrl: redis.url,
+    prefix,
+    concurrency: 1,
+    logger,
+    handle: async () => 'done',
+  })
+  const registry = createMetricsRegistry()
+  observeQueue({ registry, queue: consumer.queue, client: consumer.client })
+  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  redis.freeze()
+  onTestFinished(async () => {
+    redis.thaw()
+    await consumer.close()
+  })
+  const startedAt = performance.now()
+  expect(await registry.metrics()).not.toMatch(/^vss_queue_jobs\{/m)
+  expect(performance.now() - startedAt).toBeLessThan(2_000)
 })
 
 describe('fetching the status once', () => {

@@ -87,14 +87,14 @@ test('a server that falls silent is database_unavailable, and its connection is 
   expect(await writer.write([entry])).toMatchObject([{ outcome: 'stored' }])
 })
 
-test('a table that is not there yet is database_fault, and not the delivery’s', async () => {
+test('a table that is not there yet is database_unavailable, and not the delivery’s', async () => {
   const database = await createEmptyDatabase(inject('databaseUrl'))
   onTestFinished(() => database.drop())
   const pool = openPool(database.url)
   const writer = createWriter({ pool, pipelineVersion: '1.2.3' })
 
   await expect(writer.write([delivery(session())])).rejects.toMatchObject({
-    code: 'database_fault',
+    code: 'database_unavailable',
     sqlState: '42P01',
   })
   await expect(pingDatabase(pool)).rejects.toThrow('schema vss is missing: run the migrations')

@@ -1,0 +1,61 @@
+import { execFile, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+
+export const projectRoot = join(import.meta.dirname, '..', '..')
+
+/** Compose v2 where the engine has it, else docker-compose 1.29. */
+export const composeCommand: readonly [program: string, ...args: string[]] =
+  spawnSync('docker', ['compose', 'version']).status === 0 ? ['docker', 'compose'] : ['docker-compose']
+
+export interface CommandResult {
+  code: number
+  /** What it printed, both streams. */
+  output: string
+}
+
+/** What comes before the subcommand. */
+export function composeArguments(projectName: string, files: readonly string[] = []): string[] {
+  const all = ['docker-compose.yml', 'test/compose/published-postgres.yml', ...files]
+  return [
+    ...['--project-name', projectName],
+    // The developer's own .env is not part of the test.
+    ...['--env-file', join(import.meta.dirname, 'empty.env')],
+    ...all.flatMap((file) => ['--file', join(projectRoot, file)]),
+  ]
+}
+
+/** What Docker needs of the environment, and none of our settings that happen to be set here. */
+export function composeEnvironment(settings: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => /^(PATH|HOME|XDG_.*|DOCKER_.*)$/.test(name))
+  return { ...Object.fromEntries(kept), ...settings }
+}
+
+/** Runs a compose command on `projectName`; a failure is a code, never a throw. */
+export async function compose(
+  projectName: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; files?: readonly string[] } = {},
+): Promise<CommandResult> {
+  const [program, ...first] = composeCommand
+  return await run(program, [...first, ...composeArguments(projectName, options.files), ...args], options.env)
+}
+
+/** Runs a docker command and returns what it printed. @throws with that output when it fails. */
+export async function docker(args: readonly string[]): Promise<string> {
+  const { code, output } = await run('docker', args)
+  if (code !== 0) throw new Error(`docker ${args[0]} failed: ${output}`)
+  return output.trim()
+}
+
+async function run(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<CommandResult> {
+  return await new Promise((resolve) => {
+    const options = { cwd: projectRoot, env: composeEnvironment(env), maxBuffer: 64 * 1024 * 1024 }
+    execFile(program, args, options, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code ?? 1) : 0, output: stdout + stderr })
+    })
+  })
+}

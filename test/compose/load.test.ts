@@ -1,0 +1,99 @@
+import { until } from '@vss-pipeline/local-stack'
+import type { Pool } from '@vss-pipeline/storage'
+import { generateEvents } from '@vss-pipeline/vss'
+import { expect, onTestFinished, test } from 'vitest'
+import { expectAccountedFor } from '../accounting.ts'
+import { postUntilAcknowledged } from '../load.ts'
+import { docker } from './command.ts'
+import { createStack } from './stack.ts'
+
+test('four workers share 50,000 events', async () => {
+  const stack = await createStack()
+  await stack.up(['--scale', 'worker=4'])
+  const pool = await stack.openPool()
+  const events = generateEvents({ seed: 'four workers', count: 50_000, dirtyShare: 0.05 })
+
+  const load = await postUntilAcknowledged(stack.webhookUrl, events, { connections: 64 })
+
+  await expectAccountedFor(pool, load.acknowledged, { withinMs: 60_000 })
+  const workers = await stack.containers('worker')
+  const shares = await Promise.all(workers.map(({ id }) => countSettled(id)))
+  expect(shares).toHaveLength(4)
+  expect(sum(shares)).toBe(50_000)
+  expect(Math.min(...shares), `shares ${shares}`).toBeGreaterThan(5_000)
+})
+
+test('of a worker killed with -9, nothing is lost and others have done its work within 30 s', async () => {
+  const stack = await createStack()
+  await stack.up(['--scale', 'worker=4'])
+  const pool = await stack.openPool()
+  const release = await blockLedgerInserts(pool)
+  const events = generateEvents({ seed: 'killed container', count: 5_000, dirtyShare: 0.05 })
+  const load = await postUntilAcknowledged(stack.webhookUrl, events, { connections: 64 })
+  await until('Every worker in the middle of a flush', async () => (await countBlocked(pool)) >= 4, {
+    timeoutMs: 20_000,
+  })
+
+  const [victim] = await stack.containers('worker')
+  await docker(['kill', '--signal', 'KILL', victim!.id])
+  await release()
+
+  await expectAccountedFor(pool, load.acknowledged, { withinMs: 30_000 })
+})
+
+test('taken down and up again under load, every acknowledged id is in the ledger', async () => {
+  const stack = await createStack()
+  await stack.up(['--scale', 'worker=2'])
+  const before = await stack.openPool()
+  const events = generateEvents({ seed: 'down and up', count: 40_000, dirtyShare: 0.05 })
+  const posting = postUntilAcknowledged(stack.webhookUrl, events, { connections: 32 })
+  await until('The load under way', async () => (await countLedger(before)) >= 5_000, { timeoutMs: 30_000 })
+
+  const down = await stack.compose(['down'])
+  expect(down.code, down.output).toBe(0)
+  await stack.up(['--scale', 'worker=2'])
+
+  const load = await posting
+  expect(load.answers.get('200')).toBe(40_000)
+  expect(load.answers.size, 'it was interrupted').toBeGreaterThan(1)
+  await expectAccountedFor(await stack.openPool(), load.acknowledged, { withinMs: 60_000 })
+})
+
+/** How many deliveries this worker has put into the ledger, by its own metrics. */
+async function countSettled(containerId: string): Promise<number> {
+  const script = `fetch('http://127.0.0.1:9465/metrics').then((r) => r.text()).then(console.log)`
+  const metrics = await docker(['exec', containerId, 'node', '-e', script])
+  return sum([...metrics.matchAll(/^vss_outcomes_total\{.*\} (\d+)$/gm)].map(([, count]) => Number(count)))
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
+/** Lets flushes write their sessions and legs and then wait, inside their transactions, to write the ledger. */
+async function blockLedgerInserts(pool: Pool): Promise<() => Promise<void>> {
+  const client = await pool.connect()
+  let released = false
+  async function release(): Promise<void> {
+    if (released) return
+    released = true
+    await client.query('COMMIT')
+    client.release()
+  }
+  onTestFinished(release)
+  await client.query('BEGIN')
+  await client.query('LOCK TABLE vss.deliveries IN SHARE MODE')
+  return release
+}
+
+async function countBlocked(pool: Pool): Promise<number> {
+  const { rowCount } = await pool.query(
+    `SELECT FROM pg_locks WHERE NOT granted AND relation = 'vss.deliveries'::regclass`,
+  )
+  return rowCount ?? 0
+}
+
+async function countLedger(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM vss.deliveries')
+  return rows[0]!.count
+}

@@ -1,0 +1,116 @@
+import { choosePort, until } from '@vss-pipeline/local-stack'
+import { createPool, type Pool } from '@vss-pipeline/storage'
+import { inject, onTestFailed, onTestFinished } from 'vitest'
+import { type CommandResult, compose, docker } from './command.ts'
+
+/** The services that keep running; migrate ends. */
+const lastingServices = ['ingest', 'worker', 'postgres', 'redis'] as const
+export type Service = (typeof lastingServices)[number] | 'migrate'
+
+export interface Container {
+  id: string
+  health: string | undefined
+  inspected: Inspected
+}
+
+/** What these tests look at of `docker inspect`. */
+interface Inspected {
+  Image: string
+  State: { Status: string; ExitCode: number; Health?: { Status: string } }
+  Config: { User: string }
+  HostConfig: { ReadonlyRootfs: boolean; CapDrop: string[]; SecurityOpt: string[]; Init: boolean }
+  NetworkSettings: { Ports: Record<string, { HostIp: string; HostPort: string }[] | null> }
+}
+
+export interface Stack {
+  webhookUrl: string
+  /** Runs any compose command; settings given here are added to the stack's own. */
+  compose(args: readonly string[], settings?: NodeJS.ProcessEnv): Promise<CommandResult>
+  /** `up -d`, and waits until everything is healthy. */
+  up(args?: readonly string[], settings?: NodeJS.ProcessEnv): Promise<void>
+  containers(service: Service): Promise<Container[]>
+  untilHealth(service: Service, health: 'healthy' | 'unhealthy'): Promise<void>
+  /** What a service has written since it was created. */
+  logs(service: Service): Promise<string>
+  /** A new pool on the database, on the port that Postgres has now. */
+  openPool(): Promise<Pool>
+}
+
+/** A stack that does not run yet; whatever becomes of the test, it is removed with its volumes. */
+export async function createStack(
+  options: { settings?: NodeJS.ProcessEnv; files?: readonly string[] } = {},
+): Promise<Stack> {
+  const projectName = inject('projectName')
+  const port = await choosePort(0)
+  const { files = [] } = options
+  const ownSettings = { INGEST_PORT: `127.0.0.1:${port}`, ...options.settings }
+
+  async function runCompose(
+    args: readonly string[],
+    settings: NodeJS.ProcessEnv = {},
+  ): Promise<CommandResult> {
+    return await compose(projectName, args, { env: { ...ownSettings, ...settings }, files })
+  }
+
+  async function containers(service: Service): Promise<Container[]> {
+    const filters = [
+      `label=com.docker.compose.project=${projectName}`,
+      `label=com.docker.compose.service=${service}`,
+    ]
+    const listed = await docker([
+      'ps',
+      '--all',
+      '--quiet',
+      ...filters.flatMap((filter) => ['--filter', filter]),
+    ])
+    if (listed === '') return []
+    const ids = listed.split('\n')
+    const inspected = JSON.parse(await docker(['inspect', ...ids])) as Inspected[]
+    return inspected.map((one, at) => ({ id: ids[at]!, health: one.State.Health?.Status, inspected: one }))
+  }
+
+  async function untilHealth(service: Service, health: string): Promise<void> {
+    await until(
+      `Every container of ${service} ${health}`,
+      async () => {
+        const found = await containers(service)
+        return found.length > 0 && found.every((container) => container.health === health)
+      },
+      { timeoutMs: 60_000 },
+    )
+  }
+
+  onTestFinished(async () => {
+    await runCompose(['down', '--volumes', '--remove-orphans', '--timeout', '1'])
+  })
+  onTestFailed(async () => {
+    const { output } = await runCompose(['logs', '--no-color', '--tail', '30'])
+    console.error(`The containers' last words:\n${output}`)
+  })
+
+  return {
+    webhookUrl: `http://127.0.0.1:${port}/webhooks/vss`,
+    compose: runCompose,
+    async up(args = [], settings = {}) {
+      const { code, output } = await runCompose(['up', '-d', ...args], settings)
+      if (code !== 0) throw new Error(`up failed:\n${output}`)
+      for (const service of lastingServices) await untilHealth(service, 'healthy')
+    },
+    containers,
+    untilHealth,
+    async logs(service) {
+      return (await runCompose(['logs', '--no-color', service])).output
+    },
+    async openPool() {
+      const [postgres] = await containers('postgres')
+      const published = postgres!.inspected.NetworkSettings.Ports['5432/tcp']![0]!
+      const pool = createPool({
+        databaseUrl: `postgres://vss:vss@127.0.0.1:${published.HostPort}/vss`,
+        maxConnections: 3,
+        applicationName: 'vss-test',
+      })
+      onTestFinished(() => pool.end())
+      return pool
+    },
+  }
+}

@@ -1,0 +1,52 @@
+import { until } from '@vss-pipeline/local-stack'
+import { createProducer, encodeBatch, readQueueStatus } from '@vss-pipeline/queue'
+import { createLogger } from '@vss-pipeline/runtime'
+import { readDelivery } from '@vss-pipeline/storage'
+import { generateEvents } from '@vss-pipeline/vss'
+import { receivedAtMsOf } from '@vss-pipeline/vss/delivery'
+import { v7 as uuidv7 } from 'uuid'
+import { expect, onTestFinished, test } from 'vitest'
+import { startRunningPipeline } from '../../running-pipeline.ts'
+
+test('a batch that cannot be read back is accounted for by its ids, kept as a job, and stops nobody', async () => {
+  const { pool, redisUrl, queuePrefix } = await startRunningPipeline()
+  const producer = createProducer({
+    redisUrl,
+    prefix: queuePrefix,
+    logger: createLogger({ service: 'test', level: 'silent' }),
+    commandTimeoutMs: 5_000,
+  })
+  onTestFinished(() => producer.close())
+  await until('A connection to Redis', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  const [lost, alsoLost, good] = Array.from(generateEvents({ seed: 'damage', count: 3 }), ({ body }) => {
+    const deliveryId = uuidv7()
+    return { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp: '192.0.2.1', body }
+  })
+
+  const damaged = { ...encodeBatch([lost!, alsoLost!]), events: 'bm90IHpzdGQ=' }
+  await producer.queue.add('batch', damaged, { jobId: uuidv7() })
+  await producer.enqueue([good!])
+
+  for (const { deliveryId } of [lost!, alsoLost!]) {
+    const delivery = await until('The account', () => readDelivery(pool, deliveryId), { timeoutMs: 10_000 })
+    expect(delivery).toMatchObject({
+      outcome: 'rejected',
+      reasons: [{ code: 'undecodable_batch', path: '' }],
+      body: null,
+      bodySha256: null,
+    })
+  }
+  const stored = await until('The next batch', () => readDelivery(pool, good!.deliveryId), {
+    timeoutMs: 10_000,
+  })
+  expect(stored.outcome).toBe('stored')
+  await until(
+    'The job set aside',
+    async () => (await readQueueStatus(producer.queue, producer.client)).jobs.failed === 1,
+    {
+      timeoutMs: 5_000,
+    },
+  )
+  const [kept] = await producer.queue.getFailed()
+  expect(kept?.data).toEqual(damaged)
+})
