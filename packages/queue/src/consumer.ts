@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@vss-pipeline/runtime'
-import { type Job, type Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import { isNotConnectionError, type Job, type Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { UnknownPayloadError } from './codec.ts'
 import { connectRedis, disconnectRedis } from './connection.ts'
@@ -98,7 +98,7 @@ export function createConsumer(options: {
 
   /** BullMQ asks again at once when Redis refuses a command, out of memory for example: not for as long as it does. */
   async function onQueueError(error: Error): Promise<void> {
-    if (resting || lone || stopping || client.status !== 'ready') return
+    if (resting || lone || stopping || client.status !== 'ready' || isConnectionLoss(error)) return
     resting = true
     logger.warn({ err: error }, 'the queue refuses: asking again later')
     await worker.pause(true)
@@ -174,6 +174,11 @@ export function createConsumer(options: {
       await closeWorker(worker, client)
     },
   }
+}
+
+/** The blocking connection can be lost a moment before our own; {@link connectRedis} tells of it. */
+function isConnectionLoss(error: NodeJS.ErrnoException): boolean {
+  return typeof error.code === 'string' || !isNotConnectionError(error)
 }
 
 /** Puts a job back to the head of the queue; it costs no attempt. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Logger } from '@vss-pipeline/runtime'
 import type { Delivery } from '@vss-pipeline/vss'
 import type { Queue } from 'bullmq'
@@ -22,6 +23,8 @@ export interface Producer {
    * @throws QueueUnavailableError within the command timeout, at once while there is no connection.
    */
   enqueue(deliveries: readonly Delivery[]): Promise<void>
+  /** Resolves when there is a connection to Redis, when it fails, or after `timeoutMs`: at the first of these. */
+  awaitConnection(timeoutMs: number): Promise<void>
   /** For status and metrics. */
   readonly queue: Queue
   readonly client: Redis
@@ -75,6 +78,10 @@ export function createProducer(options: {
         failing = true
         throw new QueueUnavailableError('Redis did not take the batch', { cause: error })
       }
+    },
+    async awaitConnection(timeoutMs) {
+      if (client.status === 'ready') return
+      await once(client, 'ready', { signal: AbortSignal.timeout(timeoutMs) }).catch(() => undefined)
     },
     async close() {
       headroom.stop()

@@ -140,3 +140,16 @@ test('an error is logged with its causes, and without what a library hung on it'
   })
   expect(lines[0]).not.toContain('the whole batch')
 })
+
+test('an error that is its own cause is logged all the same', () => {
+  const lines: string[] = []
+  const logger = createLogger({
+    service: 'test',
+    level: 'info',
+    destination: { write: (line) => lines.push(line) },
+  })
+  const error = new Error('round')
+  error.cause = error
+  logger.warn({ err: error }, 'and round')
+  expect(JSON.parse(lines[0]!)).toMatchObject({ msg: 'and round', err: { message: 'round' } })
+})

@@ -20,7 +20,7 @@ export function createLogger(options: {
     base: { service: options.service, pid: process.pid },
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { err: describeError },
+    serializers: { err: (error: unknown) => describeError(error, maxCauses) },
     hooks: { streamWrite: redactNumbers },
   }
   // Synchronous: pino's own buffer, flushed at exit into a pipe that nobody reads, keeps a process from ending.
@@ -31,12 +31,18 @@ export function createLogger(options: {
  * What a log line says of an error. Only this: libraries hang more on their errors, such as a Redis command with
  * its arguments, which are a batch of bodies.
  */
-function describeError(error: unknown): object {
+function describeError(error: unknown, causesLeft: number): object {
   if (!(error instanceof Error)) return { message: String(error) }
   const { name, message, stack, cause } = error
   const { code } = error as { code?: unknown }
-  return { type: name, code, message, stack, ...(cause === undefined ? {} : { cause: describeError(cause) }) }
+  const description = { type: name, code, message, stack }
+  return cause === undefined || causesLeft === 0
+    ? description
+    : { ...description, cause: describeError(cause, causesLeft - 1) }
 }
+
+/** Nothing forbids an error to be its own cause. */
+const maxCauses = 8
 
 // Digits after a `+`, with or without spaces, dashes and brackets between them.
 const international = /(?:\+|%2B)\d(?:[ ().-]*\d){4,}/

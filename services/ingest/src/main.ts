@@ -15,6 +15,8 @@ import { createKeep } from './keep.ts'
 import { createIngestMetrics } from './metrics.ts'
 import { createIngestServer } from './server.ts'
 
+const startGraceMs = 500
+
 await runService({
   name: 'ingest',
   loadConfig: () => loadConfig(process.env),
@@ -47,6 +49,8 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
 
   const keep = createKeep({ producer, metrics, enqueueTimeoutMs })
   const app = createApp({ config, keep, metrics, logger })
+  // So that who waits for "listening" is not refused; a Redis that is away must not keep us from saying so.
+  await producer.awaitConnection(startGraceMs)
   const server = createIngestServer({ app, config, metrics })
   const port = await listen(server, { host, port: config.port, variable: 'PORT' })
   // Half of the time for those who are still sending; the other half for the queue.

@@ -31,10 +31,7 @@ export function createIngestServer(deps: {
     metrics.refused(refusal.code)
     return refusal.toResponse()
   }
-  const server = createServer(
-    limits,
-    getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refuseUnroutable }),
-  )
+  const server = createServer(limits, getRequestListener(app.fetch, { errorHandler: refuseUnroutable }))
   server.maxConnections = config.maxConnections
   // Node would answer an expectation other than 100-continue itself; it may as well be ignored.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))

@@ -68,6 +68,14 @@ test('PORT=0 picks free ports, which the line "listening" names; both listeners 
   expect(await readIds(prefix)).toEqual(new Set([deliveryId]))
 })
 
+test('who posts as soon as it says "listening" is not refused', async () => {
+  const ingest = spawnIngest({ ...free, REDIS_URL: redisUrl, QUEUE_PREFIX: freshPrefix() })
+  const { url } = await untilListening(ingest, { redisIsAway: true })
+  expect((await request(url, { method: 'POST', body: '{}' })).statusCode).toBe(200)
+  ingest.child.kill('SIGTERM')
+  expect(await ingest.exited).toBe(0)
+})
+
 describe('SIGTERM', () => {
   test('under load ends it with 0, and every acknowledged delivery is in the queue', async () => {
     const prefix = freshPrefix()

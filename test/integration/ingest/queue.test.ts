@@ -124,7 +124,7 @@ test('a body over a batch’s limit of bytes travels alone, and is kept whole', 
 describe('while Redis is away', () => {
   test('from the start, requests get 503 with Retry-After at once, and 200 within 2 s of its coming', async () => {
     await redis.stop()
-    onTestFinished(() => redis.start())
+    onTestFinished(redis.start)
     const ingest = await startIngestOnQueue()
     const answers = await Promise.all(Array.from({ length: 20 }, () => post(ingest.url)))
     for (const { status, retryAfter, tookMs } of answers) {
@@ -150,6 +150,7 @@ describe('while Redis is away', () => {
     const acknowledged = () => answers.filter(({ status }) => status === 200)
     await until('load', () => acknowledged().length > 300, { timeoutMs: 10_000 })
     await redis.kill()
+    onTestFinished(redis.start)
     await until('refusals', () => answers.some(({ status }) => status === 503), { timeoutMs: 2_000 })
     const before = acknowledged().length
     await redis.start()

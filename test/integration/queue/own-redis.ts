@@ -9,6 +9,7 @@ export interface OwnRedis {
   url: string
   /** For looking at its data and changing its settings; reconnects by itself. */
   client: Redis
+  /** Harmless while it runs. */
   start(): Promise<void>
   stop(): Promise<void>
   /** As a power cut would: with SIGKILL. */
@@ -21,8 +22,9 @@ export interface OwnRedis {
 /** Starts one, durable as the pipeline wants it; called at a file's top level, it goes with the file's tests. */
 export async function startOwnRedis(): Promise<OwnRedis> {
   const folder = await createTemporaryFolder()
-  const start = () => startRedis({ dataDir: join(folder.path, 'redis'), port: 0 })
-  let server: RunningServer = await start()
+  const launch = () => startRedis({ dataDir: join(folder.path, 'redis'), port: 0 })
+  let server: RunningServer = await launch()
+  let isRunning = true
   const client = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 })
   client.on('error', () => undefined)
   function signal(name: NodeJS.Signals): void {
@@ -36,12 +38,17 @@ export async function startOwnRedis(): Promise<OwnRedis> {
     url: server.url,
     client,
     async start() {
-      server = await start()
+      if (!isRunning) server = await launch()
+      isRunning = true
     },
-    stop: () => server.stop(),
+    async stop() {
+      await server.stop()
+      isRunning = false
+    },
     async kill() {
       signal('SIGKILL')
       await server.ended
+      isRunning = false
     },
     freeze: () => signal('SIGSTOP'),
     thaw: () => signal('SIGCONT'),

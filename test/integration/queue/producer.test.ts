@@ -92,6 +92,7 @@ describe('a batch', () => {
       acknowledged.push(String(n))
     }
     await redis.kill()
+    onTestFinished(redis.start)
     await redis.start()
     await untilItTakes(producer)
     const jobs = await producer.queue.getJobs(['waiting'])
@@ -103,7 +104,7 @@ describe('a batch', () => {
 describe('while Redis is away', () => {
   test('from the start, an enqueue fails at once, and works within 2 s of its coming', async () => {
     await redis.stop()
-    onTestFinished(() => redis.start())
+    onTestFinished(redis.start)
     const producer = openProducer()
     for (let n = 0; n < 3; n++) {
       const { error, tookMs } = await failureOf(producer)
@@ -133,7 +134,7 @@ describe('while Redis is away', () => {
   test('later, the same', async () => {
     const producer = await openReadyProducer()
     await redis.stop()
-    onTestFinished(() => redis.start())
+    onTestFinished(redis.start)
     await until('the loss', () => producer.client.status !== 'ready', { timeoutMs: 2_000 })
     const { error, tookMs } = await failureOf(producer)
     expect(error).toBeInstanceOf(QueueUnavailableError)
@@ -145,7 +146,7 @@ describe('while Redis is away', () => {
   test('a producer closes at once', async () => {
     const producer = await openReadyProducer()
     await redis.stop()
-    onTestFinished(() => redis.start())
+    onTestFinished(redis.start)
     const startedAt = performance.now()
     await producer.close()
     expect(performance.now() - startedAt).toBeLessThan(1_000)

@@ -111,7 +111,7 @@ describe('metrics', () => {
     await enqueue(1)
     expect(await registry.metrics()).toMatch(/^vss_queue_jobs\{state="waiting"\} 1$/m)
     await redis.stop()
-    onTestFinished(() => redis.start())
+    onTestFinished(redis.start)
     await until('the loss', () => producer.client.status !== 'ready', { timeoutMs: 2_000 })
     const startedAt = performance.now()
     const metrics = await registry.metrics()
@@ -153,7 +153,7 @@ describe('fetching the status once', () => {
 
   test('fails with the reason when Redis cannot be reached', async () => {
     await redis.stop()
-    onTestFinished(() => redis.start())
+    onTestFinished(redis.start)
     const startedAt = performance.now()
     await expect(fetchQueueStatus({ redisUrl: redis.url, prefix, logger })).rejects.toThrow(/ECONNREFUSED/)
     expect(performance.now() - startedAt).toBeLessThan(5_000)
