@@ -13,13 +13,21 @@ export interface CommandResult {
   output: string
 }
 
+export interface ComposeOptions {
+  env?: NodeJS.ProcessEnv
+  /** Compose files on top of the usual one, from the project's root. */
+  files?: readonly string[]
+  /** What to read instead of `.env`: the developer's own is not part of a test. */
+  envFile?: string
+}
+
 /** What comes before the subcommand. */
-export function composeArguments(projectName: string, files: readonly string[] = []): string[] {
+export function composeArguments(projectName: string, options: ComposeOptions = {}): string[] {
+  const { files = [], envFile = 'test/compose/empty.env' } = options
   const all = ['docker-compose.yml', 'test/compose/published-postgres.yml', ...files]
   return [
     ...['--project-name', projectName],
-    // The developer's own .env is not part of the test.
-    ...['--env-file', join(import.meta.dirname, 'empty.env')],
+    ...['--env-file', join(projectRoot, envFile)],
     ...all.flatMap((file) => ['--file', join(projectRoot, file)]),
   ]
 }
@@ -34,10 +42,10 @@ export function composeEnvironment(settings: NodeJS.ProcessEnv): NodeJS.ProcessE
 export async function compose(
   projectName: string,
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; files?: readonly string[] } = {},
+  options: ComposeOptions = {},
 ): Promise<CommandResult> {
   const [program, ...first] = composeCommand
-  return await run(program, [...first, ...composeArguments(projectName, options.files), ...args], options.env)
+  return await run(program, [...first, ...composeArguments(projectName, options), ...args], options.env)
 }
 
 /** Runs a docker command and returns what it printed. @throws with that output when it fails. */

@@ -30,11 +30,11 @@ test('of a worker killed with -9, nothing is lost and others have done its work 
   const release = await blockLedgerInserts(pool)
   const events = generateEvents({ seed: 'killed container', count: 5_000, dirtyShare: 0.05 })
   const load = await postUntilAcknowledged(stack.webhookUrl, events, { connections: 64 })
-  await until('Every worker in the middle of a flush', async () => (await countBlocked(pool)) >= 4, {
+  const address = await until('A worker in the middle of a flush', () => findBlocked(pool), {
     timeoutMs: 20_000,
   })
 
-  const [victim] = await stack.containers('worker')
+  const victim = (await stack.containers('worker')).find((worker) => worker.addresses.includes(address))
   await docker(['kill', '--signal', 'KILL', victim!.id])
   await release()
 
@@ -86,11 +86,13 @@ async function blockLedgerInserts(pool: Pool): Promise<() => Promise<void>> {
   return release
 }
 
-async function countBlocked(pool: Pool): Promise<number> {
-  const { rowCount } = await pool.query(
-    `SELECT FROM pg_locks WHERE NOT granted AND relation = 'vss.deliveries'::regclass`,
+/** The address of a worker that waits for the ledger; undefined while none does. */
+async function findBlocked(pool: Pool): Promise<string | undefined> {
+  const { rows } = await pool.query<{ address: string }>(
+    `SELECT host(client_addr) AS address FROM pg_locks JOIN pg_stat_activity USING (pid)
+     WHERE NOT granted AND relation = 'vss.deliveries'::regclass LIMIT 1`,
   )
-  return rowCount ?? 0
+  return rows[0]?.address
 }
 
 async function countLedger(pool: Pool): Promise<number> {

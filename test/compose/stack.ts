@@ -1,6 +1,6 @@
 import { choosePort, until } from '@vss-pipeline/local-stack'
 import { createPool, type Pool } from '@vss-pipeline/storage'
-import { inject, onTestFailed, onTestFinished } from 'vitest'
+import { inject, onTestFinished } from 'vitest'
 import { type CommandResult, compose, docker } from './command.ts'
 
 /** The services that keep running; migrate ends. */
@@ -10,6 +10,8 @@ export type Service = (typeof lastingServices)[number] | 'migrate'
 export interface Container {
   id: string
   health: string | undefined
+  /** On the stack's network. */
+  addresses: string[]
   inspected: Inspected
 }
 
@@ -19,7 +21,10 @@ interface Inspected {
   State: { Status: string; ExitCode: number; Health?: { Status: string } }
   Config: { User: string }
   HostConfig: { ReadonlyRootfs: boolean; CapDrop: string[]; SecurityOpt: string[]; Init: boolean }
-  NetworkSettings: { Ports: Record<string, { HostIp: string; HostPort: string }[] | null> }
+  NetworkSettings: {
+    Networks: Record<string, { IPAddress: string }>
+    Ports: Record<string, { HostIp: string; HostPort: string }[] | null>
+  }
 }
 
 export interface Stack {
@@ -66,7 +71,12 @@ export async function createStack(
     if (listed === '') return []
     const ids = listed.split('\n')
     const inspected = JSON.parse(await docker(['inspect', ...ids])) as Inspected[]
-    return inspected.map((one, at) => ({ id: ids[at]!, health: one.State.Health?.Status, inspected: one }))
+    return inspected.map((one, at) => ({
+      id: ids[at]!,
+      health: one.State.Health?.Status,
+      addresses: Object.values(one.NetworkSettings.Networks).map(({ IPAddress }) => IPAddress),
+      inspected: one,
+    }))
   }
 
   async function untilHealth(service: Service, health: string): Promise<void> {
@@ -80,12 +90,12 @@ export async function createStack(
     )
   }
 
-  onTestFinished(async () => {
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail') {
+      const { output } = await runCompose(['logs', '--no-color', '--tail', '30'])
+      console.error(`The containers' last words:\n${output}`)
+    }
     await runCompose(['down', '--volumes', '--remove-orphans', '--timeout', '1'])
-  })
-  onTestFailed(async () => {
-    const { output } = await runCompose(['logs', '--no-color', '--tail', '30'])
-    console.error(`The containers' last words:\n${output}`)
   })
 
   return {

@@ -1,0 +1,34 @@
+# One image, several programs: the command picks the one to run.
+#
+#   node services/ingest/src/main.ts
+#   node services/worker/src/main.ts
+#   node packages/storage/src/migrate.ts
+#   vss ...                                  the operator's command
+
+# The manifests alone, so that dependencies are installed anew only when one of them has changed.
+FROM node:24-slim AS manifests
+WORKDIR /app
+COPY . .
+RUN find . -type f ! -name package.json ! -name package-lock.json -delete
+
+FROM node:24-slim AS dependencies
+WORKDIR /app
+COPY --from=manifests /app ./
+# No dependency in use here needs its install script: the native ones come as prebuilt packages.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+  --workspace services/ingest --workspace services/worker --workspace services/cli
+
+FROM node:24-slim
+LABEL org.opencontainers.image.title="vss-pipeline" \
+  org.opencontainers.image.description="8x8 Voice Session Summary webhooks as clean rows in your own Postgres" \
+  org.opencontainers.image.licenses="MIT"
+ENV NODE_ENV=production HOST=0.0.0.0
+WORKDIR /app
+RUN ln -s /app/services/cli/src/main.ts /usr/local/bin/vss
+# Owned by root: what runs as node cannot change its own code.
+COPY --from=dependencies /app ./
+COPY . .
+USER node
+# Nothing between the engine and the program, so that it gets the signals itself.
+ENTRYPOINT []
+CMD ["vss", "--help"]

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { projectRoot } from './command.ts'
+
+const folder = join(projectRoot, 'deploy', 'kubernetes')
+
+interface Manifest {
+  apiVersion: string
+  kind: string
+  metadata: { name: string }
+  // biome-ignore lint/suspicious/noExplicitAny: the types of kubernetes-models are what it is held against
+  [member: string]: any
+}
+
+/** The published types are closed and complete: they refuse unknown members, wrong types and missing ones. */
+test('the manifests have the types that Kubernetes and KEDA publish', async () => {
+  const manifests = await readManifests()
+  const lines = manifests.map(({ apiVersion, kind, ...rest }, at) => {
+    const group = apiVersion.startsWith('keda.sh/') ? '@kubernetes-models/keda' : 'kubernetes-models'
+    const type = `import('${group}/${apiVersion}').I${kind}`
+    return `export const m${at} = ${JSON.stringify({ apiVersion, kind, ...rest })} satisfies ${type}`
+  })
+  // Inside node_modules, from where the packages are found and where nothing else looks.
+  const scratch = join(projectRoot, 'node_modules', '.cache', 'kubernetes-manifests')
+  await mkdir(scratch, { recursive: true })
+  await writeFile(join(scratch, 'manifests.ts'), `${lines.join('\n')}\n`)
+  const tsc = join(projectRoot, 'node_modules', '.bin', 'tsc')
+  const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--ignoreConfig']
+  const check = promisify(execFile)(tsc, [...options, join(scratch, 'manifests.ts')])
+
+  const printed = await check.then(
+    ({ stdout }) => stdout,
+    (error: { stdout: string }) => error.stdout,
+  )
+  expect(printed).toBe('')
+})
+
+test('what the manifests refer to is there', async () => {
+  const manifests = await readManifests()
+  const named = (kind: string) => manifests.filter((one) => one.kind === kind)
+  const secretKeys = Object.keys(named('Secret')[0]!.stringData)
+  const configNames = named('ConfigMap').map(({ metadata }) => metadata.name)
+  const podLabels = [...named('Deployment'), ...named('Job')].map(({ spec }) => spec.template.metadata.labels)
+
+  for (const { spec } of [...named('Deployment'), ...named('Job')]) {
+    const [container] = spec.template.spec.containers
+    expect(container.image).toBe('vss-pipeline')
+    await expect(readFile(join(projectRoot, container.command[1]))).resolves.toBeDefined()
+    for (const { configMapRef } of container.envFrom ?? []) expect(configNames).toContain(configMapRef.name)
+    const mounted = spec.template.spec.volumes[0].secret.items.map(({ path }: { path: string }) => path)
+    expect(secretKeys).toEqual(expect.arrayContaining(mounted))
+    const files = container.env.map(({ value }: { value: string }) => value.replace('/run/secrets/vss/', ''))
+    expect(files.toSorted()).toEqual(mounted.toSorted())
+  }
+  for (const kind of ['Deployment', 'PodDisruptionBudget', 'NetworkPolicy', 'Service']) {
+    for (const { spec } of named(kind)) {
+      const { matchLabels } =
+        spec.podSelector ?? (kind === 'Service' ? { matchLabels: spec.selector } : spec.selector)
+      expect(podLabels).toContainEqual(expect.objectContaining(matchLabels))
+    }
+  }
+  const [trigger] = named('ScaledObject')[0]!.spec.triggers
+  expect(trigger.metadata.listName, 'as up.test.ts finds it in Redis').toBe('{vss}:batches:wait')
+  const [auth] = named('TriggerAuthentication')
+  for (const { key } of auth!.spec.secretTargetRef) expect(secretKeys).toContain(key)
+})
+
+async function readManifests(): Promise<Manifest[]> {
+  const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.yaml'))
+  const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))
+  // Merge keys and octals as kubectl reads them.
+  const documents = texts.flatMap((text) => parseAllDocuments(text, { version: '1.1' }))
+  const manifests = documents.map((document) => document.toJS() as Manifest)
+  return manifests.filter(({ kind }) => kind !== 'Kustomization')
+}
