@@ -1,6 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { rmSync } from 'node:fs'
-import { type ProcessRecord, recordOf, stopProcess, writeRecord } from './process-record.ts'
+import { type ProcessRecord, recordOf, removeRecord, stopProcess, writeRecord } from './process-record.ts'
 
 export interface ManagedProcess {
   child: ChildProcess
@@ -35,7 +34,7 @@ export function startProcess(options: {
   const ended = new Promise<string>((resolve) => {
     function finish(how: string): void {
       end = how
-      if (recordFile) rmSync(recordFile, { force: true })
+      if (record && recordFile) removeRecord(recordFile, record)
       resolve(how)
     }
     child.once('error', (error) => finish(`could not be started: ${error.message}`))

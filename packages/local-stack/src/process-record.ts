@@ -27,6 +27,11 @@ export function writeRecord(file: string, record: ProcessRecord): void {
   writeFileSync(file, JSON.stringify(record), { mode: 0o600 })
 }
 
+/** Removes a record that has done its duty; one that another process has replaced it with since stays. */
+export function removeRecord(file: string, record: ProcessRecord): void {
+  if (readRecord(file)?.pid === record.pid) rmSync(file, { force: true })
+}
+
 /**
  * Stops the process that `file` names, if it still runs, and removes the file.
  *

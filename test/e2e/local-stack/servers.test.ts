@@ -38,8 +38,11 @@ test('a Postgres and a Redis that were killed start again with what they had ack
   for (const name of ['postgres', 'redis']) process.kill(recordedPid(folder, name), 'SIGKILL')
 
   const second = await startStack({ folder, ports })
+  await first.ended
   expect(await query(second.databaseUrl, 'select value from kept')).toEqual([{ value: 7 }])
   expect(await redisCommand(second.redisUrl, 'GET kept')).toBe('$1\r\n7\r\n')
+  // The end of the first ones must not have taken the records of their successors along.
+  expect(['postgres', 'redis'].map((name) => recordedPid(folder, name)).every(isAlive)).toBe(true)
 })
 
 test('a session that outlives a killed Postgres does not block the next start', async () => {
