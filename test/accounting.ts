@@ -49,6 +49,12 @@ export async function expectAccountedFor(
   expect(await findOutdatedSessions(pool), 'sessions that do not stand as their newest delivery').toEqual([])
 }
 
+/** How many deliveries the ledger has. */
+export async function countLedger(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM vss.deliveries')
+  return rows[0]?.count ?? 0
+}
+
 async function countRecorded(pool: Pool, deliveryIds: string[]): Promise<number> {
   const { rows } = await pool.query<{ count: number }>(
     'SELECT count(*)::int AS count FROM vss.deliveries WHERE delivery_id = ANY ($1::uuid[])',

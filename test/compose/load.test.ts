@@ -2,7 +2,7 @@ import { until } from '@vss-pipeline/local-stack'
 import type { Pool } from '@vss-pipeline/storage'
 import { generateEvents } from '@vss-pipeline/vss'
 import { expect, onTestFinished, test } from 'vitest'
-import { expectAccountedFor } from '../accounting.ts'
+import { countLedger, expectAccountedFor } from '../accounting.ts'
 import { postUntilAcknowledged } from '../load.ts'
 import { docker } from './command.ts'
 import { createStack } from './stack.ts'
@@ -93,9 +93,4 @@ async function findBlocked(pool: Pool): Promise<string | undefined> {
      WHERE NOT granted AND relation = 'vss.deliveries'::regclass LIMIT 1`,
   )
   return rows[0]?.address
-}
-
-async function countLedger(pool: Pool): Promise<number> {
-  const { rows } = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM vss.deliveries')
-  return rows[0]!.count
 }

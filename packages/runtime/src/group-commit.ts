@@ -11,10 +11,6 @@ export interface GroupCommit<Item> {
    *   included. An item whose turn had not come is not committed; one in flight may be.
    */
   submit(item: Item, timeoutMs?: number): Promise<void>
-  /** How many items wait for a commit to take them. */
-  readonly waiting: number
-  /** Resolves when nothing waits and nothing is in flight. */
-  idle(): Promise<void>
 }
 
 export class CommitTimeoutError extends Error {
@@ -43,7 +39,6 @@ export function createGroupCommit<Item>(options: {
   maxInFlight: number
 }): GroupCommit<Item> {
   const { commit, sizeOf, maxCount, maxBytes, maxInFlight } = options
-  const idleListeners: (() => void)[] = []
   let waiting: Entry<Item>[] = []
   let inFlight = 0
   let scheduled = false
@@ -92,9 +87,6 @@ export function createGroupCommit<Item>(options: {
       const group = takeGroup()
       if (group.length > 0) void run(group)
     }
-    if (inFlight === 0 && waiting.length === 0) {
-      for (const listener of idleListeners.splice(0)) listener()
-    }
   }
 
   return {
@@ -114,13 +106,6 @@ export function createGroupCommit<Item>(options: {
           setImmediate(startCommits)
         }
       })
-    },
-    get waiting() {
-      return waiting.filter((entry) => !entry.expired).length
-    },
-    idle() {
-      if (inFlight === 0 && waiting.length === 0) return Promise.resolve()
-      return new Promise((resolve) => idleListeners.push(resolve))
     },
   }
 }

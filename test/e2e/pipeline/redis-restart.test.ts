@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { createTemporaryFolder, startRedis, until } from '@vss-pipeline/local-stack'
 import { generateEvents } from '@vss-pipeline/vss'
 import { expect, onTestFinished, test } from 'vitest'
-import { expectAccountedFor } from '../../accounting.ts'
+import { countLedger, expectAccountedFor } from '../../accounting.ts'
 import { postUntilAcknowledged } from '../../load.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
 
@@ -31,8 +31,3 @@ test('Redis killed and restarted under load loses nothing that was acknowledged'
   expect(answers.get('503'), 'refused while Redis was away').toBeGreaterThan(0)
   await expectAccountedFor(pool, acknowledged, { withinMs: 60_000 })
 })
-
-async function countLedger(pool: { query(text: string): Promise<{ rows: { count: number }[] }> }) {
-  const { rows } = await pool.query('SELECT count(*)::int AS count FROM vss.deliveries')
-  return rows[0]?.count ?? 0
-}

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type RunningService, until } from '@vss-pipeline/local-stack'
 import { generateEvents } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
-import { expectAccountedFor } from '../../accounting.ts'
+import { countLedger, expectAccountedFor } from '../../accounting.ts'
 import { postUntilAcknowledged } from '../../load.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
 
@@ -45,9 +45,4 @@ async function terminate(service: RunningService): Promise<{ how: string; tookMs
   process.kill(service.pid, 'SIGTERM')
   const how = await Promise.race([service.ended, pause(2 * shutdownTimeoutMs, 'did not end')])
   return { how, tookMs: performance.now() - startedAt }
-}
-
-async function countLedger(pool: { query(text: string): Promise<{ rows: { count: number }[] }> }) {
-  const { rows } = await pool.query('SELECT count(*)::int AS count FROM vss.deliveries')
-  return rows[0]?.count ?? 0
 }
