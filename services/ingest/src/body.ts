@@ -34,12 +34,16 @@ export function readBody(incoming: IncomingMessage, maxBodyBytes: number): Promi
       refuse()
     }
     function finish(): void {
+      incoming.off('close', abandon)
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length))
+    }
+    function abandon(cause?: Error): void {
+      reject(new Refusal('bad_request', { cause }))
     }
     incoming.on('data', collect)
     incoming.on('end', finish)
-    incoming.on('error', (cause) => reject(new Refusal('bad_request', { cause })))
-    incoming.on('close', () => reject(new Refusal('bad_request')))
+    incoming.on('error', abandon)
+    incoming.on('close', abandon)
   })
 }
 
