@@ -20,7 +20,8 @@ export interface Account {
  *
  * An ordinary user is that account. Root becomes "nobody" in a user namespace, to which every file of root is
  * its own: that works in folders that only root may enter, such as a clone in root's home. Where user namespaces
- * are forbidden, as in most containers, root becomes the real "nobody", who must be able to enter the folders. A folder that an ordinary user made earlier stays that user's.
+ * are forbidden, as in most containers, root becomes the real "nobody", who must be able to enter the folders. A
+ * folder that an ordinary user made earlier stays that user's.
  */
 export async function findAccount(folder: string, program: string): Promise<Account> {
   if (process.getuid?.() !== 0) return { prefix: [], ids: {} }

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { until } from '@vss-pipeline/local-stack'
 import { pipelineVersion } from '@vss-pipeline/runtime'
-import { readDelivery, readSession } from '@vss-pipeline/storage'
+import { type DeliveryRow, readDelivery, readSession } from '@vss-pipeline/storage'
+import type { Session } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
+import { completedSession, errorSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
 import { type RunningPipeline, startRunningPipeline } from '../../running-pipeline.ts'
 
 async function post(webhookUrl: string, body: Uint8Array | string): Promise<string> {
@@ -20,181 +22,34 @@ async function postExample(pipeline: RunningPipeline, name: string, sessionId: s
   return { deliveryId, ...stored }
 }
 
-test('the example of a completed call becomes one session and two legs within a second', async () => {
-  const pipeline = await startRunningPipeline()
-  const sessionId = '1f048a84-ea6d-11ee-911b-078f7290bf52'
-  const { deliveryId, session, legs, deliveries } = await postExample(
-    pipeline,
-    'example-completed.json',
-    sessionId,
-  )
-
-  expect(session).toEqual({
-    sessionId,
-    subAccountId: '8x8_test',
-    status: 'COMPLETED',
-    startedAt: '2024-03-25T06:01:30.000Z',
-    endedAt: '2024-03-25T06:01:50.000Z',
-    durationSeconds: 20,
-    lastAction: 'MAKE_CALL',
-    callCount: 2,
-    clientRequestId: null,
-    schemaVersion: null,
-    errorCode: null,
-    errorMessage: null,
-    errorMeaning: null,
-    caller: '+12314377870',
-    virtualNumber: '+6568332048',
-    callee: '+6591178965',
-    answered: true,
-    ringSeconds: 7,
-    talkSeconds: 13,
-    mosMin: 4.5,
-    mosBand: 'excellent',
-    packetLossMax: 0,
-    jitterMsMax: 20,
-    anomalies: [],
+/** The row of a session that was just stored, as its example should have become one. */
+function rowOf({ legs: _, ...session }: Session, deliveries: DeliveryRow[]) {
+  const [delivery] = deliveries
+  return {
+    ...session,
     revision: 1,
-    deliveryId,
-    receivedAt: deliveries[0]?.receivedAt,
-    bodySha256: deliveries[0]?.bodySha256,
-    processedAt: deliveries[0]?.processedAt,
+    deliveryId: delivery?.deliveryId,
+    receivedAt: delivery?.receivedAt,
+    bodySha256: delivery?.bodySha256,
+    processedAt: delivery?.processedAt,
     pipelineVersion,
-  })
-  expect(legs).toEqual([
-    {
-      leg: 'A',
-      callId: '1f048a83-ea6d-11ee-911b-e9023a97c284',
-      direction: 'INBOUND',
-      callType: 'PSTN',
-      status: 'COMPLETED',
-      initiatedAt: '2024-03-25T06:01:28.000Z',
-      connectedAt: '2024-03-25T06:01:37.000Z',
-      disconnectedAt: '2024-03-25T06:01:50.000Z',
-      ringSeconds: 9,
-      durationSeconds: 13,
-      source: '+12314377870',
-      destination: '+6568332048',
-      sourceFormat: 'MSISDN',
-      destinationFormat: 'MSISDN',
-      sourceCountry: 'US',
-      destinationCountry: 'SG',
-      sourceRefId: null,
-      destinationRefId: 'PSTN1',
-      sourceType: 'FIXED_LINE_OR_MOBILE',
-      destinationType: 'FIXED_LINE',
-      mos: 4.5,
-      mosBand: 'excellent',
-      packetLossRate: 0,
-      jitterMs: 20,
-      errorCode: null,
-      errorMessage: null,
-    },
-    {
-      leg: 'B',
-      callId: '1fbdef11-ea6d-11ee-9e30-e53b76c602ef',
-      direction: 'OUTBOUND',
-      callType: 'PSTN',
-      status: 'COMPLETED',
-      initiatedAt: '2024-03-25T06:01:30.000Z',
-      connectedAt: '2024-03-25T06:01:37.000Z',
-      disconnectedAt: '2024-03-25T06:01:50.000Z',
-      ringSeconds: 7,
-      durationSeconds: 13,
-      source: '+6568332048',
-      destination: '+6591178965',
-      sourceFormat: 'MSISDN',
-      destinationFormat: 'MSISDN',
-      sourceCountry: 'SG',
-      destinationCountry: 'SG',
-      sourceRefId: 'PSTN1',
-      destinationRefId: null,
-      sourceType: 'FIXED_LINE',
-      destinationType: 'MOBILE',
-      mos: 4.5,
-      mosBand: 'excellent',
-      packetLossRate: 0,
-      jitterMs: 19,
-      errorCode: null,
-      errorMessage: null,
-    },
-  ])
+  }
+}
+
+test.each([
+  ['completed call', 'example-completed.json', completedSession],
+  ['failed call', 'example-error.json', errorSession],
+])('the example of a %s becomes its session and legs within a second', async (_, name, expected) => {
+  const pipeline = await startRunningPipeline()
+  const { sessionId } = expected
+
+  const { deliveryId, session, legs, deliveries } = await postExample(pipeline, name, sessionId)
+
   expect(deliveries).toEqual([
     expect.objectContaining({ deliveryId, sessionId, outcome: 'stored', reasons: [], sourceIp: '127.0.0.1' }),
   ])
-})
-
-test('the example of a failed call keeps code and message as sent, with the meaning of the code', async () => {
-  const pipeline = await startRunningPipeline()
-  const sessionId = '47f19e66-2163-11ee-8ccd-27b543a164ea'
-  const { deliveryId, session, legs, deliveries } = await postExample(
-    pipeline,
-    'example-error.json',
-    sessionId,
-  )
-
-  expect(session).toEqual({
-    sessionId,
-    subAccountId: 'wavecell_voice',
-    status: 'ERROR',
-    startedAt: '2023-07-13T09:54:38.000Z',
-    endedAt: '2023-07-13T09:54:38.000Z',
-    durationSeconds: 0,
-    lastAction: 'PLAY_TTS',
-    callCount: 1,
-    clientRequestId: null,
-    schemaVersion: null,
-    errorCode: -2005,
-    errorMessage: 'No coverage available for requested area',
-    errorMeaning: 'Unable to synthesize text to speech',
-    caller: null,
-    virtualNumber: '+6568332048',
-    callee: '+6591178965',
-    answered: false,
-    ringSeconds: null,
-    talkSeconds: 0,
-    mosMin: null,
-    mosBand: null,
-    packetLossMax: null,
-    jitterMsMax: null,
-    anomalies: ['error_mismatch'],
-    revision: 1,
-    deliveryId,
-    receivedAt: deliveries[0]?.receivedAt,
-    bodySha256: deliveries[0]?.bodySha256,
-    processedAt: deliveries[0]?.processedAt,
-    pipelineVersion,
-  })
-  expect(legs).toEqual([
-    {
-      leg: 'A',
-      callId: '4809bb03-2163-11ee-8f06-8da8b5ddeca4',
-      direction: 'OUTBOUND',
-      callType: 'PSTN',
-      status: 'ERROR',
-      initiatedAt: '2023-07-13T09:54:38.000Z',
-      connectedAt: null,
-      disconnectedAt: '2023-07-13T09:54:38.000Z',
-      ringSeconds: null,
-      durationSeconds: 0,
-      source: '+6568332048',
-      destination: '+6591178965',
-      sourceFormat: 'MSISDN',
-      destinationFormat: 'MSISDN',
-      sourceCountry: 'SG',
-      destinationCountry: 'SG',
-      sourceRefId: 'PSTN1',
-      destinationRefId: null,
-      sourceType: 'FIXED_LINE',
-      destinationType: 'MOBILE',
-      mos: null,
-      mosBand: null,
-      packetLossRate: null,
-      jitterMs: null,
-      errorCode: null,
-      errorMessage: null,
-    },
-  ])
+  expect(session).toEqual(rowOf(expected, deliveries))
+  expect(legs).toEqual(expected.legs)
 })
 
 test('a malformed body is acknowledged and becomes a rejected delivery with its bytes', async () => {
