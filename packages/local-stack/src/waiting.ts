@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-const pollMs = 20
+const defaultPollMs = 20
 
 /**
  * Polls until `check` returns something truthy, and returns that.
@@ -11,9 +11,9 @@ const pollMs = 20
 export async function until<Result>(
   what: string,
   check: () => Result | Promise<Result>,
-  options: { timeoutMs: number; signal?: AbortSignal | undefined },
+  options: { timeoutMs: number; pollMs?: number; signal?: AbortSignal | undefined },
 ): Promise<NonNullable<Result>> {
-  const { timeoutMs, signal } = options
+  const { timeoutMs, pollMs = defaultPollMs, signal } = options
   const deadline = performance.now() + timeoutMs
   for (;;) {
     signal?.throwIfAborted()

@@ -1,0 +1,24 @@
+import { setInterval } from 'node:timers/promises'
+import type { Program } from './programs.ts'
+
+const bytesPerMegabyte = 1_000_000
+
+/** Reads a service's resident memory every second while `work` goes on. @returns megabytes, in order. */
+export async function memoryDuring(program: Program, work: Promise<unknown>): Promise<number[]> {
+  const megabytes: number[] = []
+  const done = new AbortController()
+  work.catch(() => undefined).finally(() => done.abort())
+  try {
+    for await (const _ of setInterval(1_000, undefined, { signal: done.signal })) {
+      megabytes.push((await readResidentBytes(program.opsUrl!)) / bytesPerMegabyte)
+    }
+  } catch (error) {
+    if (!done.signal.aborted) throw error
+  }
+  return megabytes
+}
+
+async function readResidentBytes(opsUrl: string): Promise<number> {
+  const metrics = await (await fetch(`${opsUrl}/metrics`)).text()
+  return Number(/^process_resident_memory_bytes (\S+)/m.exec(metrics)![1])
+}

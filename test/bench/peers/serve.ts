@@ -1,0 +1,19 @@
+import { serve as listen } from '@hono/node-server'
+import type { Hono } from 'hono'
+import { onSigterm } from './on-sigterm.ts'
+
+/**
+ * Serves an app on 127.0.0.1:PORT and prints `ready` once it takes requests. On SIGTERM it answers the requests
+ * in hand and then calls `close`.
+ *
+ * The Hono documentation's Node.js page: https://hono.dev/docs/getting-started/nodejs
+ */
+export function serve(app: Hono, close: () => Promise<unknown> = async () => undefined): void {
+  const server = listen({ fetch: app.fetch, hostname: '127.0.0.1', port: Number(process.env.PORT) }, () =>
+    console.log('ready'),
+  )
+  onSigterm(async () => {
+    await new Promise((resolve) => server.close(resolve))
+    await close()
+  })
+}

@@ -1,0 +1,29 @@
+import { until } from '@vss-pipeline/local-stack'
+import type { Redis } from 'ioredis'
+
+/** How many bytes Redis holds more for each of `count` events, after `enqueue` than before. */
+export async function usedBytesPer(
+  redis: Redis,
+  count: number,
+  enqueue: () => Promise<void>,
+): Promise<number> {
+  const before = await settledMemory(redis)
+  await enqueue()
+  return ((await settledMemory(redis)) - before) / count
+}
+
+/** Used memory once it stands still: buffers of connections and of the append-only file pass. */
+async function settledMemory(redis: Redis): Promise<number> {
+  let last = -1
+  return await until(
+    'A settling of the memory of Redis',
+    async () => {
+      const info = await redis.info('memory')
+      const used = Number(/^used_memory:(\d+)/m.exec(info)![1])
+      const settled = Math.abs(used - last) < 1_000
+      last = used
+      return settled ? used : undefined
+    },
+    { timeoutMs: 30_000, pollMs: 200 },
+  )
+}

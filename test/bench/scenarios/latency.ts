@@ -1,0 +1,85 @@
+import { makeEvents, postAtRate } from '../load.ts'
+import { type Measured, median, samplesOf } from '../measure.ts'
+import { startOurs } from '../programs.ts'
+import { allStored } from '../rows.ts'
+import type { Scenario } from '../scenario.ts'
+import type { BenchServers } from '../servers.ts'
+
+const rates = [50, 200, 1_000]
+const seconds = 8
+const figures = ['ack p50', 'ack p99', 'row p50', 'row p99'] as const
+
+/** How long a delivery waits: for its answer, and for its row. */
+export const latency: Scenario = {
+  name: 'latency',
+  async run(bench) {
+    const { servers, rounds, scale, onStep } = bench
+    const measured = new Map(
+      rates.flatMap((rate) => figures.map((figure) => [`${rate}/s: ${figure}`, [] as number[]] as const)),
+    )
+    for (let round = 0; round < rounds; round++) {
+      for (const rate of rates) {
+        onStep(`${rate} events/s, round ${round + 1} of ${rounds}`)
+        await servers.reset()
+        const worker = await startOurs('worker', servers)
+        const ingest = await startOurs('ingest', servers)
+        const warmUp = makeEvents(2_000, 'warm-up')
+        await postAtRate(ingest.webhookUrl, warmUp.bodies, 1_000)
+        await allStored(servers, 'vss.deliveries', warmUp)
+        await servers.db.query('TRUNCATE vss.sessions, vss.call_legs, vss.deliveries')
+
+        const events = makeEvents(Math.max(rate * seconds * scale, 100), `latency-${round}`)
+        const answersMs = await postAtRate(ingest.webhookUrl, events.bodies, rate)
+        await allStored(servers, 'vss.deliveries', events)
+        const rows = await rowLatencies(servers)
+        const values = [percentile(answersMs, 0.5), percentile(answersMs, 0.99), rows.p50, rows.p99]
+        for (const [index, figure] of figures.entries()) {
+          measured.get(`${rate}/s: ${figure}`)!.push(values[index]!)
+        }
+        await ingest.stop()
+        await worker.stop()
+      }
+    }
+    const table = [...measured].map(([name, samples]): Measured => ({ name, samples }))
+    const atTwoHundred = (figure: string) => median(samplesOf(table, `200/s: ${figure}`))
+    return {
+      title: 'Latency',
+      method:
+        'Posted at an even rate. Ack: from when a post was due to its answer. Row: from receipt to the commit of the row.',
+      tables: [{ unit: 'ms', measured: table }],
+      targets: [
+        {
+          what: 'receipt to row at 200/s, p99',
+          value: atTwoHundred('row p99'),
+          unit: 'ms',
+          limit: 100,
+          aim: 100,
+          lowerIsBetter: true,
+        },
+        {
+          what: 'receipt to row at 200/s, p50',
+          value: atTwoHundred('row p50'),
+          unit: 'ms',
+          limit: 100,
+          aim: 10,
+          lowerIsBetter: true,
+        },
+      ],
+    }
+  },
+}
+
+async function rowLatencies({ db }: BenchServers): Promise<{ p50: number; p99: number }> {
+  const { rows } = await db.query<{ p50: number; p99: number }>(
+    `SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS p50, percentile_cont(0.99) WITHIN GROUP (ORDER BY ms) AS p99
+     FROM (
+       SELECT (extract(epoch FROM pg_xact_commit_timestamp(xmin) - received_at) * 1000)::float8 AS ms FROM vss.deliveries
+     ) AS latencies`,
+  )
+  return rows[0]!
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((one, other) => one - other)
+  return sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 1)]!
+}
