@@ -3,7 +3,7 @@ import type { CallLeg, NormalizedLeg, NormalizedSession, Session } from './model
 import { numberFacts } from './numbers.ts'
 import { worstQuality } from './quality.ts'
 import { ERROR_MEANINGS, mosBand } from './reference.ts'
-import { secondsBetween } from './time.ts'
+import { epochMsOf, secondsBetween } from './time.ts'
 
 const unlessNegative = (seconds: number | null) => (seconds !== null && seconds < 0 ? null : seconds)
 
@@ -47,8 +47,8 @@ function talkSecondsOf(legs: readonly NormalizedLeg[]): number | null {
   let to: number | null = Number.POSITIVE_INFINITY
   for (const leg of legs) {
     if (leg.connectedAt === null) return 0
-    from = Math.max(from, Date.parse(leg.connectedAt))
-    to = to === null || leg.disconnectedAt === null ? null : Math.min(to, Date.parse(leg.disconnectedAt))
+    from = Math.max(from, epochMsOf(leg.connectedAt))
+    to = to === null || leg.disconnectedAt === null ? null : Math.min(to, epochMsOf(leg.disconnectedAt))
   }
   return to === null ? null : Math.max(0, (to - from) / 1000)
 }

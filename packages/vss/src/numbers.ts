@@ -4,6 +4,7 @@ import {
   getCountryCallingCode,
   parsePhoneNumberFromString,
 } from 'libphonenumber-js/max'
+import { cached } from './cache.ts'
 
 /** What the numbering plans say about a phone number. Null where they say nothing. */
 export interface NumberFacts {
@@ -22,26 +23,6 @@ const E164 = /^\+[1-9]\d{6,14}$/
 /** Whether a number is written as E.164: `+`, then 7 to 15 digits. */
 export function isE164(number: string): boolean {
   return E164.test(number)
-}
-
-/**
- * A cache that forgets whole generations: what was not asked for while `capacity / 2` other keys came by is
- * dropped. Deleting single keys from a large Map is slow, because each look for the oldest walks over the deleted.
- */
-export function cached<Value>(capacity: number, compute: (key: string) => Value): (key: string) => Value {
-  let young = new Map<string, Value>()
-  let old = new Map<string, Value>()
-  return function lookUp(key) {
-    const known = young.get(key)
-    if (known !== undefined) return known
-    const value = old.get(key) ?? compute(key)
-    if (young.size >= capacity / 2) {
-      old = young
-      young = new Map()
-    }
-    young.set(key, value)
-    return value
-  }
 }
 
 function parseNumber(number: string): NumberFacts {

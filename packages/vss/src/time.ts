@@ -1,5 +1,11 @@
+import { cached } from './cache.ts'
+
 const TIMESTAMP =
   /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):?(\d\d))?$/i
+
+/** `9999-12-31T23:59:59.999999999+00:00` */
+const LONGEST_TEXT = 35
+const CACHED_TIMES = 10_000
 
 const MS_PER_MINUTE = 60_000
 const EARLIEST_MS = Date.UTC(1970, 0, 1)
@@ -15,9 +21,15 @@ function daysInMonth(year: number, month: number): number {
  * zone `Z`, `±HH:MM`, `±HHMM` or none, which means UTC as everywhere in the vendor's documentation.
  * `Date.parse` would not do: it rolls 30 February over and reads a missing zone as local time.
  *
+ * Sessions that end together name the same seconds: what was read a moment ago is not read again.
+ *
  * @returns `YYYY-MM-DDTHH:MM:SS.mmmZ` in the years 1970 to 9999 (further digits are cut), or null
  */
 export function readTimestamp(text: string): string | null {
+  return text.length > LONGEST_TEXT ? null : read(text)
+}
+
+const read = cached(CACHED_TIMES, (text): string | null => {
   const parts = TIMESTAMP.exec(text)
   if (parts === null) return null
   const [, yyyy = '', mm = '', dd = '', hh = '', mi = '', second = '00', fraction = '', sign] = parts
@@ -39,9 +51,12 @@ export function readTimestamp(text: string): string | null {
   const local = Date.parse(`${yyyy}-${mm}-${dd}T${hh}:${mi}:${ss}.${ms}Z`)
   const utc = sign === '+' ? local - offset : local + offset
   return utc < EARLIEST_MS || utc > LATEST_MS ? null : new Date(utc).toISOString()
-}
+})
+
+/** Milliseconds since the Unix epoch. @param timestamp as {@link readTimestamp} returns it; NaN for anything else. */
+export const epochMsOf: (timestamp: string) => number = cached(CACHED_TIMES, Date.parse)
 
 /** Seconds from one ISO 8601 time to another; negative when they run backwards, null when either is unknown. */
 export function secondsBetween(from: string | null, to: string | null): number | null {
-  return from === null || to === null ? null : (Date.parse(to) - Date.parse(from)) / 1000
+  return from === null || to === null ? null : (epochMsOf(to) - epochMsOf(from)) / 1000
 }
