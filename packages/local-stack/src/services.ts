@@ -14,6 +14,12 @@ export const projectRoot = fileURLToPath(new URL('../../..', import.meta.url))
 
 const exitWithParent = new URL('./exit-with-parent.ts', import.meta.url).href
 
+/** V8 lets its young generation grow to 128 MiB by itself, which buys these services no speed. */
+const leanMemory = '--max-semi-space-size=8'
+
+/** Modules that were compiled before need not be again: a start takes half of the time, and less memory. */
+const compileCache = join(projectRoot, 'node_modules', '.cache', 'node')
+
 const readyTimeoutMs = 30_000
 const defaultShutdownTimeoutMs = 20_000
 
@@ -110,6 +116,8 @@ async function settle(
   return {
     env: {
       ...env,
+      NODE_OPTIONS: `${leanMemory} ${env.NODE_OPTIONS ?? ''}`,
+      NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? compileCache,
       DATABASE_URL: options.databaseUrl,
       REDIS_URL: options.redisUrl,
       PORT: String(port),

@@ -73,6 +73,12 @@ export function decodeBatch(payload: unknown): Delivery[] | UndecodableBatch {
   }
 }
 
+/** How many deliveries a job's payload holds, without unpacking it; 0 where it is no batch. */
+export function countDeliveries(payload: unknown): number {
+  const { ids } = Object(payload) as { ids?: unknown }
+  return Array.isArray(ids) ? ids.length : 0
+}
+
 function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
   if (typeof payload !== 'object' || payload === null || !('v' in payload)) {
     throw new UnknownPayloadError('not_a_batch', 'the job carries no batch: expected {v, ids, events}')

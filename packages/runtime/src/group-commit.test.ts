@@ -9,7 +9,9 @@ interface Item {
 }
 
 /** A group commit whose commits wait until the test ends them. */
-function createHeldCommit(limits: { maxCount?: number; maxBytes?: number; maxInFlight?: number } = {}) {
+function createHeldCommit(
+  limits: { maxCount?: number; maxBytes?: number; maxInFlight?: number; minCountBeside?: number } = {},
+) {
   const groups: string[][] = []
   const held: { succeed: () => void; fail: (error: Error) => void }[] = []
   const commits = createGroupCommit<Item>({
@@ -21,6 +23,7 @@ function createHeldCommit(limits: { maxCount?: number; maxBytes?: number; maxInF
     maxCount: 500,
     maxBytes: 1_000,
     maxInFlight: 1,
+    minCountBeside: 1,
     ...limits,
   })
   function submit(name: string, size: { count?: number; bytes?: number } = {}, timeoutMs?: number) {
@@ -157,6 +160,7 @@ describe('a group is cut', () => {
           maxCount: 5,
           maxBytes: 10,
           maxInFlight,
+          minCountBeside: 1,
         })
         const submitted = []
         for (const [index, { count, bytes, later }] of sizes.entries()) {
@@ -202,6 +206,7 @@ test('a commit that throws before it returns a promise rejects its group and sto
     maxCount: 1,
     maxBytes: 10,
     maxInFlight: 1,
+    minCountBeside: 1,
   })
   const bad = commits.submit('bad')
   const good = commits.submit('good')
@@ -271,5 +276,36 @@ test('two commits may run at once, and no third', async () => {
   expect(groups).toEqual([['a'], ['b'], ['c', 'd']])
   await end(0)
   await end(2)
+  await Promise.all(items)
+})
+
+test('beside another commit only groups of a given size start; the rest waits until they are, or it ends', async () => {
+  const { submit, end, groups } = createHeldCommit({ maxInFlight: 2, minCountBeside: 3 })
+  const items = [submit('a')]
+  await turn()
+  items.push(submit('b'), submit('c'))
+  await turn()
+  expect(groups).toEqual([['a']])
+  items.push(submit('d'))
+  await turn()
+  expect(groups).toEqual([['a'], ['b', 'c', 'd']])
+  items.push(submit('e'))
+  await end(0)
+  expect(groups).toEqual([['a'], ['b', 'c', 'd']])
+  await end(1)
+  expect(groups).toEqual([['a'], ['b', 'c', 'd'], ['e']])
+  await end(2)
+  await Promise.all(items)
+})
+
+test('a group that reaches the limit of bytes is large enough', async () => {
+  const { submit, end, groups } = createHeldCommit({ maxInFlight: 2, minCountBeside: 3, maxBytes: 10 })
+  const items = [submit('a')]
+  await turn()
+  items.push(submit('b', { bytes: 10 }))
+  await turn()
+  expect(groups).toEqual([['a'], ['b']])
+  await end(0)
+  await end(1)
   await Promise.all(items)
 })

@@ -30,6 +30,7 @@ interface Entry<Item> {
  * @param options.commit Makes a group durable. Groups are never empty and keep the order of submission.
  * @param options.sizeOf An item's share of `maxCount` and `maxBytes`; an item over a limit is a group of its own.
  * @param options.maxInFlight How many commits may run at once.
+ * @param options.minCountBeside How much a group must hold to be committed beside others; alone, any group goes at once.
  */
 export function createGroupCommit<Item>(options: {
   commit: (items: Item[]) => Promise<void>
@@ -37,8 +38,9 @@ export function createGroupCommit<Item>(options: {
   maxCount: number
   maxBytes: number
   maxInFlight: number
+  minCountBeside: number
 }): GroupCommit<Item> {
-  const { commit, sizeOf, maxCount, maxBytes, maxInFlight } = options
+  const { commit, sizeOf, maxCount, maxBytes, maxInFlight, minCountBeside } = options
   let waiting: Entry<Item>[] = []
   let inFlight = 0
   let scheduled = false
@@ -63,6 +65,18 @@ export function createGroupCommit<Item>(options: {
     return group
   }
 
+  function isWorthStarting(): boolean {
+    if (inFlight === 0) return waiting.length > 0
+    let count = 0
+    let bytes = 0
+    return waiting.some((entry) => {
+      const size = sizeOf(entry.item)
+      count += size.count
+      bytes += size.bytes
+      return count >= minCountBeside || bytes >= maxBytes
+    })
+  }
+
   async function run(group: Entry<Item>[]): Promise<void> {
     inFlight++
     try {
@@ -83,7 +97,7 @@ export function createGroupCommit<Item>(options: {
 
   function startCommits(): void {
     scheduled = false
-    while (inFlight < maxInFlight && waiting.length > 0) {
+    while (inFlight < maxInFlight && isWorthStarting()) {
       const group = takeGroup()
       if (group.length > 0) void run(group)
     }

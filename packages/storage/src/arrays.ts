@@ -105,19 +105,23 @@ export function timestampArray(values: readonly (string | number | null)[]): Buf
   })
 }
 
+/** Where texts are written before their length is known; what is kept of it has no byte too many. */
+let scratch = Buffer.allocUnsafeSlow(64 * 1024)
+
 /** `text[]`. Postgres refuses text that holds a zero character. */
 export function textArray(values: readonly (string | null)[]): Buffer {
-  let maxBytes = 0
+  let maxBytes = headerBytes
   // UTF-8 takes at most three bytes for each UTF-16 unit.
   for (const value of values) maxBytes += 4 + (value === null ? 0 : value.length * 3)
-  const buffer = Buffer.allocUnsafe(headerBytes + maxBytes)
+  if (scratch.length < maxBytes) scratch = Buffer.allocUnsafeSlow(2 * maxBytes)
+  const buffer = scratch
   let offset = writeHeader(buffer, oids.text, values.length)
   for (const value of values) {
     const length = value === null ? nullLength : buffer.write(value, offset + 4, 'utf8')
     offset = buffer.writeInt32BE(length, offset)
     if (length > 0) offset += length
   }
-  return buffer.subarray(0, offset)
+  return Buffer.from(buffer.subarray(0, offset))
 }
 
 /** `bytea[]` */

@@ -23,7 +23,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     databaseUrl: read.url('DATABASE_URL', { protocols: ['postgres:', 'postgresql:'] }),
     redisUrl: read.url('REDIS_URL', { protocols: ['redis:', 'rediss:'] }),
     queuePrefix: read.text('QUEUE_PREFIX', { default: '{vss}' }),
-    concurrency: read.integer('WORKER_CONCURRENCY', { default: 32, min: 1, max: 1_000 }),
+    concurrency: read.integer('WORKER_CONCURRENCY', { default: 64, min: 1, max: 1_000 }),
     logLevel: read.text('LOG_LEVEL', { default: 'info', choices: logLevels }),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', { default: 20_000, min: 100, max: 600_000 }),
   }

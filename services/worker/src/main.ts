@@ -1,7 +1,8 @@
-import { createConsumer, observeQueue } from '@vss-pipeline/queue'
+import { batchLimits, countDeliveries, createConsumer, observeQueue } from '@vss-pipeline/queue'
 import {
   createLogger,
   createMetricsRegistry,
+  createRoom,
   type Lifecycle,
   type Logger,
   pipelineVersion,
@@ -18,6 +19,9 @@ import { createEnrich } from './steps/enrich.ts'
 import { createValidate } from './steps/validate.ts'
 import { createWrite } from './steps/write.ts'
 import { createSuspectProcessor } from './suspects.ts'
+
+/** As many as three flushes write, of which one is always being made ready. Until there is room, a batch stays packed. */
+const unpackedDeliveries = 3 * batchLimits.maxCount
 
 await runService({
   name: 'worker',
@@ -45,12 +49,16 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
   const processBatch = createPipeline({ ...steps, write })
   const processSuspect = createSuspectProcessor({ steps, writeOnce, logger })
 
+  const room = createRoom(unpackedDeliveries)
   const consumer = createConsumer({
     redisUrl: config.redisUrl,
     prefix: config.queuePrefix,
     concurrency: config.concurrency,
     logger,
-    handle: (batch) => (batch.stalledBefore ? processSuspect(batch) : processBatch(batch.payload)),
+    async handle(batch) {
+      if (batch.stalledBefore) return await processSuspect(batch)
+      return await room.within(countDeliveries(batch.payload), () => processBatch(batch.payload))
+    },
   })
   observeQueue({ registry, queue: consumer.queue, client: consumer.client })
   lifecycle.onClose('consumer', async () => {

@@ -54,7 +54,8 @@ export function createWrite(deps: {
     commit: (batches) => writeWhenPossible(batches.flat()),
     sizeOf: (entries) => ({ count: entries.length, bytes: bodyBytes(entries) }),
     ...batchLimits,
-    maxInFlight: 1,
+    maxInFlight: 3,
+    minCountBeside: batchLimits.maxCount,
   })
 
   return { write: (entries) => flushes.submit(entries), writeOnce }
