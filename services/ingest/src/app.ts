@@ -1,6 +1,7 @@
+import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import type { Logger } from '@vss-pipeline/runtime'
-import { Hono, type MiddlewareHandler } from 'hono'
+import { Hono } from 'hono'
 import { createAddressSet, createSourceAddress } from './address.ts'
 import { createAuthenticator } from './authentication.ts'
 import { readBody } from './body.ts'
@@ -10,7 +11,7 @@ import type { IngestMetrics } from './metrics.ts'
 import { Refusal } from './refusal.ts'
 import { createStamp } from './stamp.ts'
 
-type Env = { Bindings: HttpBindings; Variables: { sourceIp: string | null } }
+type Env = { Bindings: HttpBindings }
 
 export const webhookPath = '/webhooks/vss'
 
@@ -28,25 +29,25 @@ export function createApp(deps: {
   logger: Logger
 }): Hono<Env> {
   const { config, keep, metrics, logger } = deps
+  const admitAddress = createAddressGuard(config)
+  const admitSecret = createSecretGuard(config)
   const stampDelivery = createStamp()
   const app = new Hono<Env>()
 
-  app.post(
-    webhookPath,
-    requireAllowedAddress(config),
-    requireSecret(config),
-    async function acceptDelivery(c) {
-      const body = await readBody(c.env.incoming, config.maxBodyBytes)
-      const delivery = stampDelivery(body, c.get('sourceIp'))
-      try {
-        await keep(delivery)
-      } catch (cause) {
-        throw new Refusal('unavailable', { cause })
-      }
-      metrics.accepted()
-      return c.json({ deliveryId: delivery.deliveryId })
-    },
-  )
+  app.post(webhookPath, async function acceptDelivery(c) {
+    const { incoming } = c.env
+    const sourceIp = admitAddress(incoming)
+    admitSecret(incoming)
+    const body = await readBody(incoming, config.maxBodyBytes)
+    const delivery = stampDelivery(body, sourceIp)
+    try {
+      await keep(delivery)
+    } catch (cause) {
+      throw new Refusal('unavailable', { cause })
+    }
+    metrics.accepted()
+    return c.json({ deliveryId: delivery.deliveryId })
+  })
   app.all(webhookPath, function refuseMethod() {
     throw new Refusal('method_not_allowed')
   })
@@ -63,32 +64,24 @@ export function createApp(deps: {
   return app
 }
 
-/** Notes who sends, and refuses addresses outside the allow-list when there is one. */
-function requireAllowedAddress(
-  config: Pick<IngestConfig, 'allowedIps' | 'trustedProxies'>,
-): MiddlewareHandler<Env> {
+/** Tells who sends a request, and refuses addresses outside the allow-list when there is one. */
+function createAddressGuard(config: Pick<IngestConfig, 'allowedIps' | 'trustedProxies'>) {
   const isAllowed = createAddressSet(config.allowedIps)
   const sourceAddress = createSourceAddress(config.trustedProxies)
-  return async function allowedAddress(c, next) {
-    const { incoming } = c.env
-    const forwardedFor = incoming.headers['x-forwarded-for'] as string | undefined
-    const sourceIp = sourceAddress(incoming.socket.remoteAddress, forwardedFor)
+  return function admitAddress({ socket, headers }: IncomingMessage): string | null {
+    const sourceIp = sourceAddress(socket.remoteAddress, headers['x-forwarded-for'] as string | undefined)
     if (config.allowedIps.length > 0 && (sourceIp === null || !isAllowed(sourceIp))) {
       throw new Refusal('forbidden')
     }
-    c.set('sourceIp', sourceIp)
-    await next()
+    return sourceIp
   }
 }
 
 /** Refuses requests without one of the secrets, before anything of the body is read. */
-function requireSecret(
-  config: Pick<IngestConfig, 'webhookSecrets' | 'webhookAuthHeader'>,
-): MiddlewareHandler<Env> {
+function createSecretGuard(config: Pick<IngestConfig, 'webhookSecrets' | 'webhookAuthHeader'>) {
   const isAuthentic = createAuthenticator(config.webhookSecrets)
-  return async function authenticated(c, next) {
-    const credential = c.env.incoming.headers[config.webhookAuthHeader]
+  return function admitSecret({ headers }: IncomingMessage): void {
+    const credential = headers[config.webhookAuthHeader]
     if (!isAuthentic(Array.isArray(credential) ? undefined : credential)) throw new Refusal('unauthorized')
-    await next()
   }
 }

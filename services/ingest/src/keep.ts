@@ -33,7 +33,9 @@ export function createKeep(options: {
     commit: enqueueBatch,
     sizeOf: ({ body }) => ({ count: 1, bytes: body.length }),
     ...batchLimits,
-    maxInFlight: 1,
+    // While Redis makes one batch durable the next are on their way, as long as each is worth a job.
+    maxInFlight: 4,
+    minCountBeside: 24,
   })
 
   return function keep(delivery) {
