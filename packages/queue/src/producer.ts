@@ -7,8 +7,8 @@ import { v7 as uuidv7 } from 'uuid'
 import { encodeBatch } from './codec.ts'
 import { connectRedis, disconnectRedis } from './connection.ts'
 import { warnOfDurabilityProblems } from './durability.ts'
-import { watchHeadroom } from './headroom.ts'
 import { jobName, openQueue } from './queue.ts'
+import { watchQueue } from './watch.ts'
 
 /** Redis did not take a batch: unreachable, out of memory, read-only or too slow. It may hold it all the same. */
 export class QueueUnavailableError extends Error {
@@ -25,6 +25,8 @@ export interface Producer {
   enqueue(deliveries: readonly Delivery[]): Promise<void>
   /** Resolves when there is a connection to Redis, when it fails, or after `timeoutMs`: at the first of these. */
   awaitConnection(timeoutMs: number): Promise<void>
+  /** Whether so many batches wait for workers that a moment more makes no delivery later. */
+  readonly isBacklogged: boolean
   /** For status and metrics. */
   readonly queue: Queue
   readonly client: Redis
@@ -57,17 +59,20 @@ export function createProducer(options: {
     },
   })
   warnOfDurabilityProblems(client, logger)
-  const headroom = watchHeadroom(client)
   const queue = openQueue(client, prefix)
+  const watch = watchQueue(client, queue)
   let failing = false
 
   return {
     queue,
     client,
+    get isBacklogged() {
+      return watch.isBacklogged
+    },
     async enqueue(deliveries) {
       if (client.status !== 'ready') throw new QueueUnavailableError('there is no connection to Redis')
       try {
-        if (headroom.isNearlyFull) throw new Error('the rest of its maxmemory is left to the workers')
+        if (watch.isNearlyFull) throw new Error('the rest of its maxmemory is left to the workers')
         // A fresh id each time: BullMQ keeps the first payload of an id and reports success.
         await queue.add(jobName, encodeBatch(deliveries), { jobId: uuidv7() })
         if (failing) logger.info('Redis takes batches again')
@@ -84,7 +89,7 @@ export function createProducer(options: {
       await once(client, 'ready', { signal: AbortSignal.timeout(timeoutMs) }).catch(() => undefined)
     },
     async close() {
-      headroom.stop()
+      watch.stop()
       await queue.close()
       await disconnectRedis(client)
     },

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CommitTimeoutError, createGroupCommit } from './group-commit.ts'
 
 interface Item {
@@ -10,7 +10,13 @@ interface Item {
 
 /** A group commit whose commits wait until the test ends them. */
 function createHeldCommit(
-  limits: { maxCount?: number; maxBytes?: number; maxInFlight?: number; minCountBeside?: number } = {},
+  limits: {
+    maxCount?: number
+    maxBytes?: number
+    maxInFlight?: number
+    minCountBeside?: number
+    lingerMs?: () => number
+  } = {},
 ) {
   const groups: string[][] = []
   const held: { succeed: () => void; fail: (error: Error) => void }[] = []
@@ -308,4 +314,58 @@ test('a group that reaches the limit of bytes is large enough', async () => {
   await end(0)
   await end(1)
   await Promise.all(items)
+})
+
+describe('with a linger', () => {
+  beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
+  afterEach(() => vi.useRealTimers())
+
+  test('a small group waits for company that long from its first item on, also after another commit', async () => {
+    const { submit, end, groups } = createHeldCommit({ minCountBeside: 3, lingerMs: () => 50 })
+    const items = [submit('a')]
+    await turn()
+    vi.advanceTimersByTime(49)
+    await turn()
+    items.push(submit('b'))
+    await turn()
+    expect(groups).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(groups).toEqual([['a', 'b']])
+    items.push(submit('c'))
+    await end(0)
+    expect(groups).toEqual([['a', 'b']])
+    vi.advanceTimersByTime(50)
+    expect(groups).toEqual([['a', 'b'], ['c']])
+    await end(1)
+    await Promise.all(items)
+  })
+
+  test('a group that is large enough waits no longer', async () => {
+    const { submit, end, groups } = createHeldCommit({ minCountBeside: 3, lingerMs: () => 50 })
+    const items = [submit('a'), submit('b')]
+    await turn()
+    expect(groups).toEqual([])
+    items.push(submit('c'))
+    await turn()
+    expect(groups).toEqual([['a', 'b', 'c']])
+    await end(0)
+    await Promise.all(items)
+  })
+
+  test('there is none while it is 0', async () => {
+    let lingerMs = 0
+    const { submit, end, groups } = createHeldCommit({ minCountBeside: 3, lingerMs: () => lingerMs })
+    const a = submit('a')
+    await turn()
+    expect(groups).toEqual([['a']])
+    await end(0)
+    lingerMs = 50
+    const b = submit('b')
+    await turn()
+    expect(groups).toEqual([['a']])
+    vi.advanceTimersByTime(50)
+    expect(groups).toEqual([['a'], ['b']])
+    await end(1)
+    await Promise.all([a, b])
+  })
 })

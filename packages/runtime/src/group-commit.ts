@@ -1,6 +1,6 @@
 /**
  * Group commit: work that arrives while a commit is in flight shares the next one. A group of one when quiet,
- * hundreds under load, and never a timer that makes a quiet caller wait. Ingest forms batches with it, the
+ * hundreds under load, and no timer that makes a caller wait unless `lingerMs` says so. Ingest forms batches with it, the
  * worker coalesces batches into one transaction with it.
  */
 export interface GroupCommit<Item> {
@@ -22,6 +22,7 @@ interface Entry<Item> {
   readonly item: Item
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
+  readonly submittedAtMs: number
   timer: NodeJS.Timeout | undefined
   expired: boolean
 }
@@ -31,6 +32,7 @@ interface Entry<Item> {
  * @param options.sizeOf An item's share of `maxCount` and `maxBytes`; an item over a limit is a group of its own.
  * @param options.maxInFlight How many commits may run at once.
  * @param options.minCountBeside How much a group must hold to be committed beside others; alone, any group goes at once.
+ * @param options.lingerMs How long a smaller group may wait for company, as things are now; 0, the default, is not at all.
  */
 export function createGroupCommit<Item>(options: {
   commit: (items: Item[]) => Promise<void>
@@ -39,11 +41,13 @@ export function createGroupCommit<Item>(options: {
   maxBytes: number
   maxInFlight: number
   minCountBeside: number
+  lingerMs?: () => number
 }): GroupCommit<Item> {
-  const { commit, sizeOf, maxCount, maxBytes, maxInFlight, minCountBeside } = options
+  const { commit, sizeOf, maxCount, maxBytes, maxInFlight, minCountBeside, lingerMs = () => 0 } = options
   let waiting: Entry<Item>[] = []
   let inFlight = 0
   let scheduled = false
+  let lingering: NodeJS.Timeout | undefined
 
   /** Cuts the next group off the head of the queue; entries that expired while waiting fall out here. */
   function takeGroup(): Entry<Item>[] {
@@ -66,7 +70,8 @@ export function createGroupCommit<Item>(options: {
   }
 
   function isWorthStarting(): boolean {
-    if (inFlight === 0) return waiting.length > 0
+    if (waiting.length === 0) return false
+    if (inFlight === 0 && !isLingering()) return true
     let count = 0
     let bytes = 0
     return waiting.some((entry) => {
@@ -75,6 +80,18 @@ export function createGroupCommit<Item>(options: {
       bytes += size.bytes
       return count >= minCountBeside || bytes >= maxBytes
     })
+  }
+
+  /** The time runs from the first item's arrival. */
+  function isLingering(): boolean {
+    const wholeMs = lingerMs()
+    const restMs = wholeMs === 0 ? 0 : waiting[0]!.submittedAtMs + wholeMs - performance.now()
+    if (restMs <= 0) return false
+    lingering ??= setTimeout(() => {
+      lingering = undefined
+      startCommits()
+    }, restMs)
+    return true
   }
 
   async function run(group: Entry<Item>[]): Promise<void> {
@@ -106,7 +123,8 @@ export function createGroupCommit<Item>(options: {
   return {
     submit(item, timeoutMs) {
       return new Promise((resolve, reject) => {
-        const entry: Entry<Item> = { item, resolve, reject, timer: undefined, expired: false }
+        const submittedAtMs = performance.now()
+        const entry: Entry<Item> = { item, resolve, reject, submittedAtMs, timer: undefined, expired: false }
         if (timeoutMs !== undefined) {
           entry.timer = setTimeout(() => {
             entry.expired = true

@@ -4,6 +4,9 @@ import { createGroupCommit } from '@vss-pipeline/runtime'
 import type { Delivery } from '@vss-pipeline/vss'
 import type { IngestMetrics } from './metrics.ts'
 
+/** How long a batch may wait for company while others wait for workers anyway. */
+const longestLingerMs = 50
+
 /** Resolves when the delivery is durable; throws when that did not happen in time. */
 export type Keep = (delivery: Delivery) => Promise<void>
 
@@ -13,11 +16,13 @@ export type Keep = (delivery: Delivery) => Promise<void>
  * @param options.enqueueTimeoutMs From receipt, waiting for a turn included.
  */
 export function createKeep(options: {
-  producer: Pick<Producer, 'enqueue'>
+  producer: Pick<Producer, 'enqueue' | 'isBacklogged'>
   metrics: IngestMetrics
   enqueueTimeoutMs: number
 }): Keep {
   const { producer, metrics, enqueueTimeoutMs } = options
+
+  const lingerMs = Math.min(longestLingerMs, enqueueTimeoutMs / 4)
 
   async function enqueueBatch(deliveries: Delivery[]): Promise<void> {
     const startedAt = performance.now()
@@ -36,6 +41,8 @@ export function createKeep(options: {
     // While Redis makes one batch durable the next are on their way, as long as each is worth a job.
     maxInFlight: 4,
     minCountBeside: 24,
+    // Larger batches take less room in Redis, and less work.
+    lingerMs: () => (producer.isBacklogged ? lingerMs : 0),
   })
 
   return function keep(delivery) {

@@ -1,0 +1,51 @@
+import type { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+
+/** Of `maxmemory`. What is left above belongs to the workers: without it a full Redis cannot be drained either. */
+const fullShare = 0.85
+/** More batches than workers that keep up ever leave waiting. */
+const backlogBatches = 50
+const intervalMs = 200
+
+/** How things stood when Redis was last asked, a moment ago. */
+export interface QueueWatch {
+  readonly isNearlyFull: boolean
+  /** Whether what is enqueued now will wait for what is there already. */
+  readonly isBacklogged: boolean
+  stop(): void
+}
+
+/**
+ * Watches how much memory Redis has left, and whether the workers keep up. Under `noeviction` Redis refuses every
+ * write once `maxmemory` is reached, those by which workers take and finish batches included: nothing would ever
+ * leave it again.
+ */
+export function watchQueue(client: Redis, queue: Queue): QueueWatch {
+  let isNearlyFull = false
+  let isBacklogged = false
+
+  async function look(): Promise<void> {
+    if (client.status !== 'ready') return
+    const [memory, waiting] = await Promise.all([
+      client.info('memory').catch(() => ''),
+      client.llen(queue.toKey('wait')).catch(() => 0),
+    ])
+    const used = Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 0)
+    const limit = Number(/^maxmemory:(\d+)/m.exec(memory)?.[1] ?? 0)
+    isNearlyFull = limit > 0 && used > fullShare * limit
+    isBacklogged = waiting >= backlogBatches
+  }
+  const timer = setInterval(look, intervalMs)
+  timer.unref()
+  client.on('ready', look)
+
+  return {
+    get isNearlyFull() {
+      return isNearlyFull
+    },
+    get isBacklogged() {
+      return isBacklogged
+    },
+    stop: () => clearInterval(timer),
+  }
+}
