@@ -40,7 +40,7 @@ export function createKeep(options: {
     ...batchLimits,
     // While Redis makes one batch durable the next are on their way, as long as each is worth a job.
     maxInFlight: 4,
-    minCountBeside: 24,
+    minCountBeside: 32,
     // Larger batches take less room in Redis, and less work.
     lingerMs: () => (producer.isBacklogged ? lingerMs : 0),
   })

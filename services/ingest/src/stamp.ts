@@ -7,7 +7,7 @@ const toleratedStepMs = 1_000
 
 const bytesPerId = 16
 
-/** Random bytes for ids, drawn for many at a time: asking the system for each was a fifth of ingest's work. */
+/** Random bytes, drawn for many ids at a time: asking the system for each was a fifth of ingest's work. */
 function createRandomBytes(): () => Uint8Array {
   const pool = new Uint8Array(256 * bytesPerId)
   let used = pool.length
@@ -28,18 +28,21 @@ function createRandomBytes(): () => Uint8Array {
 export function createStamp(now: () => number = Date.now) {
   const nextRandom = createRandomBytes()
   let lastMs = 0
+  let random = nextRandom()
   let sequence = 0
 
   return function stampDelivery(body: Uint8Array, sourceIp: string | null): Delivery {
     const clockMs = now()
     if (clockMs > lastMs || clockMs < lastMs - toleratedStepMs) {
       lastMs = clockMs
+      // Within a millisecond ids count up and share what tells them from those of other processes.
+      random = nextRandom()
       // Room to count up within the 32 bits, from a start that nobody can guess.
       sequence = randomInt(2 ** 31)
     } else {
       sequence++
     }
-    const deliveryId = uuidv7({ msecs: lastMs, seq: sequence, random: nextRandom() })
+    const deliveryId = uuidv7({ msecs: lastMs, seq: sequence, random })
     return { deliveryId, receivedAtMs: lastMs, sourceIp, body }
   }
 }
