@@ -10,14 +10,14 @@ const tables = ['vss.sessions', 'vss.call_legs', 'vss.deliveries'] as const
  * Empties the tables and writes their rows again by COPY, in one transaction: the same rows into the same tables
  * and indexes, with nothing to decide. @returns deliveries a second.
  */
-export async function copyStoredRows(databaseUrl: string): Promise<number> {
+export async function copyStoredRows(databaseUrl: string, format: 'text' | 'binary'): Promise<number> {
   const db = new pg.Client({ connectionString: databaseUrl })
   await db.connect()
   try {
     const { rows } = await db.query<{ count: number }>('SELECT count(*)::int AS count FROM vss.deliveries')
     const contents: Buffer[] = []
     for (const table of tables) {
-      contents.push(await buffer(db.query(to(`COPY (SELECT * FROM ${table}) TO STDOUT (FORMAT binary)`))))
+      contents.push(await buffer(db.query(to(`COPY (SELECT * FROM ${table}) TO STDOUT (FORMAT ${format})`))))
     }
     await db.query('TRUNCATE vss.sessions, vss.call_legs, vss.deliveries')
     await db.query('CHECKPOINT')
@@ -25,7 +25,10 @@ export async function copyStoredRows(databaseUrl: string): Promise<number> {
     const startedAt = performance.now()
     await db.query('BEGIN')
     for (const [index, table] of tables.entries()) {
-      await pipeline(chunksOf(contents[index]!), db.query(from(`COPY ${table} FROM STDIN (FORMAT binary)`)))
+      await pipeline(
+        chunksOf(contents[index]!),
+        db.query(from(`COPY ${table} FROM STDIN (FORMAT ${format})`)),
+      )
     }
     await db.query('COMMIT')
     return (rows[0]!.count * 1000) / (performance.now() - startedAt)

@@ -22,14 +22,15 @@ export const drain: Scenario = {
       contestants: [
         // COPY writes again what the worker has just written.
         { name: ours, measure: () => drainOurs(bench, many) },
-        { name: limit, measure: () => copyStoredRows(bench.servers.databaseUrl) },
+        { name: limit, measure: () => copyStoredRows(bench.servers.databaseUrl, 'text') },
+        { name: 'COPY in binary', measure: () => copyStoredRows(bench.servers.databaseUrl, 'binary') },
         ...queuePeers.map((peer) => drainPeer(bench, peer, some)),
       ],
     })
     return {
       title: 'Drain',
       method:
-        'A backlog that was enqueued before, worked off by one worker process; counted from the first committed row to the last. COPY: one connection, one COPY a table.',
+        'A backlog that was enqueued before, worked off by one worker process; counted from the first committed row to the last. COPY: one connection, one COPY a table, all in one transaction; text is its default format.',
       tables: [{ unit: 'events/s', measured, comparedWith: ours }],
       targets: [
         { what: 'drain against COPY', value: ratio(measured, ours, limit), unit: '×', limit: 0.45, aim: 0.6 },
