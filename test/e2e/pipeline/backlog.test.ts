@@ -1,0 +1,31 @@
+import { until } from '@vss-pipeline/local-stack'
+import { expect, test } from 'vitest'
+import { startRunningPipeline } from '../../running-pipeline.ts'
+
+/** Half of what a batch may wait for company: a post on its own takes longer only where it is made to wait. */
+const lingeredMs = 25
+
+test('a lone post waits for company only while batches wait for workers anyway', async () => {
+  const { webhookUrl, pool, startWorker } = await startRunningPipeline({ workers: 0 })
+  let posts = 0
+  async function postTakesMs(): Promise<number> {
+    const startedAt = performance.now()
+    const response = await fetch(webhookUrl, { method: 'POST', body: '{}' })
+    expect(response.status).toBe(200)
+    posts++
+    return performance.now() - startedAt
+  }
+
+  await until('A wait for company', async () => (await postTakesMs()) > lingeredMs, { timeoutMs: 20_000 })
+  // It is not by chance that one was slow.
+  for (let again = 0; again < 5; again++) expect(await postTakesMs()).toBeGreaterThan(lingeredMs)
+  expect(posts, 'posts before there was a backlog').toBeGreaterThan(50)
+
+  await startWorker()
+  await until('An answer at once', async () => (await postTakesMs()) < lingeredMs, { timeoutMs: 20_000 })
+  await until(
+    'A ledger row for each',
+    async () => (await pool.query('SELECT FROM vss.deliveries')).rowCount === posts,
+    { timeoutMs: 20_000 },
+  )
+})
