@@ -47,7 +47,7 @@ export function createGroupCommit<Item>(options: {
   let waiting: Entry<Item>[] = []
   let inFlight = 0
   let scheduled = false
-  let lingering: NodeJS.Timeout | undefined
+  let isTimerSet = false
 
   /** Cuts the next group off the head of the queue; entries that expired while waiting fall out here. */
   function takeGroup(): Entry<Item>[] {
@@ -87,10 +87,13 @@ export function createGroupCommit<Item>(options: {
     const wholeMs = lingerMs()
     const restMs = wholeMs === 0 ? 0 : waiting[0]!.submittedAtMs + wholeMs - performance.now()
     if (restMs <= 0) return false
-    lingering ??= setTimeout(() => {
-      lingering = undefined
-      startCommits()
-    }, restMs)
+    if (!isTimerSet) {
+      isTimerSet = true
+      setTimeout(() => {
+        isTimerSet = false
+        startCommits()
+      }, restMs)
+    }
     return true
   }
 
