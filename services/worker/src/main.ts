@@ -57,7 +57,11 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
     logger,
     async handle(batch) {
       if (batch.stalledBefore) return await processSuspect(batch)
-      return await room.within(countDeliveries(batch.payload), () => processBatch(batch.payload))
+      return await room.within(countDeliveries(batch.payload), () => {
+        // What was not begun when we were told to stop goes back to the queue.
+        stop.signal.throwIfAborted()
+        return processBatch(batch.payload)
+      })
     },
   })
   observeQueue({ registry, queue: consumer.queue, client: consumer.client })
