@@ -18,7 +18,7 @@ const resultsFile = new URL('./results.md', import.meta.url)
 
 const help = `Measures this pipeline and what could be built instead, side by side, on a Postgres and a Redis of its own.
 
-npm run bench                     everything: about 20 minutes on 2 cores; writes test/bench/results.md
+npm run bench                     everything: about 15 minutes on 2 cores; writes test/bench/results.md
 npm run bench -- --only NAME      one scenario, and again for more: ${names.join(', ')}
 npm run bench -- --quick          one short round each: whether it runs, not how fast
 npm run bench -- --full           adds the large growth rounds: a million queued, ten million stored
@@ -44,8 +44,7 @@ function readArguments(): { only: readonly Scenario[]; quick: boolean; full: boo
   return { only, quick: values.quick, full: values.full }
 }
 
-async function main(): Promise<void> {
-  const { only, quick, full } = readArguments()
+async function main({ only, quick, full }: ReturnType<typeof readArguments>): Promise<void> {
   const steps = showStep()
   steps.show('starting Postgres and Redis')
   const servers = await startBenchServers((line) => steps.show(line))
@@ -75,9 +74,15 @@ async function main(): Promise<void> {
   process.stdout.write('Written to test/bench/results.md.\n')
 }
 
+// The servers' folder is removed, and they with it, when this process exits.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+
+let chosen: ReturnType<typeof readArguments>
 try {
-  await main()
+  chosen = readArguments()
 } catch (error) {
-  process.stderr.write(`bench: ${(error as Error).stack}\n`)
-  process.exitCode = 1
+  process.stderr.write(`bench: ${(error as Error).message}\n`)
+  process.exit(2)
 }
+await main(chosen)
