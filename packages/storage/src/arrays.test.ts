@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { integerArray, realArray, timestampArray, UnstorableValue, uuidArray } from './arrays.ts'
 
@@ -19,4 +20,34 @@ test('the message of a refusal does not quote the value', () => {
   expect(() => uuidArray(['+6591178965'])).toThrow(
     expect.objectContaining({ message: expect.not.stringContaining('6591178965') }),
   )
+})
+
+test('a time is microseconds since 2000, from the first to the last that an event can have', () => {
+  const times = fc.integer({ min: Date.UTC(1970, 0, 1), max: Date.UTC(9999, 11, 31, 23, 59, 59, 999) })
+  fc.assert(
+    fc.property(times, (epochMs) => {
+      const expected = BigInt(epochMs - Date.UTC(2000, 0, 1)) * 1000n
+      const firstElement = 24
+      expect(timestampArray([epochMs]).readBigInt64BE(firstElement)).toBe(expected)
+      expect(timestampArray([new Date(epochMs).toISOString()]).readBigInt64BE(firstElement)).toBe(expected)
+    }),
+  )
+})
+
+test.each([
+  [['00112233-4455-6677-8899-aabbccddeeff'], '00112233445566778899aabbccddeeff'],
+  [['FFEEDDCC-BBAA-9988-7766-554433221100'], 'ffeeddccbbaa99887766554433221100'],
+])('a UUID is its 16 bytes, in whatever case it is written', ([text], hex) => {
+  expect(uuidArray([text!]).subarray(24).toString('hex')).toBe(hex)
+})
+
+test.each([
+  '0011223-34455-6677-8899-aabbccddeeff',
+  '00112233-4455-6677-8899-aabbccddeef',
+  '00112233-4455-6677-8899-aabbccddeefff',
+  '0011223g-4455-6677-8899-aabbccddeeff',
+  '001122é3-4455-6677-8899-aabbccddeeff',
+  '00112233-4455-6677-8899-aabbccdd\u{1f600}ff',
+])('what is no UUID is refused: %s', (text) => {
+  expect(() => uuidArray([text])).toThrow(UnstorableValue)
 })
