@@ -49,7 +49,7 @@ for (let value = 0; value < 16; value++) {
 }
 const hyphens = new Set([8, 13, 18, 23])
 
-/** Writes 16 bytes: a fifth of the time that a regular expression and `write(..., 'hex')` take. */
+/** Writes 16 bytes, in a third of the time that a regular expression and `write(..., 'hex')` take. */
 function writeUuid(buffer: Buffer, offset: number, text: string): boolean {
   if (text.length !== 36) return false
   let seen = 0
@@ -106,30 +106,26 @@ export function timestampArray(values: readonly (string | number | null)[]): Buf
       buffer.writeBigInt64BE(BigInt(epochMs - postgresEpochMs) * 1000n, offset)
       return
     }
-    // Up to the year 2285, and twice as fast.
+    // Up to the year 2285, and in a third of the time.
     const high = Math.floor(microseconds / 2 ** 32)
     buffer.writeInt32BE(high, offset)
     buffer.writeUInt32BE(microseconds - high * 2 ** 32, offset + 4)
   })
 }
 
-/** Where texts are written before their length is known; what is kept of it has no byte too many. */
-let scratch = Buffer.allocUnsafeSlow(64 * 1024)
-
 /** `text[]`. Postgres refuses text that holds a zero character. */
 export function textArray(values: readonly (string | null)[]): Buffer {
-  let maxBytes = headerBytes
+  let maxBytes = 0
   // UTF-8 takes at most three bytes for each UTF-16 unit.
   for (const value of values) maxBytes += 4 + (value === null ? 0 : value.length * 3)
-  if (scratch.length < maxBytes) scratch = Buffer.allocUnsafeSlow(2 * maxBytes)
-  const buffer = scratch
+  const buffer = Buffer.allocUnsafe(headerBytes + maxBytes)
   let offset = writeHeader(buffer, oids.text, values.length)
   for (const value of values) {
     const length = value === null ? nullLength : buffer.write(value, offset + 4, 'utf8')
     offset = buffer.writeInt32BE(length, offset)
     if (length > 0) offset += length
   }
-  return Buffer.from(buffer.subarray(0, offset))
+  return buffer.subarray(0, offset)
 }
 
 /** `bytea[]` */

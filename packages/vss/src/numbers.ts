@@ -42,7 +42,7 @@ function parseNumber(number: string): NumberFacts {
  *
  * @param number with its `+`; any other text has no facts
  */
-export const numberFacts: (number: string) => NumberFacts = cached(20_000, parseNumber)
+export const numberFacts: (number: string) => NumberFacts = cached(50_000, parseNumber)
 
 const callingCodes: ReadonlyMap<string, string> = new Map(
   getCountries().map((country: CountryCode) => [country, getCountryCallingCode(country)]),
