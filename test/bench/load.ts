@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type EventKind, generateEvents } from '@vss-pipeline/vss'
 import autocannon from 'autocannon'
 import { Pool } from 'undici'
+import { createLatencies, type LatencySummary } from '../../services/cli/src/send/latencies.ts'
 
 /** Events to send, and how many sessions they are when all have been stored. */
 export interface Events {
@@ -68,15 +69,16 @@ async function post(
 /**
  * Posts bodies at an even rate, whether or not earlier ones have been answered: as the platform does.
  *
- * @returns the milliseconds until each answer, from when the post was due.
+ * @returns how long the answers took, from when each post was due.
  */
 export async function postAtRate(
   url: string,
   bodies: readonly Buffer[],
   ratePerSecond: number,
-): Promise<number[]> {
+): Promise<LatencySummary> {
   const { origin, pathname } = new URL(url)
   const client = new Pool(origin, { connections })
+  const latencies = createLatencies()
   const startedAt = performance.now() + 10
   const answers = bodies.map(async (body, index) => {
     const dueAt = startedAt + (index * 1000) / ratePerSecond
@@ -84,9 +86,9 @@ export async function postAtRate(
     const response = await client.request({ method: 'POST', path: pathname, body })
     await response.body.dump()
     if (response.statusCode !== 200) throw new Error(`a post was answered with ${response.statusCode}`)
-    return performance.now() - dueAt
+    latencies.add(performance.now() - dueAt)
   })
-  const latencies = await Promise.all(answers)
+  await Promise.all(answers)
   await client.close()
-  return latencies
+  return latencies.summarize()!
 }

@@ -55,7 +55,6 @@ async function main({ only, quick, full }: ReturnType<typeof readArguments>): Pr
         servers,
         rounds: quick ? 1 : 3,
         scale: quick ? 0.1 : 1,
-        quick,
         full,
         onStep: (step) => steps.show(`${scenario.name}: ${step}`),
       }

@@ -6,7 +6,6 @@ import type { BenchServers } from './servers.ts'
 
 /** A service under measurement, a process of its own. */
 export interface Program {
-  pid: number
   /** Where it takes deliveries; a worker takes none. */
   webhookUrl: string
   /** Where it tells its metrics; peers have none. */
@@ -45,7 +44,6 @@ export async function startPeer(path: string, servers: BenchServers): Promise<Pr
   })
   await saysReady(child, path)
   return {
-    pid: child.pid!,
     webhookUrl: `http://127.0.0.1:${port}/webhooks/vss`,
     async stop() {
       const ended = once(child, 'exit')

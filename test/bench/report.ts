@@ -1,13 +1,13 @@
 import { cpus, totalmem } from 'node:os'
 import { styleText } from 'node:util'
+import { alignColumns, displayCount, title as heading } from '../../services/cli/src/text.ts'
 import { median, samplesOf } from './measure.ts'
 import { peers } from './peers/index.ts'
 import { isMet, type ResultTable, type ScenarioResult, type Target } from './scenario.ts'
 
 /** A scenario's tables for the screen. */
 export function alignedTables({ title, method, tables }: ScenarioResult): string {
-  const heading = styleText('bold', title, { stream: process.stdout })
-  return `\n${heading}\n${method}\n\n${tables.map((table) => align(cellsOf(table))).join('\n\n')}`
+  return `\n${heading(title)}\n${method}\n\n${tables.map((table) => align(cellsOf(table))).join('\n\n')}`
 }
 
 /** The promised figures for the screen, a line each. */
@@ -73,7 +73,7 @@ function cellsOf({ unit, measured, comparedWith }: ResultTable): string[][] {
 }
 
 function number(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
+  return value >= 100 ? displayCount(Math.round(value)) : value.toPrecision(3)
 }
 
 function reached({ value, unit }: Target): string {
@@ -88,16 +88,9 @@ function withUnit(value: number, unit: Target['unit']): string {
   return unit === '×' ? value.toFixed(2) : `${number(value)}${unit === '/s' ? '' : ' '}${unit}`
 }
 
+/** Names to the left, figures to the right. */
 function align(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  return alignColumns(rows, { rightAligned: rows[0]!.map((_, column) => column).slice(1) })
 }
 
 function markdown([header, ...rows]: string[][]): string {

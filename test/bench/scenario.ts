@@ -12,7 +12,6 @@ export interface Bench {
   servers: BenchServers
   /** How often each contestant is measured. */
   rounds: number
-  quick: boolean
   full: boolean
   /** Scales amounts of work: 1, or less for `--quick`. */
   scale: number

@@ -1,7 +1,7 @@
 /**
  * Group commit: work that arrives while a commit is in flight shares the next one. A group of one when quiet,
- * hundreds under load, and no timer that makes a caller wait unless `lingerMs` says so. Ingest forms batches with it, the
- * worker coalesces batches into one transaction with it.
+ * hundreds under load, and no timer that makes a caller wait unless `lingerMs` says so. Ingest forms batches with
+ * it, the worker coalesces batches into one transaction with it.
  */
 export interface GroupCommit<Item> {
   /**

@@ -1,3 +1,4 @@
+import { displayCount } from '../../../services/cli/src/text.ts'
 import { type Events, makeEvents, postAll } from '../load.ts'
 import { type Measured, median, ratio, sideBySide } from '../measure.ts'
 import { memoryDuring } from '../memory.ts'
@@ -59,7 +60,7 @@ async function storedSessions(bench: Bench): Promise<Part> {
   const targets: Target[] = []
   const counts = [0, 1_000_000 * scale, ...(full ? [10_000_000] : [])]
   for (const count of counts) {
-    const name = count === 0 ? none : `${count.toLocaleString('en-US')} stored`
+    const name = count === 0 ? none : `${displayCount(count)} stored`
     onStep(name)
     await servers.reset()
     if (count > 0) await loadStored(bench, count)
@@ -88,7 +89,7 @@ async function loadStored(bench: Bench, count: number): Promise<void> {
 async function memoryOverTime(bench: Bench): Promise<Part> {
   const { servers, scale, onStep } = bench
   const total = 1_000_000 * scale
-  onStep(`${total.toLocaleString('en-US')} events from POST to row`)
+  onStep(`${displayCount(total)} events from POST to row`)
   await servers.reset()
   const worker = await startOurs('worker', servers)
   const ingest = await startOurs('ingest', servers)
@@ -108,7 +109,7 @@ async function memoryOverTime(bench: Bench): Promise<Part> {
     table: { unit: 'MB', measured },
     targets: measured.flatMap(({ name, samples }): Target[] => [
       {
-        what: `memory of ${name} over ${total.toLocaleString('en-US')} events, at most`,
+        what: `memory of ${name} over ${displayCount(total)} events, at most`,
         value: Math.max(...samples),
         unit: 'MB',
         limit: 250,
@@ -148,5 +149,5 @@ function atLeast(what: string, value: number, limit: number, aim: number): Targe
 }
 
 function displayed({ bodies }: Events): string {
-  return bodies.length.toLocaleString('en-US')
+  return displayCount(bodies.length)
 }
