@@ -23,7 +23,7 @@ LABEL org.opencontainers.image.title="vss-pipeline" \
   org.opencontainers.image.description="8x8 Voice Session Summary webhooks as clean rows in your own Postgres" \
   org.opencontainers.image.licenses="MIT"
 # V8 lets its young generation grow to 128 MiB by itself, which buys these services no speed.
-ENV NODE_ENV=production HOST=0.0.0.0 NODE_OPTIONS=--max-semi-space-size=8
+ENV NODE_ENV=production HOST=0.0.0.0 NODE_OPTIONS=--max-semi-space-size=16
 WORKDIR /app
 RUN ln -s /app/services/cli/src/main.ts /usr/local/bin/vss
 # Owned by root: what runs as node cannot change its own code.

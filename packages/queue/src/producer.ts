@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Logger } from '@vss-pipeline/runtime'
+import { createRandomBytes, type Logger } from '@vss-pipeline/runtime'
 import type { Delivery } from '@vss-pipeline/vss'
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
@@ -61,6 +61,7 @@ export function createProducer(options: {
   warnOfDurabilityProblems(client, logger)
   const queue = openQueue(client, prefix)
   const watch = watchQueue(client, queue)
+  const nextRandom = createRandomBytes()
   let failing = false
 
   return {
@@ -74,7 +75,7 @@ export function createProducer(options: {
       try {
         if (watch.isNearlyFull) throw new Error('the rest of its maxmemory is left to the workers')
         // A fresh id each time: BullMQ keeps the first payload of an id and reports success.
-        await queue.add(jobName, encodeBatch(deliveries), { jobId: uuidv7() })
+        await queue.add(jobName, encodeBatch(deliveries), { jobId: uuidv7({ random: nextRandom() }) })
         if (failing) logger.info('Redis takes batches again')
         failing = false
       } catch (error) {

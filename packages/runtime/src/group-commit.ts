@@ -20,6 +20,8 @@ export class CommitTimeoutError extends Error {
 
 interface Entry<Item> {
   readonly item: Item
+  readonly count: number
+  readonly bytes: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
   readonly submittedAtMs: number
@@ -45,6 +47,9 @@ export function createGroupCommit<Item>(options: {
 }): GroupCommit<Item> {
   const { commit, sizeOf, maxCount, maxBytes, maxInFlight, minCountBeside, lingerMs = () => 0 } = options
   let waiting: Entry<Item>[] = []
+  /** What waits in all, expired entries included until they fall out. */
+  let waitingCount = 0
+  let waitingBytes = 0
   let inFlight = 0
   let scheduled = false
   let isTimerSet = false
@@ -57,12 +62,13 @@ export function createGroupCommit<Item>(options: {
     let bytes = 0
     for (const entry of waiting) {
       if (!entry.expired) {
-        const size = sizeOf(entry.item)
-        count += size.count
-        bytes += size.bytes
+        count += entry.count
+        bytes += entry.bytes
         if (group.length > 0 && (count > maxCount || bytes > maxBytes)) break
         group.push(entry)
       }
+      waitingCount -= entry.count
+      waitingBytes -= entry.bytes
       taken++
     }
     waiting = waiting.slice(taken)
@@ -71,15 +77,8 @@ export function createGroupCommit<Item>(options: {
 
   function isWorthStarting(): boolean {
     if (waiting.length === 0) return false
-    if (inFlight === 0 && !isLingering()) return true
-    let count = 0
-    let bytes = 0
-    return waiting.some((entry) => {
-      const size = sizeOf(entry.item)
-      count += size.count
-      bytes += size.bytes
-      return count >= minCountBeside || bytes >= maxBytes
-    })
+    if (waitingCount >= minCountBeside || waitingBytes >= maxBytes) return true
+    return inFlight === 0 && !isLingering()
   }
 
   /** The time runs from the first item's arrival. */
@@ -127,7 +126,17 @@ export function createGroupCommit<Item>(options: {
     submit(item, timeoutMs) {
       return new Promise((resolve, reject) => {
         const submittedAtMs = performance.now()
-        const entry: Entry<Item> = { item, resolve, reject, submittedAtMs, timer: undefined, expired: false }
+        const { count, bytes } = sizeOf(item)
+        const entry: Entry<Item> = {
+          item,
+          count,
+          bytes,
+          resolve,
+          reject,
+          submittedAtMs,
+          timer: undefined,
+          expired: false,
+        }
         if (timeoutMs !== undefined) {
           entry.timer = setTimeout(() => {
             entry.expired = true
@@ -135,6 +144,8 @@ export function createGroupCommit<Item>(options: {
           }, timeoutMs)
         }
         waiting.push(entry)
+        waitingCount += count
+        waitingBytes += bytes
         // Not at once: what else arrives in this turn of the event loop belongs in the same group.
         if (inFlight < maxInFlight && !scheduled) {
           scheduled = true

@@ -7,8 +7,6 @@
  * The format: array_recv in src/backend/utils/adt/arrayfuncs.c; type oids: src/include/catalog/pg_type.dat.
  */
 
-import { epochMsOf } from '@vss-pipeline/vss/time'
-
 /** A value that no Postgres value of the wanted type can hold; `sqlState` is what Postgres itself would say. */
 export class UnstorableValue extends Error {
   override readonly name = 'UnstorableValue'
@@ -96,10 +94,9 @@ export function booleanArray(values: readonly (boolean | null)[]): Buffer {
   })
 }
 
-/** `timestamptz[]` from ISO 8601 text, or from milliseconds since the Unix epoch. */
-export function timestampArray(values: readonly (string | number | null)[]): Buffer {
-  return fixedWidthArray(oids.timestamptz, 8, values, (buffer, offset, value) => {
-    const epochMs = typeof value === 'number' ? value : epochMsOf(value)
+/** `timestamptz[]` from milliseconds since the Unix epoch. */
+export function timestampArray(values: readonly (number | null)[]): Buffer {
+  return fixedWidthArray(oids.timestamptz, 8, values, (buffer, offset, epochMs) => {
     if (!Number.isSafeInteger(epochMs)) throw new UnstorableValue('22007')
     const microseconds = (epochMs - postgresEpochMs) * 1000
     if (!Number.isSafeInteger(microseconds)) {

@@ -7,8 +7,8 @@ import { secondsBetween } from './time.ts'
 /** Timestamps come in whole seconds, and so does the duration: they may differ by one second of rounding. */
 const ROUNDING_SECONDS = 1
 
-function runsBackwards(from: string | null, to: string | null): boolean {
-  const seconds = secondsBetween(from, to)
+function runsBackwards(fromMs: number | null, toMs: number | null): boolean {
+  const seconds = secondsBetween(fromMs, toMs)
   return seconds !== null && seconds < 0
 }
 
@@ -30,8 +30,8 @@ function errorContradictsItself(part: { errorCode: number | null; errorMessage: 
 
 function durationContradictsTimes(leg: NormalizedLeg): boolean {
   if (leg.durationSeconds === null) return false
-  if (leg.connectedAt === null) return leg.durationSeconds > 0
-  const connected = secondsBetween(leg.connectedAt, leg.disconnectedAt)
+  if (leg.connectedAtMs === null) return leg.durationSeconds > 0
+  const connected = secondsBetween(leg.connectedAtMs, leg.disconnectedAtMs)
   return connected !== null && Math.abs(leg.durationSeconds - connected) > ROUNDING_SECONDS
 }
 
@@ -45,10 +45,10 @@ function numberContradictsCountry(number: string | null, country: string | null)
 
 function legContradictions(leg: NormalizedLeg, found: Set<Anomaly>): void {
   const { source, destination } = leg
-  if (runsBackwards(leg.initiatedAt, leg.connectedAt)) found.add('connected_before_initiated')
+  if (runsBackwards(leg.initiatedAtMs, leg.connectedAtMs)) found.add('connected_before_initiated')
   if (
-    runsBackwards(leg.initiatedAt, leg.disconnectedAt) ||
-    runsBackwards(leg.connectedAt, leg.disconnectedAt)
+    runsBackwards(leg.initiatedAtMs, leg.disconnectedAtMs) ||
+    runsBackwards(leg.connectedAtMs, leg.disconnectedAtMs)
   ) {
     found.add('ends_before_start')
   }
@@ -72,7 +72,7 @@ export function contradictionsOf(session: NormalizedSession): Set<Anomaly> {
   if (statusContradictsLegs(session)) found.add('status_mismatch')
   if (session.callCount !== null && session.callCount !== session.legs.length)
     found.add('call_count_mismatch')
-  if (runsBackwards(session.startedAt, session.endedAt)) found.add('ends_before_start')
+  if (runsBackwards(session.startedAtMs, session.endedAtMs)) found.add('ends_before_start')
   if (errorContradictsItself(session)) found.add('error_mismatch')
   for (const leg of session.legs) legContradictions(leg, found)
   return found

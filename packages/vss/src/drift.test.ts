@@ -65,7 +65,7 @@ describe('5: nothing', () => {
       Object.assign(payload, { clientRequestId: nothing, errorDetails: nothing })
     })
     expect(session.legs[1]).toMatchObject({
-      connectedAt: null,
+      connectedAtMs: null,
       durationSeconds: null,
       sourceRefId: null,
       destinationRefId: null,

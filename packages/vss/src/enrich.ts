@@ -3,37 +3,34 @@ import type { CallLeg, NormalizedLeg, NormalizedSession, Session } from './model
 import { numberFacts } from './numbers.ts'
 import { worstQuality } from './quality.ts'
 import { ERROR_MEANINGS, mosBand } from './reference.ts'
-import { epochMsOf, secondsBetween } from './time.ts'
+import { secondsBetween } from './time.ts'
 
 const unlessNegative = (seconds: number | null) => (seconds !== null && seconds < 0 ? null : seconds)
 
 function enrichLeg(leg: NormalizedLeg): CallLeg {
   return {
     ...leg,
-    ringSeconds: unlessNegative(secondsBetween(leg.initiatedAt, leg.connectedAt)),
+    ringSeconds: unlessNegative(secondsBetween(leg.initiatedAtMs, leg.connectedAtMs)),
     sourceType: leg.source === null ? null : numberFacts(leg.source).type,
     destinationType: leg.destination === null ? null : numberFacts(leg.destination).type,
     mosBand: leg.mos === null ? null : mosBand(leg.mos),
   }
 }
 
-/** Leg B comes first where the callee is sought: it is the callee's leg wherever there is one. */
-function calleeFirst<Leg extends NormalizedLeg>(legs: readonly Leg[]): Leg[] {
-  return [...legs.filter((leg) => leg.leg === 'B'), ...legs.filter((leg) => leg.leg !== 'B')]
-}
-
-function firstKnown(numbers: (string | null)[]): string | null {
-  return numbers.find((number) => number !== null) ?? null
+/** The first leg that satisfies; leg B before others, since it is the callee's wherever there is one. */
+function findCalleeFirst(legs: readonly CallLeg[], test: (leg: CallLeg) => boolean): CallLeg | undefined {
+  return legs.find((leg) => leg.leg === 'B' && test(leg)) ?? legs.find(test)
 }
 
 /** Who called whom through which number, told by the legs' directions alone: letters mean nothing outside masking. */
 function partiesOf(legs: readonly CallLeg[]) {
   const inbound = legs.find((leg) => leg.direction === 'INBOUND')
-  const outbound = calleeFirst(legs).filter((leg) => leg.direction === 'OUTBOUND')
+  const from = findCalleeFirst(legs, (leg) => leg.direction === 'OUTBOUND' && leg.source !== null)
+  const to = findCalleeFirst(legs, (leg) => leg.direction === 'OUTBOUND' && leg.destination !== null)
   return {
     caller: inbound?.source ?? null,
-    virtualNumber: inbound?.destination ?? firstKnown(outbound.map((leg) => leg.source)),
-    callee: firstKnown(outbound.map((leg) => leg.destination)),
+    virtualNumber: inbound?.destination ?? from?.source ?? null,
+    callee: to?.destination ?? null,
   }
 }
 
@@ -46,9 +43,9 @@ function talkSecondsOf(legs: readonly NormalizedLeg[]): number | null {
   let from = Number.NEGATIVE_INFINITY
   let to: number | null = Number.POSITIVE_INFINITY
   for (const leg of legs) {
-    if (leg.connectedAt === null) return 0
-    from = Math.max(from, epochMsOf(leg.connectedAt))
-    to = to === null || leg.disconnectedAt === null ? null : Math.min(to, epochMsOf(leg.disconnectedAt))
+    if (leg.connectedAtMs === null) return 0
+    from = Math.max(from, leg.connectedAtMs)
+    to = to === null || leg.disconnectedAtMs === null ? null : Math.min(to, leg.disconnectedAtMs)
   }
   return to === null ? null : Math.max(0, (to - from) / 1000)
 }
@@ -73,13 +70,13 @@ function errorOf(session: NormalizedSession) {
  */
 export function enrichSession(session: NormalizedSession): Session {
   const legs = session.legs.map(enrichLeg)
-  const calleeLeg = calleeFirst(legs)[0]
+  const calleeLeg = findCalleeFirst(legs, () => true)
   return {
     ...session,
     ...errorOf(session),
-    durationSeconds: unlessNegative(secondsBetween(session.startedAt, session.endedAt)),
+    durationSeconds: unlessNegative(secondsBetween(session.startedAtMs, session.endedAtMs)),
     ...partiesOf(legs),
-    answered: calleeLeg !== undefined && calleeLeg.connectedAt !== null,
+    answered: calleeLeg !== undefined && calleeLeg.connectedAtMs !== null,
     ringSeconds: calleeLeg?.ringSeconds ?? null,
     talkSeconds: talkSecondsOf(legs),
     ...worstQuality(legs),

@@ -66,7 +66,8 @@ function graft(
   for (const [at, value] of values) {
     const places = placesOf(event)
     const [object, name] = places[at % places.length]!
-    object[name] = value
+    // A copy: members are added to it, and fast-check hands out the same value more than once.
+    object[name] = structuredClone(value)
   }
   for (const [at, name, value] of members) {
     const objects = [event, ...placesOf(event).map(([object]) => object)]

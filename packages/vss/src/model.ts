@@ -54,7 +54,7 @@ export type Anomaly =
 
 export type QualityBand = 'excellent' | 'good' | 'fair' | 'poor' | 'bad'
 
-/** One leg as sent, in canonical spelling. Timestamps are ISO 8601 in UTC with milliseconds. */
+/** One leg as sent, in canonical spelling. Times are milliseconds since the Unix epoch. */
 export interface NormalizedLeg {
   /** `A`, `B`, ...: the letter of the member `callA`, `callB`, ... */
   leg: string
@@ -62,9 +62,9 @@ export interface NormalizedLeg {
   direction: string | null
   callType: string | null
   status: string | null
-  initiatedAt: string | null
-  connectedAt: string | null
-  disconnectedAt: string | null
+  initiatedAtMs: number | null
+  connectedAtMs: number | null
+  disconnectedAtMs: number | null
   /** Seconds connected, as sent. */
   durationSeconds: number | null
   source: string | null
@@ -90,8 +90,8 @@ export interface NormalizedSession {
   sessionId: string
   subAccountId: string
   status: string
-  startedAt: string
-  endedAt: string
+  startedAtMs: number
+  endedAtMs: number
   lastAction: string | null
   callCount: number | null
   clientRequestId: string | null

@@ -21,7 +21,7 @@ describe('readTimestamp', () => {
     ['1969-12-31T23:00:00-02:00', '1970-01-01T01:00:00.000Z'],
     ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
   ])('reads %s as %s', (text, expected) => {
-    expect(readTimestamp(text)).toBe(expected)
+    expect(readTimestamp(text)).toBe(Date.parse(expected))
   })
 
   test.each([
@@ -38,6 +38,7 @@ describe('readTimestamp', () => {
     ['second 61', '2016-12-31T23:59:61Z'],
     ['offset hour 24', '2024-01-01T00:00:00+24:00'],
     ['offset minute 60', '2024-01-01T00:00:00+01:60'],
+    ['year 85', '0085-01-01T00:00:00Z'],
     ['before 1970', '1969-12-31T23:59:59Z'],
     ['before 1970 in UTC', '1970-01-01T00:30:00+01:00'],
     ['after 9999 in UTC', '9999-12-31T23:30:00-01:00'],
@@ -65,7 +66,7 @@ describe('readTimestamp', () => {
         const local = new Date(instant.getTime() + offset * 60_000).toISOString().slice(0, -1)
         const twoDigits = (value: number) => String(Math.trunc(Math.abs(value))).padStart(2, '0')
         const zone = `${offset < 0 ? '-' : '+'}${twoDigits(offset / 60)}:${twoDigits(offset % 60)}`
-        expect(readTimestamp(local + zone)).toBe(instant.toISOString())
+        expect(readTimestamp(local + zone)).toBe(instant.getTime())
       }),
     )
   })
@@ -76,7 +77,7 @@ describe('readTimestamp', () => {
         fc.stringMatching(/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?$/),
         (text) => {
           const read = readTimestamp(text)
-          if (read !== null) expect(new Date(read).toISOString()).toBe(read)
+          if (read !== null) expect(new Date(read).toISOString()).toMatch(/^(19[7-9]\d|[2-9]\d{3})-/)
         },
       ),
       { numRuns: 2000 },
@@ -85,8 +86,8 @@ describe('readTimestamp', () => {
 })
 
 describe('secondsBetween', () => {
-  const noon = '2024-01-01T12:00:00.000Z'
-  const later = '2024-01-01T12:00:01.250Z'
+  const noon = Date.UTC(2024, 0, 1, 12)
+  const later = noon + 1_250
 
   test('counts milliseconds as fractions', () => {
     expect(secondsBetween(noon, later)).toBe(1.25)

@@ -8,7 +8,8 @@ const LONGEST_TEXT = 35
 const CACHED_TIMES = 10_000
 
 const MS_PER_MINUTE = 60_000
-const EARLIEST_MS = Date.UTC(1970, 0, 1)
+const FIRST_YEAR = 1970
+const EARLIEST_MS = Date.UTC(FIRST_YEAR, 0, 1)
 const LATEST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 function daysInMonth(year: number, month: number): number {
@@ -23,40 +24,38 @@ function daysInMonth(year: number, month: number): number {
  *
  * Sessions that end together name the same seconds: what was read a moment ago is not read again.
  *
- * @returns `YYYY-MM-DDTHH:MM:SS.mmmZ` in the years 1970 to 9999 (further digits are cut), or null
+ * @returns milliseconds since the Unix epoch, in the years 1970 to 9999 (further digits are cut), or null
  */
-export function readTimestamp(text: string): string | null {
+export function readTimestamp(text: string): number | null {
   return text.length > LONGEST_TEXT ? null : read(text)
 }
 
-const read = cached(CACHED_TIMES, (text): string | null => {
+const read = cached(CACHED_TIMES, (text): number | null => {
   const parts = TIMESTAMP.exec(text)
   if (parts === null) return null
-  const [, yyyy = '', mm = '', dd = '', hh = '', mi = '', second = '00', fraction = '', sign] = parts
-  // A leap second is none that a timestamp can hold.
-  const ss = second === '60' ? '59' : second
+  const [, yyyy, mm, dd, hh, mi, ss = '0', fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] =
+    parts
   const year = Number(yyyy)
   const month = Number(mm)
   const day = Number(dd)
-  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return null
-  if (hh > '23' || mi > '59' || ss > '59') return null
-  const ms = fraction.slice(0, 3).padEnd(3, '0')
+  // Date.UTC takes years before 100 for the 20th century's; the first year is the one that zones can reach into.
+  if (year < FIRST_YEAR - 1 || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month))
+    return null
+  const hour = Number(hh)
+  const minute = Number(mi)
+  // A leap second is none that a timestamp can hold.
+  const second = ss === '60' ? 59 : Number(ss)
+  if (hour > 23 || minute > 59 || second > 59) return null
+  if (Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return null
 
-  // Nearly every timestamp is in UTC already and needs no arithmetic.
-  if (sign === undefined) return year < 1970 ? null : `${yyyy}-${mm}-${dd}T${hh}:${mi}:${ss}.${ms}Z`
-
-  const [offsetHours = '', offsetMinutes = ''] = parts.slice(9)
-  if (offsetHours > '23' || offsetMinutes > '59') return null
-  const offset = (Number(offsetHours) * 60 + Number(offsetMinutes)) * MS_PER_MINUTE
-  const local = Date.parse(`${yyyy}-${mm}-${dd}T${hh}:${mi}:${ss}.${ms}Z`)
-  const utc = sign === '+' ? local - offset : local + offset
-  return utc < EARLIEST_MS || utc > LATEST_MS ? null : new Date(utc).toISOString()
+  const ms = Number(fraction.slice(0, 3).padEnd(3, '0'))
+  const local = Date.UTC(year, month - 1, day, hour, minute, second, ms)
+  const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * MS_PER_MINUTE
+  const utc = sign === '-' ? local + offsetMs : local - offsetMs
+  return utc < EARLIEST_MS || utc > LATEST_MS ? null : utc
 })
 
-/** Milliseconds since the Unix epoch. @param timestamp as {@link readTimestamp} returns it; NaN for anything else. */
-export const epochMsOf: (timestamp: string) => number = cached(CACHED_TIMES, Date.parse)
-
-/** Seconds from one ISO 8601 time to another; negative when they run backwards, null when either is unknown. */
-export function secondsBetween(from: string | null, to: string | null): number | null {
-  return from === null || to === null ? null : (epochMsOf(to) - epochMsOf(from)) / 1000
+/** Seconds from one time, in milliseconds, to another; negative when they run backwards, null when either is unknown. */
+export function secondsBetween(fromMs: number | null, toMs: number | null): number | null {
+  return fromMs === null || toMs === null ? null : (toMs - fromMs) / 1000
 }

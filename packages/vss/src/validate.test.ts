@@ -171,7 +171,7 @@ describe('a required field', () => {
       sessionId: SESSION_ID,
       subAccountId: '8x8_test',
       status: 'COMPLETED',
-      startedAt: '2024-03-25T06:01:30.000Z',
+      startedAtMs: Date.UTC(2024, 2, 25, 6, 1, 30),
       anomalies: [],
     })
   })
@@ -291,8 +291,8 @@ describe('an optional field', () => {
     ['callDirection', 'direction', 1],
     ['callType', 'callType', {}],
     ['callStatus', 'status', '\ud800'],
-    ['initiatedTimestamp', 'initiatedAt', 'soon'],
-    ['disconnectedTimestamp', 'disconnectedAt', '2024-02-30T00:00:00Z'],
+    ['initiatedTimestamp', 'initiatedAtMs', 'soon'],
+    ['disconnectedTimestamp', 'disconnectedAtMs', '2024-02-30T00:00:00Z'],
     ['callDuration', 'durationSeconds', '13s'],
     ['callDuration', 'durationSeconds', -13],
     ['callDuration', 'durationSeconds', 2 ** 53],

@@ -85,7 +85,8 @@ export function toReal(value: unknown): number | null {
   return stored !== 0 && Number.isFinite(stored) ? number : null
 }
 
-export function toTimestamp(value: unknown): string | null {
+/** Milliseconds since the Unix epoch. */
+export function toTimestamp(value: unknown): number | null {
   return typeof value === 'string' ? readTimestamp(value.trim()) : null
 }
 

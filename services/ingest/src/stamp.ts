@@ -1,25 +1,10 @@
-import { randomFillSync, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
+import { createRandomBytes } from '@vss-pipeline/runtime'
 import type { Delivery } from '@vss-pipeline/vss'
 import { v7 as uuidv7 } from 'uuid'
 
 /** A clock that was set back by more than this is followed; by less, ids keep rising on the time they had. */
 const toleratedStepMs = 1_000
-
-const bytesPerId = 16
-
-/** Random bytes, drawn for many ids at a time: asking the system for each was a fifth of ingest's work. */
-function createRandomBytes(): () => Uint8Array {
-  const pool = new Uint8Array(256 * bytesPerId)
-  let used = pool.length
-  return function nextBytes() {
-    if (used === pool.length) {
-      randomFillSync(pool)
-      used = 0
-    }
-    used += bytesPerId
-    return pool.subarray(used - bytesPerId, used)
-  }
-}
 
 /**
  * Makes deliveries of bodies. Their ids carry the millisecond of receipt, and rise within a process: of two

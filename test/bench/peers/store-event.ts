@@ -86,8 +86,8 @@ async function upsertSession(client: PoolClient, session: Session, body: Uint8Ar
       session.sessionId,
       session.subAccountId,
       session.status,
-      session.startedAt,
-      session.endedAt,
+      iso(session.startedAtMs),
+      iso(session.endedAtMs),
       session.durationSeconds,
       session.lastAction,
       session.callCount,
@@ -127,6 +127,10 @@ async function insertLegs(client: PoolClient, session: Session): Promise<void> {
   )
 }
 
+function iso(epochMs: number | null): string | null {
+  return epochMs === null ? null : new Date(epochMs).toISOString()
+}
+
 function legRow(sessionId: string, leg: CallLeg): unknown[] {
   return [
     sessionId,
@@ -135,9 +139,9 @@ function legRow(sessionId: string, leg: CallLeg): unknown[] {
     leg.direction,
     leg.callType,
     leg.status,
-    leg.initiatedAt,
-    leg.connectedAt,
-    leg.disconnectedAt,
+    iso(leg.initiatedAtMs),
+    iso(leg.connectedAtMs),
+    iso(leg.disconnectedAtMs),
     leg.ringSeconds,
     leg.durationSeconds,
     leg.source,

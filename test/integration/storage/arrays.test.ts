@@ -13,13 +13,10 @@ import {
 import { openStorage } from './open-storage.ts'
 
 const int4Limit = 2 ** 31
-const isoTime = fc
-  .date({
-    min: new Date('-004000-01-01T00:00:00Z'),
-    max: new Date('+270000-01-01T00:00:00Z'),
-    noInvalidDate: true,
-  })
-  .map((date) => date.toISOString())
+const epochMs = fc.integer({
+  min: Date.parse('-004000-01-01T00:00:00Z'),
+  max: Date.parse('+270000-01-01T00:00:00Z'),
+})
 
 /** How each type is made, and what Postgres must say of it: text, so that pg's reading of it plays no part. */
 const types = [
@@ -86,17 +83,15 @@ test('numbers keep their value, reals to their precision', async () => {
   )
 })
 
-test('times keep their millisecond, from text and from a number', async () => {
+test('times keep their millisecond', async () => {
   const { pool } = await openStorage()
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.option(isoTime)), async (times) => {
-      const numbers = times.map((time) => (time === null ? null : Date.parse(time)))
+    fc.asyncProperty(fc.array(fc.option(epochMs)), async (times) => {
       const { rows } = await pool.query<{ ms: number | null }>(
-        `SELECT (extract(epoch FROM sent) * 1000)::double precision AS ms
-         FROM unnest($1::timestamptz[] || $2::timestamptz[]) AS sent`,
-        [timestampArray(times), timestampArray(numbers)],
+        `SELECT (extract(epoch FROM sent) * 1000)::double precision AS ms FROM unnest($1::timestamptz[]) AS sent`,
+        [timestampArray(times)],
       )
-      expect(rows.map((row) => row.ms)).toEqual([...numbers, ...numbers])
+      expect(rows.map((row) => row.ms)).toEqual(times)
     }),
     { numRuns: 50 },
   )

@@ -2,7 +2,7 @@ import { countLedgerByOutcome, type LedgerEntry, type Recorded, readSession } fr
 import type { Session } from '@vss-pipeline/vss'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { callLeg, delivery, rejectedDelivery, session } from './entries.ts'
+import { asRead, callLeg, delivery, rejectedDelivery, session } from './entries.ts'
 import { lockDelivery, waitingBackends } from './locks.ts'
 import { openStorage, type Storage } from './open-storage.ts'
 
@@ -138,8 +138,8 @@ async function expectNewestStored({ pool }: Storage, entries: LedgerEntry[]): Pr
   for (const [sessionId, entry] of newest) {
     const stored = await readSession(pool, sessionId)
     const { legs, ...columns } = contentOf(entry)
-    expect(stored?.session).toMatchObject({ ...columns, deliveryId: entry.deliveryId })
-    expect(stored?.legs).toEqual(legs)
+    expect(stored?.session).toMatchObject({ ...asRead(columns), deliveryId: entry.deliveryId })
+    expect(stored?.legs).toEqual(legs.map(asRead))
   }
 }
 

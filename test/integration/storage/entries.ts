@@ -16,9 +16,9 @@ export function callLeg(leg: string, changes: Partial<CallLeg> = {}): CallLeg {
     direction: leg === 'A' ? 'INBOUND' : 'OUTBOUND',
     callType: 'PSTN',
     status: 'COMPLETED',
-    initiatedAt: '2024-03-25T06:01:28.000Z',
-    connectedAt: '2024-03-25T06:01:37.000Z',
-    disconnectedAt: '2024-03-25T06:01:50.250Z',
+    initiatedAtMs: Date.parse('2024-03-25T06:01:28.000Z'),
+    connectedAtMs: Date.parse('2024-03-25T06:01:37.000Z'),
+    disconnectedAtMs: Date.parse('2024-03-25T06:01:50.250Z'),
     durationSeconds: 13,
     source: '+12025550123',
     destination: '+6560000001',
@@ -46,8 +46,8 @@ export function session(changes: Partial<Session> = {}): Session {
     sessionId: randomUUID(),
     subAccountId: 'test_account',
     status: 'COMPLETED',
-    startedAt: '2024-03-25T06:01:30.000Z',
-    endedAt: '2024-03-25T06:01:50.250Z',
+    startedAtMs: Date.parse('2024-03-25T06:01:30.000Z'),
+    endedAtMs: Date.parse('2024-03-25T06:01:50.250Z'),
     lastAction: 'MAKE_CALL',
     callCount: 2,
     clientRequestId: 'order "7", {half\\done} 訂單',
@@ -101,4 +101,16 @@ export function rejectedDelivery(changes: Partial<LedgerEntry> = {}): LedgerEntr
     },
     ...changes,
   }
+}
+
+/** A session or a leg as the reader gives it back: its times are text. */
+export function asRead(stored: object): object {
+  const members = Object.entries(stored).map(([name, value]) =>
+    name.endsWith('AtMs') ? [name.slice(0, -2), timeAsRead(value)] : [name, value],
+  )
+  return Object.fromEntries(members)
+}
+
+function timeAsRead(epochMs: number | null): string | null {
+  return epochMs === null ? null : new Date(epochMs).toISOString()
 }

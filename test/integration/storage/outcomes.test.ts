@@ -1,6 +1,6 @@
 import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/storage'
 import { expect, test } from 'vitest'
-import { callLeg, delivery, rejectedDelivery, session } from './entries.ts'
+import { asRead, callLeg, delivery, rejectedDelivery, session } from './entries.ts'
 import { openStorage } from './open-storage.ts'
 
 const now = Date.now()
@@ -16,14 +16,14 @@ test('a first delivery is stored with every value as it was given', async () => 
 
   const stored = await readSession(pool, content.sessionId)
   const { legs, ...columns } = content
-  expect(stored?.session).toMatchObject(columns)
+  expect(stored?.session).toMatchObject(asRead(columns))
   expect(stored?.session).toMatchObject({
     revision: 1,
     deliveryId: entry.deliveryId,
     receivedAt: new Date(entry.receivedAtMs).toISOString(),
     pipelineVersion: '1.2.3',
   })
-  expect(stored?.legs).toEqual(legs)
+  expect(stored?.legs).toEqual(legs.map(asRead))
   expect(stored?.deliveries).toMatchObject([
     { deliveryId: entry.deliveryId, outcome: 'stored', reasons: [], sessionId: content.sessionId },
   ])
@@ -32,14 +32,14 @@ test('a first delivery is stored with every value as it was given', async () => 
 test('a session of nothing but required values, without legs, is stored', async () => {
   const { pool, writer } = await openStorage()
   const empty = Object.fromEntries(Object.keys(session()).map((name) => [name, null]))
-  const { sessionId, subAccountId, status, startedAt, endedAt } = session()
+  const { sessionId, subAccountId, status, startedAtMs, endedAtMs } = session()
   const content = session({
     ...empty,
     sessionId,
     subAccountId,
     status,
-    startedAt,
-    endedAt,
+    startedAtMs,
+    endedAtMs,
     answered: false,
     legs: [],
     anomalies: [],
@@ -49,8 +49,8 @@ test('a session of nothing but required values, without legs, is stored', async 
 
   const stored = await readSession(pool, sessionId)
   const { legs, ...columns } = content
-  expect(stored?.session).toMatchObject(columns)
-  expect(stored?.legs).toEqual(legs)
+  expect(stored?.session).toMatchObject(asRead(columns))
+  expect(stored?.legs).toEqual(legs.map(asRead))
 })
 
 test('a leg of nothing but its letter is stored', async () => {
@@ -60,7 +60,7 @@ test('a leg of nothing but its letter is stored', async () => {
 
   await writer.write([delivery(content)])
 
-  expect((await readSession(pool, content.sessionId))?.legs).toEqual(content.legs)
+  expect((await readSession(pool, content.sessionId))?.legs).toEqual(content.legs.map(asRead))
 })
 
 test('a repeated delivery leaves one row and is not reported again', async () => {
@@ -130,7 +130,7 @@ test('a newer delivery with another body replaces the row and its legs, and coun
 
   const stored = await readSession(pool, first.sessionId)
   expect(stored?.session).toMatchObject({ status: 'BUSY', revision: 2 })
-  expect(stored?.legs).toEqual(corrected.legs)
+  expect(stored?.legs).toEqual(corrected.legs.map(asRead))
 })
 
 test('an older delivery with another body is superseded, and changes nothing', async () => {

@@ -9,10 +9,14 @@ const poisons: { name: string; content: () => Session; sqlState: string }[] = [
   { name: 'an integer that is too large', content: () => session({ callCount: 2 ** 31 }), sqlState: '22003' },
   { name: 'an integer with a fraction', content: () => session({ callCount: 1.5 }), sqlState: '22003' },
   { name: 'a real that is too large', content: () => session({ mosMin: 1e39 }), sqlState: '22003' },
-  { name: 'a text that is no time', content: () => session({ startedAt: 'yesterday' }), sqlState: '22007' },
+  {
+    name: 'a number that is no time',
+    content: () => session({ startedAtMs: Number.NaN }),
+    sqlState: '22007',
+  },
   {
     name: 'a time before those of Postgres',
-    content: () => session({ startedAt: '-271821-04-20T00:00:00.000Z' }),
+    content: () => session({ startedAtMs: Date.parse('-271821-04-20T00:00:00.000Z') }),
     sqlState: '22008',
   },
   {
