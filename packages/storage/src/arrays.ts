@@ -160,7 +160,9 @@ function fixedWidthArray<Value>(
 ): Buffer {
   const buffer = Buffer.allocUnsafe(headerBytes + values.length * (4 + elementBytes))
   let offset = writeHeader(buffer, elementOid, values.length)
-  for (const value of values) {
+  // By index: the iterator of a function that sees arrays of every kind makes an object at each step.
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] as Value | null
     if (value === null) {
       offset = buffer.writeInt32BE(nullLength, offset)
       continue
