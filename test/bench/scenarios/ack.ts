@@ -8,7 +8,7 @@ const limit = 'bare Hono handler (the limit)'
 const ours = 'ingest'
 const onePerRequest = 'one add per request'
 
-const warmUpSeconds = 1
+const warmUpSeconds = 3
 const seconds = 4
 
 /** How many deliveries are acknowledged a second, each durable first. */
