@@ -25,7 +25,8 @@ LABEL org.opencontainers.image.title="vss-pipeline" \
 # V8 lets its young generation grow to 128 MiB by itself, which buys these services no speed.
 ENV NODE_ENV=production HOST=0.0.0.0 NODE_OPTIONS=--max-semi-space-size=16
 WORKDIR /app
-RUN ln -s /app/services/cli/src/main.ts /usr/local/bin/vss
+RUN ln -s /app/services/cli/src/main.ts /usr/local/bin/vss \
+  && install -d -o node -g node -m 0700 /var/lib/vss-spool
 # Owned by root: what runs as node cannot change its own code.
 COPY --from=dependencies /app ./
 COPY . .

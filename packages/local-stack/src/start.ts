@@ -63,6 +63,7 @@ async function start(
 
   const pipeline = await startPipeline({
     ...stack,
+    env: withSpool(process.env, config.folder),
     port: config.port,
     opsPorts: { ingest: 9464, worker: 9465 },
     folder: config.folder,
@@ -83,6 +84,11 @@ async function start(
     }),
   )
   return { ended: Promise.race([stack.ended, pipeline.ended]) }
+}
+
+/** Ingest's spool lies in the data folder, unless it is told another place. */
+function withSpool(env: NodeJS.ProcessEnv, folder: string): NodeJS.ProcessEnv {
+  return env.SPOOL_DIR || env.SPOOL_DIR_FILE ? env : { ...env, SPOOL_DIR: join(folder, 'spool') }
 }
 
 async function checkPort({ host, port }: StartConfig): Promise<void> {

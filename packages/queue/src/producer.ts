@@ -23,6 +23,8 @@ export interface Producer {
    * @throws QueueUnavailableError within the command timeout, at once while there is no connection.
    */
   enqueue(deliveries: readonly Delivery[]): Promise<void>
+  /** Writes to Redis, to see whether it takes batches. @throws when it does not, and says why. */
+  probe(): Promise<void>
   /** Resolves when there is a connection to Redis, when it fails, or after `timeoutMs`: at the first of these. */
   awaitConnection(timeoutMs: number): Promise<void>
   /** Whether so many batches wait for workers that a moment more makes no delivery later. */
@@ -32,6 +34,9 @@ export interface Producer {
   readonly client: Redis
   close(): Promise<void>
 }
+
+const nearlyFull = 'the rest of its maxmemory is left to the workers'
+const probeLifetimeMs = 1_000
 
 /**
  * Opens the fail-fast side of the queue. It never waits for Redis: not at start, not in `enqueue`.
@@ -73,7 +78,7 @@ export function createProducer(options: {
     async enqueue(deliveries) {
       if (client.status !== 'ready') throw new QueueUnavailableError('there is no connection to Redis')
       try {
-        if (watch.isNearlyFull) throw new Error('the rest of its maxmemory is left to the workers')
+        if (watch.isNearlyFull) throw new Error(nearlyFull)
         // A fresh id each time: BullMQ keeps the first payload of an id and reports success.
         await queue.add(jobName, encodeBatch(deliveries), { jobId: uuidv7({ random: nextRandom() }) })
         if (failing) logger.info('Redis takes batches again')
@@ -84,6 +89,10 @@ export function createProducer(options: {
         failing = true
         throw new QueueUnavailableError('Redis did not take the batch', { cause: error })
       }
+    },
+    async probe() {
+      if (watch.isNearlyFull) throw new Error(nearlyFull)
+      await client.set(`${prefix}:probe`, '', 'PX', probeLifetimeMs)
     },
     async awaitConnection(timeoutMs) {
       if (client.status === 'ready') return

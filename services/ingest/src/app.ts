@@ -3,7 +3,6 @@ import type { HttpBindings } from '@hono/node-server'
 import type { Logger } from '@vss-pipeline/runtime'
 import { Hono } from 'hono'
 import { createAddressSet, createSourceAddress } from './address.ts'
-import { createAuthenticator } from './authentication.ts'
 import { readBody } from './body.ts'
 import type { IngestConfig } from './config.ts'
 import type { Keep } from './keep.ts'
@@ -20,17 +19,16 @@ export const webhookPath = '/webhooks/vss'
  * body is never parsed here: whatever an authenticated sender sends within the limit is kept as it is.
  */
 export function createApp(deps: {
-  config: Pick<
-    IngestConfig,
-    'allowedIps' | 'trustedProxies' | 'webhookSecrets' | 'webhookAuthHeader' | 'maxBodyBytes'
-  >
+  config: Pick<IngestConfig, 'allowedIps' | 'trustedProxies' | 'webhookAuthHeader' | 'maxBodyBytes'>
+  /** Tells whether a credential is one of the secrets. */
+  isAuthentic: (credential: string | undefined) => boolean
   keep: Keep
   metrics: IngestMetrics
   logger: Logger
 }): Hono<Env> {
-  const { config, keep, metrics, logger } = deps
+  const { config, isAuthentic, keep, metrics, logger } = deps
   const admitAddress = createAddressGuard(config)
-  const admitSecret = createSecretGuard(config)
+  const admitSecret = createSecretGuard(config.webhookAuthHeader, isAuthentic)
   const stampDelivery = createStamp()
   const app = new Hono<Env>()
 
@@ -78,10 +76,9 @@ function createAddressGuard(config: Pick<IngestConfig, 'allowedIps' | 'trustedPr
 }
 
 /** Refuses requests without one of the secrets, before anything of the body is read. */
-function createSecretGuard(config: Pick<IngestConfig, 'webhookSecrets' | 'webhookAuthHeader'>) {
-  const isAuthentic = createAuthenticator(config.webhookSecrets)
+function createSecretGuard(header: string, isAuthentic: (credential: string | undefined) => boolean) {
   return function admitSecret({ headers }: IncomingMessage): void {
-    const credential = headers[config.webhookAuthHeader]
+    const credential = headers[header]
     if (!isAuthentic(Array.isArray(credential) ? undefined : credential)) throw new Refusal('unauthorized')
   }
 }

@@ -29,6 +29,9 @@ test('only REDIS_URL is required; the rest has defaults', () => {
     maxConnections: 4_096,
     requestTimeoutMs: 10_000,
     enqueueTimeoutMs: 500,
+    spoolDir: undefined,
+    spoolMaxBytes: 1024 ** 3,
+    maxWaitingBytes: 64 * 1024 ** 2,
     logLevel: 'info',
     shutdownTimeoutMs: 20_000,
   })
@@ -52,6 +55,9 @@ test('every variable is read', () => {
     MAX_CONNECTIONS: '10',
     REQUEST_TIMEOUT_MS: '100',
     ENQUEUE_TIMEOUT_MS: '10',
+    SPOOL_DIR: '/var/spool/vss',
+    SPOOL_MAX_BYTES: '2000000',
+    MAX_WAITING_BYTES: '3000000',
     LOG_LEVEL: 'debug',
     SHUTDOWN_TIMEOUT_MS: '100',
   }
@@ -69,6 +75,9 @@ test('every variable is read', () => {
     maxConnections: 10,
     requestTimeoutMs: 100,
     enqueueTimeoutMs: 10,
+    spoolDir: '/var/spool/vss',
+    spoolMaxBytes: 2_000_000,
+    maxWaitingBytes: 3_000_000,
     logLevel: 'debug',
     shutdownTimeoutMs: 100,
   })

@@ -22,9 +22,17 @@ export interface IngestConfig {
   requestTimeoutMs: number
   /** From receipt to durable, waiting for a turn included. */
   enqueueTimeoutMs: number
+  /** Where deliveries are kept while Redis is away; without it they are refused then. */
+  spoolDir: string | undefined
+  spoolMaxBytes: number
+  /** How much memory deliveries may take that wait to be kept; what comes on top is refused at once. */
+  maxWaitingBytes: number
   logLevel: string
   shutdownTimeoutMs: number
 }
+
+const mib = 1024 * 1024
+const gib = 1024 * mib
 
 /** @throws ConfigError with one line that names the variable, what it got and what it takes. */
 export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
@@ -43,6 +51,9 @@ export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
     maxConnections: read.integer('MAX_CONNECTIONS', { default: 4_096, min: 1, max: 1_000_000 }),
     requestTimeoutMs: read.integer('REQUEST_TIMEOUT_MS', { default: 10_000, min: 100, max: 600_000 }),
     enqueueTimeoutMs: read.integer('ENQUEUE_TIMEOUT_MS', { default: 500, min: 10, max: 60_000 }),
+    spoolDir: read.text('SPOOL_DIR', { default: '' }) || undefined,
+    spoolMaxBytes: read.integer('SPOOL_MAX_BYTES', { default: gib, min: mib, max: 1024 * gib }),
+    maxWaitingBytes: read.integer('MAX_WAITING_BYTES', { default: 64 * mib, min: mib, max: 64 * gib }),
     logLevel: read.text('LOG_LEVEL', { default: 'info', choices: logLevels }),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', { default: 20_000, min: 100, max: 600_000 }),
   }

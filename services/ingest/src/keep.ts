@@ -3,19 +3,64 @@ import { batchLimits } from '@vss-pipeline/queue'
 import { createGroupCommit } from '@vss-pipeline/runtime'
 import type { Delivery } from '@vss-pipeline/vss'
 import type { IngestMetrics } from './metrics.ts'
+import type { Spooler } from './spool/spooler.ts'
 
 /** How long a batch may wait for company while others wait for workers anyway. */
 const longestLingerMs = 50
+/** What a delivery takes in memory besides its body, about. */
+const bytesPerDelivery = 1_024
 
 /** Resolves when the delivery is durable; throws when that did not happen in time. */
 export type Keep = (delivery: Delivery) => Promise<void>
+
+/**
+ * Makes deliveries durable: in the queue, or where there is a spool and the queue is away, there. Those that wait
+ * for it take no more memory than `maxWaitingBytes`; what comes on top is refused at once.
+ */
+export function createKeep(options: {
+  enqueue: Keep
+  spooler: Spooler | undefined
+  metrics: IngestMetrics
+  maxWaitingBytes: number
+}): Keep {
+  const { enqueue, spooler, metrics, maxWaitingBytes } = options
+  let waitingBytes = 0
+
+  async function enqueueOrSpool(delivery: Delivery): Promise<void> {
+    if (spooler === undefined) return await enqueue(delivery)
+    if (!spooler.isQueueAway) {
+      try {
+        return await enqueue(delivery)
+      } catch {
+        // It may be in the queue all the same: the ledger takes it once.
+      }
+    }
+    await spooler.keep(delivery)
+    metrics.spooled()
+  }
+
+  return async function keep(delivery) {
+    const bytes = delivery.body.length + bytesPerDelivery
+    if (waitingBytes + bytes > maxWaitingBytes) {
+      throw new Error(
+        `deliveries of ${waitingBytes} bytes wait to be kept: MAX_WAITING_BYTES is ${maxWaitingBytes}`,
+      )
+    }
+    waitingBytes += bytes
+    try {
+      await enqueueOrSpool(delivery)
+    } finally {
+      waitingBytes -= bytes
+    }
+  }
+}
 
 /**
  * Makes deliveries durable in the queue, in batches: what arrives while an enqueue is under way shares the next.
  *
  * @param options.enqueueTimeoutMs From receipt, waiting for a turn included.
  */
-export function createKeep(options: {
+export function createEnqueue(options: {
   producer: Pick<Producer, 'enqueue' | 'isBacklogged'>
   metrics: IngestMetrics
   enqueueTimeoutMs: number
@@ -45,7 +90,7 @@ export function createKeep(options: {
     lingerMs: () => (producer.isBacklogged ? lingerMs : 0),
   })
 
-  return function keep(delivery) {
+  return function enqueue(delivery) {
     const remainingMs = delivery.receivedAtMs + enqueueTimeoutMs - Date.now()
     return batches.submit(delivery, Math.min(Math.max(remainingMs, 0), enqueueTimeoutMs))
   }

@@ -1,5 +1,6 @@
 import { createProducer, observeQueue } from '@vss-pipeline/queue'
 import {
+  ConfigError,
   closeServer,
   createLogger,
   createMetricsRegistry,
@@ -11,9 +12,12 @@ import {
 } from '@vss-pipeline/runtime'
 import { createApp } from './app.ts'
 import { type IngestConfig, loadConfig } from './config.ts'
-import { createKeep } from './keep.ts'
-import { createIngestMetrics } from './metrics.ts'
+import { createEnqueue, createKeep } from './keep.ts'
+import { createIngestMetrics, observeSpool } from './metrics.ts'
+import { watchSecrets } from './secrets.ts'
 import { createIngestServer } from './server.ts'
+import { openSpool, type Spool } from './spool/spool.ts'
+import { createSpooler } from './spool/spooler.ts'
 
 const startGraceMs = 500
 
@@ -39,16 +43,28 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   lifecycle.onClose('queue', () => producer.close())
   observeQueue({ registry, queue: producer.queue, client: producer.client })
 
+  const spool = await openSpoolOf(config)
+  const spooler = spool && createSpooler({ spool, producer, logger })
+  if (spool && spooler) {
+    observeSpool(registry, spool)
+    lifecycle.onClose('spool', () => spooler.close())
+  }
+
   const opsPort = await startOpsServer({
     host,
     port: config.opsPort,
     registry,
-    checks: { redis: () => producer.client.ping() },
+    checks: spool
+      ? { redis_or_spool: async () => spool.hasRoom || (await producer.probe()) }
+      : { redis: () => producer.probe() },
     lifecycle,
   })
 
-  const keep = createKeep({ producer, metrics, enqueueTimeoutMs })
-  const app = createApp({ config, keep, metrics, logger })
+  const enqueue = createEnqueue({ producer, metrics, enqueueTimeoutMs })
+  const keep = createKeep({ enqueue, spooler, metrics, maxWaitingBytes: config.maxWaitingBytes })
+  const secrets = watchSecrets({ secrets: config.webhookSecrets, env: process.env, logger })
+  lifecycle.onClose('secrets', secrets.stop)
+  const app = createApp({ config, isAuthentic: secrets.isAuthentic, keep, metrics, logger })
   // So that who waits for "listening" is not refused; a Redis that is away must not keep us from saying so.
   await producer.awaitConnection(startGraceMs)
   const server = createIngestServer({ app, config, metrics })
@@ -58,4 +74,17 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
 
   logger.info({ host, port, opsPort }, 'listening')
   if (config.webhookSecrets.length === 0) logger.warn('WEBHOOK_SECRETS is not set: any POST is accepted')
+}
+
+async function openSpoolOf({ spoolDir, spoolMaxBytes }: IngestConfig): Promise<Spool | undefined> {
+  if (spoolDir === undefined) return undefined
+  try {
+    return await openSpool({ dir: spoolDir, maxBytes: spoolMaxBytes })
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new ConfigError(
+      `SPOOL_DIR is ${JSON.stringify(spoolDir)} (${message}): it takes a folder on a local disk that ingest may write to`,
+      { cause },
+    )
+  }
 }

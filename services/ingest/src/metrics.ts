@@ -1,8 +1,11 @@
-import { Counter, Histogram, type Registry } from '@vss-pipeline/runtime'
+import { Counter, Gauge, Histogram, type Registry } from '@vss-pipeline/runtime'
 import type { RefusalCode } from './refusal.ts'
+import type { Spool } from './spool/spool.ts'
 
 export interface IngestMetrics {
   accepted(): void
+  /** Of those accepted, one that is in the spool. */
+  spooled(): void
   refused(reason: RefusalCode): void
   batchFormed(deliveries: number): void
   enqueueTook(seconds: number): void
@@ -13,7 +16,12 @@ export function createIngestMetrics(registry: Registry): IngestMetrics {
   const registers = [registry]
   const accepted = new Counter({
     name: 'vss_deliveries_accepted_total',
-    help: 'Deliveries acknowledged with 200: durable in the queue.',
+    help: 'Deliveries acknowledged with 200: durable in the queue or the spool.',
+    registers,
+  })
+  const spooled = new Counter({
+    name: 'vss_deliveries_spooled_total',
+    help: 'Deliveries acknowledged with 200 that went to the spool because the queue did not take them.',
     registers,
   })
   const refused = new Counter({
@@ -36,8 +44,30 @@ export function createIngestMetrics(registry: Registry): IngestMetrics {
   })
   return {
     accepted: () => accepted.inc(),
+    spooled: () => spooled.inc(),
     refused: (reason) => refused.inc({ reason }),
     batchFormed: (deliveries) => batchDeliveries.observe(deliveries),
     enqueueTook: (seconds) => enqueueSeconds.observe(seconds),
   }
+}
+
+/** Shows how much the spool holds, as of its last answer. */
+export function observeSpool(registry: Registry, spool: Spool): void {
+  const registers = [registry]
+  new Gauge({
+    name: 'vss_spool_deliveries',
+    help: 'Deliveries in the spool, waiting for the queue.',
+    registers,
+    collect() {
+      this.set(spool.content.deliveries)
+    },
+  })
+  new Gauge({
+    name: 'vss_spool_bytes',
+    help: 'Bytes of deliveries in the spool; SPOOL_MAX_BYTES is their limit.',
+    registers,
+    collect() {
+      this.set(spool.content.bytes)
+    },
+  })
 }

@@ -3,7 +3,7 @@ import { createProducer, decodeBatch, type Producer } from '@vss-pipeline/queue'
 import { createMetricsRegistry } from '@vss-pipeline/runtime'
 import { Agent, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { createKeep, type Keep } from '../../../services/ingest/src/keep.ts'
+import { createEnqueue, type Keep } from '../../../services/ingest/src/keep.ts'
 import { createIngestMetrics } from '../../../services/ingest/src/metrics.ts'
 import { freshPrefix, makeDelivery } from '../queue/batches.ts'
 import { startOwnRedis } from '../queue/own-redis.ts'
@@ -29,7 +29,7 @@ beforeEach(() => {
 afterEach(() => producer.close())
 
 function startIngestOnQueue(): Promise<RunningIngest> {
-  return startIngest({ createKeep: (metrics) => createKeep({ producer, metrics, enqueueTimeoutMs }) })
+  return startIngest({ createKeep: (metrics) => createEnqueue({ producer, metrics, enqueueTimeoutMs }) })
 }
 
 async function untilConnected(): Promise<void> {
@@ -112,7 +112,7 @@ test('when quiet, a delivery is a batch of its own and waits for no other', asyn
 test('a body over a batch’s limit of bytes travels alone, and is kept whole', async () => {
   const ingest = await startIngest({
     config: { maxBodyBytes: 4 * 1024 * 1024 },
-    createKeep: (metrics) => createKeep({ producer, metrics, enqueueTimeoutMs: 5_000 }),
+    createKeep: (metrics) => createEnqueue({ producer, metrics, enqueueTimeoutMs: 5_000 }),
   })
   await untilConnected()
   const long = 'x'.repeat(3 * 1024 * 1024)
@@ -201,7 +201,7 @@ describe('while Redis hangs', () => {
   })
 
   test('the time counts from receipt: what is spent before the queue is not given again', async () => {
-    const keep: Keep = createKeep({
+    const keep: Keep = createEnqueue({
       producer,
       metrics: createIngestMetrics(createMetricsRegistry()),
       enqueueTimeoutMs,
@@ -233,7 +233,7 @@ test('while Redis is out of memory requests get 503, and 200 when there is room'
 test('no log line and no metric holds a phone number, a body or a secret', async () => {
   const ingest = await startIngest({
     config: { webhookSecrets: ['hunter2'] },
-    createKeep: (metrics) => createKeep({ producer, metrics, enqueueTimeoutMs }),
+    createKeep: (metrics) => createEnqueue({ producer, metrics, enqueueTimeoutMs }),
   })
   const body = '{"source":"+6591234567","msisdn":"6591234567"}'
   const send = (path: string, headers: Record<string, string>) =>

@@ -2,6 +2,7 @@ import { closeServer, createMetricsRegistry, listen, type Registry } from '@vss-
 import type { Delivery } from '@vss-pipeline/vss'
 import { onTestFinished } from 'vitest'
 import { createApp } from '../../../services/ingest/src/app.ts'
+import { createAuthenticator } from '../../../services/ingest/src/authentication.ts'
 import { type IngestConfig, loadConfig } from '../../../services/ingest/src/config.ts'
 import type { Keep } from '../../../services/ingest/src/keep.ts'
 import { createIngestMetrics, type IngestMetrics } from '../../../services/ingest/src/metrics.ts'
@@ -37,7 +38,13 @@ export async function startIngest(
   const kept: Delivery[] = []
   const keep = options.createKeep?.(metrics) ?? (async (delivery) => void kept.push(delivery))
 
-  const app = createApp({ config, keep, metrics, logger })
+  const app = createApp({
+    config,
+    isAuthentic: createAuthenticator(config.webhookSecrets),
+    keep,
+    metrics,
+    logger,
+  })
   const server = createIngestServer({ app, config, metrics })
   const port = await listen(server, { host: '127.0.0.1', port: 0, variable: 'PORT' })
   onTestFinished(() => closeServer(server, { graceMs: 0 }))

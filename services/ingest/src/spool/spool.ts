@@ -1,0 +1,106 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { batchLimits } from '@vss-pipeline/queue'
+import type { Delivery } from '@vss-pipeline/vss'
+import { receivedAtMsOf } from '@vss-pipeline/vss/delivery'
+import type { SpoolContent } from './store.ts'
+import type { SpoolAnswer, SpoolCall } from './thread.ts'
+
+/** Deliveries on local disk until the queue can take them. One instance's; it outlives the process. */
+export interface Spool {
+  /** How much it holds, as of its last answer. */
+  readonly content: Readonly<SpoolContent>
+  /** Whether it takes much more yet. */
+  readonly hasRoom: boolean
+  /** Resolves when the deliveries are on disk, all of them. Throws when it is full, or the disk refuses. */
+  append(deliveries: readonly Delivery[]): Promise<void>
+  /** The oldest deliveries, a batch at most; null when it is empty. */
+  oldest(): Promise<{ deliveries: Delivery[]; through: number } | null>
+  /** Forgets what {@link oldest} gave. */
+  remove(through: number): Promise<void>
+  /** Takes over deliveries of instances that are gone, a batch at most. @returns how many. */
+  adopt(): Promise<number>
+  close(): Promise<void>
+}
+
+const nearlyFullShare = 0.95
+
+/**
+ * Opens the spool of this instance in `dir`, and with it what an instance that is gone has left there.
+ *
+ * @throws what the file system or SQLite says when the folder cannot be used.
+ */
+export async function openSpool(options: { dir: string; maxBytes: number }): Promise<Spool> {
+  const thread = new Worker(new URL('./thread.ts', import.meta.url), {
+    name: 'spool',
+    workerData: { ...options, batchLimits },
+  })
+  const waiting: { resolve: (answer: SpoolAnswer) => void; reject: (error: Error) => void }[] = []
+  const [opened] = (await once(thread, 'message')) as [SpoolAnswer]
+  let content = opened.content
+
+  // The thread answers in order. An error that it does not answer with ends it, and this process: no promise it
+  // has made is lost, since whatever it has acknowledged is on disk.
+  thread.on('message', (answer: SpoolAnswer) => {
+    content = answer.content
+    const call = waiting.shift()
+    if ('error' in answer) call?.reject(answer.error)
+    else call?.resolve(answer)
+  })
+
+  function ask(
+    call: SpoolCall,
+    transfer: ArrayBuffer[] = [],
+  ): Promise<Exclude<SpoolAnswer, { error: Error }>> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ resolve: resolve as (answer: SpoolAnswer) => void, reject })
+      thread.postMessage(call, transfer)
+    })
+  }
+
+  return {
+    get content() {
+      return content
+    },
+    get hasRoom() {
+      return content.bytes < nearlyFullShare * options.maxBytes
+    },
+    async append(deliveries) {
+      // Copies: what Node reads from a socket shares its memory with what it read before.
+      const bodies = deliveries.map(({ body }) => new Uint8Array(body))
+      await ask(
+        {
+          name: 'append',
+          deliveries: deliveries.map(({ deliveryId, sourceIp }, index) => ({
+            deliveryId,
+            sourceIp,
+            body: bodies[index]!,
+          })),
+        },
+        bodies.map((body) => body.buffer),
+      )
+    },
+    async oldest() {
+      const { batch } = await ask({ name: 'oldest' })
+      if (!batch) return null
+      return {
+        through: batch.through,
+        deliveries: batch.deliveries.map((delivery) => ({
+          ...delivery,
+          receivedAtMs: receivedAtMsOf(delivery.deliveryId),
+        })),
+      }
+    },
+    async remove(through) {
+      await ask({ name: 'remove', through })
+    },
+    async adopt() {
+      return (await ask({ name: 'adopt' })).adopted!
+    },
+    async close() {
+      const ended = once(thread, 'exit')
+      await ask({ name: 'close' })
+      await ended
+    },
+  }
+}

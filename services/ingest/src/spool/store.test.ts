@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { openSpoolStore, type SpooledDelivery, SpoolFullError, type SpoolStore } from './store.ts'
+
+const maxBytes = 1024 * 1024
+const limits = { maxCount: 500, maxBytes }
+let dir: string
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'vss-spool-'))
+  return () => rmSync(dir, { recursive: true })
+})
+
+function open(options: { maxBytes?: number } = {}): SpoolStore {
+  const store = openSpoolStore({ dir, maxBytes, ...options })
+  onTestFinished(() => {
+    try {
+      store.close()
+    } catch {
+      // Closed by the test.
+    }
+  })
+  return store
+}
+
+function deliveries(...names: string[]): SpooledDelivery[] {
+  return names.map((deliveryId) => ({
+    deliveryId,
+    sourceIp: deliveryId === 'a' ? null : '203.0.113.9',
+    body: new TextEncoder().encode(`body of ${deliveryId}`),
+  }))
+}
+
+function idsOf(store: SpoolStore, from = limits): string[] | undefined {
+  return store.oldest(from)?.deliveries.map(({ deliveryId }) => deliveryId)
+}
+
+test('gives back what was appended, oldest first, until it is removed', () => {
+  const store = open()
+  expect(store.oldest(limits)).toBeNull()
+  store.append(deliveries('b', 'a'))
+  store.append(deliveries('c'))
+
+  const batch = store.oldest(limits)!
+  expect(batch.deliveries).toEqual(deliveries('b', 'a', 'c'))
+  expect(idsOf(store), 'as long as it is not removed').toEqual(['b', 'a', 'c'])
+  store.append(deliveries('d'))
+  store.remove(batch.through)
+  expect(idsOf(store)).toEqual(['d'])
+})
+
+test('gives no more than the limits, but at least one', () => {
+  const store = open()
+  store.append(deliveries('a', 'b', 'c'))
+  expect(idsOf(store, { maxCount: 2, maxBytes })).toEqual(['a', 'b'])
+  expect(idsOf(store, { maxCount: 500, maxBytes: 20 })).toEqual(['a', 'b'])
+  expect(idsOf(store, { maxCount: 500, maxBytes: 1 })).toEqual(['a'])
+})
+
+test('outlives its process', () => {
+  const before = open()
+  before.append(deliveries('a', 'b'))
+  const { content } = before
+  before.close()
+  const after = open()
+  expect(after.content).toEqual(content)
+  expect(after.oldest(limits)?.deliveries).toEqual(deliveries('a', 'b'))
+})
+
+test('takes no more than it may, and all of a group or none', () => {
+  const store = open({ maxBytes: 400 })
+  store.append(deliveries('a', 'b'))
+  expect(() => store.append(deliveries('c', 'd'))).toThrow(SpoolFullError)
+  expect(() => store.append(deliveries('c', 'd'))).toThrow('SPOOL_MAX_BYTES is 400')
+  expect(idsOf(store)).toEqual(['a', 'b'])
+
+  store.remove(store.oldest(limits)!.through)
+  expect(store.content).toEqual({ deliveries: 0, bytes: 0 })
+  store.append(deliveries('c', 'd'))
+  expect(idsOf(store)).toEqual(['c', 'd'])
+})
+
+test('is one instance’s alone', () => {
+  const one = open()
+  const other = open()
+  one.append(deliveries('a'))
+  other.append(deliveries('b'))
+  expect(idsOf(one)).toEqual(['a'])
+  expect(idsOf(other)).toEqual(['b'])
+  expect(one.adopt(limits), 'from one that lives').toBe(0)
+})
+
+test('takes over what an instance that is gone has left, a page at a time', () => {
+  const own = open()
+  const gone = open()
+  own.append(deliveries('a'))
+  gone.append(deliveries('b', 'c', 'd'))
+  gone.close()
+
+  const page = { maxCount: 2, maxBytes }
+  expect([own.adopt(page), own.adopt(page), own.adopt(page)]).toEqual([2, 1, 0])
+  expect(idsOf(own)).toEqual(['a', 'b', 'c', 'd'])
+  expect(own.content).toMatchObject({ deliveries: 4 })
+  expect(idsOf(open()), 'of the next instance').toBeUndefined()
+})
+
+test('leaves to the instance that is gone what it has no room for', () => {
+  const own = open({ maxBytes: 300 })
+  const gone = open()
+  gone.append(deliveries('b', 'c', 'd'))
+  gone.close()
+  expect(() => own.adopt(limits)).toThrow(SpoolFullError)
+  expect(own.oldest(limits)).toBeNull()
+  expect(idsOf(open())).toEqual(['b', 'c', 'd'])
+})

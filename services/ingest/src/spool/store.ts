@@ -1,0 +1,208 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+
+/** A delivery as the spool keeps it: when it was received stands in its id. */
+export interface SpooledDelivery {
+  deliveryId: string
+  sourceIp: string | null
+  body: Uint8Array
+}
+
+/** Deliveries from the head of the spool, oldest first. */
+export interface SpooledBatch {
+  deliveries: SpooledDelivery[]
+  /** What {@link SpoolStore.remove} takes once they are durable elsewhere. */
+  through: number
+}
+
+/** How much is in the spool. */
+export interface SpoolContent {
+  deliveries: number
+  bytes: number
+}
+
+export interface SpoolLimits {
+  maxCount: number
+  maxBytes: number
+}
+
+/** The spool's folder of one instance, in SQLite: synchronous, so for a thread of its own. */
+export interface SpoolStore {
+  readonly content: SpoolContent
+  /** Makes deliveries durable, all or none. @throws SpoolFullError, or what SQLite throws: a full disk, for one. */
+  append(deliveries: readonly SpooledDelivery[]): void
+  /** The oldest deliveries within the limits, at least one; null when the spool is empty. */
+  oldest(limits: SpoolLimits): SpooledBatch | null
+  /** Forgets what {@link oldest} gave. */
+  remove(through: number): void
+  /**
+   * Takes over what instances that are gone have left in their folders, within the limits at a call.
+   *
+   * @returns how many deliveries: 0 when there were none.
+   */
+  adopt(limits: SpoolLimits): number
+  close(): void
+}
+
+export class SpoolFullError extends Error {
+  readonly code = 'spool_full'
+  override readonly name = 'SpoolFullError'
+}
+
+const fileName = 'spool.sqlite'
+const sqliteBusy = 5
+/** What a delivery takes besides its body, about. */
+const bytesPerDelivery = 100
+
+/**
+ * Takes a folder of its own in `dir`: the first that no running instance owns, which may be one's own of before a
+ * crash, or a new one. The lock is the file's and ends with the process, however it ends.
+ *
+ * Folders are never removed: there are as many as instances have run at once.
+ */
+export function openSpoolStore(options: { dir: string; maxBytes: number }): SpoolStore {
+  const { dir, maxBytes } = options
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const { database, folder } = claimAny(dir)
+  const statements = prepareStatements(database)
+  const content = statements.contentThrough.get(Number.MAX_SAFE_INTEGER) as unknown as SpoolContent
+
+  function append(deliveries: readonly SpooledDelivery[]): void {
+    const bytes = deliveries.reduce((sum, { body }) => sum + body.length + bytesPerDelivery, 0)
+    if (content.bytes + bytes > maxBytes) {
+      throw new SpoolFullError(`the spool holds ${content.bytes} bytes: SPOOL_MAX_BYTES is ${maxBytes}`)
+    }
+    inTransaction(database, () => {
+      for (const { deliveryId, sourceIp, body } of deliveries)
+        statements.insert.run(deliveryId, sourceIp, body)
+    })
+    content.deliveries += deliveries.length
+    content.bytes += bytes
+  }
+
+  return {
+    content,
+    append,
+    oldest: (limits) => readOldest(statements.oldest, limits),
+    remove(through) {
+      const removed = statements.contentThrough.get(through) as unknown as SpoolContent
+      inTransaction(database, () => statements.remove.run(through))
+      content.deliveries -= removed.deliveries
+      content.bytes -= removed.bytes
+    },
+    adopt(limits) {
+      for (const other of foldersIn(dir)) {
+        const orphan = other === folder ? null : claim(join(dir, other))
+        if (orphan === null) continue
+        try {
+          const { oldest, remove } = prepareStatements(orphan)
+          const page = readOldest(oldest, limits)
+          if (page === null) continue
+          append(page.deliveries)
+          // Killed here, both have them; the ledger takes each once.
+          remove.run(page.through)
+          return page.deliveries.length
+        } finally {
+          orphan.close()
+        }
+      }
+      return 0
+    },
+    close: () => database.close(),
+  }
+}
+
+function foldersIn(dir: string): string[] {
+  return readdirSync(dir).filter((name) => /^\d+$/.test(name))
+}
+
+function claimAny(dir: string): { database: DatabaseSync; folder: string } {
+  for (let number = 1; ; number++) {
+    const folder = String(number)
+    mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 })
+    const database = claim(join(dir, folder))
+    if (database === null) continue
+    // What SQLite syncs is of no use in a folder that a power failure takes away.
+    for (const path of [join(dir, folder), dir, dirname(dir)]) syncFolder(path)
+    return { database, folder }
+  }
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r')
+  fsyncSync(folder)
+  closeSync(folder)
+}
+
+/** Opens a folder's database for this process alone; null while another has it. */
+function claim(folder: string): DatabaseSync | null {
+  const database = new DatabaseSync(join(folder, fileName), { timeout: 0 })
+  try {
+    // Kept until it is closed, not for a transaction only.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE')
+    database.exec('PRAGMA journal_mode = WAL')
+    // An fsync for every commit.
+    database.exec('PRAGMA synchronous = FULL')
+    database.exec('BEGIN EXCLUSIVE; COMMIT')
+    database.exec(
+      `CREATE TABLE IF NOT EXISTS deliveries (
+         position INTEGER PRIMARY KEY AUTOINCREMENT,
+         delivery_id TEXT NOT NULL,
+         source_ip TEXT,
+         body BLOB NOT NULL
+       ) STRICT`,
+    )
+    return database
+  } catch (error) {
+    database.close()
+    if ((error as { errcode?: number }).errcode === sqliteBusy) return null
+    throw error
+  }
+}
+
+function prepareStatements(database: DatabaseSync) {
+  return {
+    contentThrough: database.prepare(
+      `SELECT count(*) AS deliveries, coalesce(sum(length(body) + ${bytesPerDelivery}), 0) AS bytes
+       FROM deliveries WHERE position <= ?`,
+    ),
+    insert: database.prepare('INSERT INTO deliveries (delivery_id, source_ip, body) VALUES (?, ?, ?)'),
+    oldest: database.prepare(
+      'SELECT position, delivery_id, source_ip, body FROM deliveries ORDER BY position',
+    ),
+    remove: database.prepare('DELETE FROM deliveries WHERE position <= ?'),
+  }
+}
+
+interface Row {
+  position: number
+  delivery_id: string
+  source_ip: string | null
+  body: Uint8Array
+}
+
+function readOldest(statement: StatementSync, { maxCount, maxBytes }: SpoolLimits): SpooledBatch | null {
+  const deliveries: SpooledDelivery[] = []
+  let through = 0
+  let bytes = 0
+  for (const row of statement.iterate() as Iterable<unknown> as Iterable<Row>) {
+    bytes += row.body.length
+    if (deliveries.length > 0 && (deliveries.length === maxCount || bytes > maxBytes)) break
+    deliveries.push({ deliveryId: row.delivery_id, sourceIp: row.source_ip, body: row.body })
+    through = row.position
+  }
+  return deliveries.length === 0 ? null : { deliveries, through }
+}
+
+function inTransaction(database: DatabaseSync, work: () => void): void {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    work()
+    database.exec('COMMIT')
+  } catch (error) {
+    // SQLite has rolled back by itself where the disk is full.
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}

@@ -1,0 +1,56 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { openSpoolStore, type SpoolContent, type SpooledBatch, type SpooledDelivery } from './store.ts'
+
+/** Spools on a thread of its own, so that waiting for the disk holds up nobody. Calls are answered in their order. */
+
+/** What the thread is asked; `oldest` and `adopt` are asked for a batch at most. */
+export type SpoolCall =
+  | { name: 'append'; deliveries: SpooledDelivery[] }
+  | { name: 'oldest' }
+  | { name: 'remove'; through: number }
+  | { name: 'adopt' }
+  | { name: 'close' }
+
+export type SpoolAnswer = {
+  /** How much the spool holds now. */
+  content: SpoolContent
+} & ({ error: Error } | { batch?: SpooledBatch | null; adopted?: number })
+
+const { dir, maxBytes, batchLimits } = workerData as {
+  dir: string
+  maxBytes: number
+  batchLimits: { maxCount: number; maxBytes: number }
+}
+const store = openSpoolStore({ dir, maxBytes })
+const port = parentPort as MessagePort
+port.on('message', (call: SpoolCall) => {
+  port.postMessage(answer(call))
+  if (call.name === 'close') port.close()
+})
+port.postMessage({ content: store.content } satisfies SpoolAnswer)
+
+function answer(call: SpoolCall): SpoolAnswer {
+  try {
+    return { content: store.content, ...perform(call) }
+  } catch (error) {
+    return { content: store.content, error: error as Error }
+  }
+}
+
+function perform(call: SpoolCall): { batch?: SpooledBatch | null; adopted?: number } {
+  switch (call.name) {
+    case 'append':
+      store.append(call.deliveries)
+      return {}
+    case 'oldest':
+      return { batch: store.oldest(batchLimits) }
+    case 'remove':
+      store.remove(call.through)
+      return {}
+    case 'adopt':
+      return { adopted: store.adopt(batchLimits) }
+    case 'close':
+      store.close()
+      return {}
+  }
+}
