@@ -1,0 +1,82 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+
+/** A network that a test has in hand, between a service and its server. */
+export interface TcpProxy {
+  /** The server's URL, through the proxy. */
+  url: string
+  /** Delays everything, each way. */
+  delay(ms: number): void
+  /** Passes nothing on, in silence, as a network that drops packets; new connections open and hear nothing. */
+  swallow(): void
+  /** Resets every connection there is, and refuses new ones while it is `refuse`d. */
+  reset(options?: { refuse?: boolean }): void
+  /** Passes everything on again. What was swallowed is lost with its connection. */
+  heal(): void
+}
+
+/** Opens one for the server at `targetUrl`, until the test has finished. */
+export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
+  const target = new URL(targetUrl)
+  const sockets = new Set<Socket>()
+  let delayMs = 0
+  let isSwallowing = false
+  let isRefusing = false
+
+  function forward(from: Socket, to: Socket): void {
+    sockets.add(from)
+    from.on('data', (chunk) => {
+      if (isSwallowing) return
+      if (delayMs === 0) to.write(chunk)
+      else setTimeout(() => to.write(chunk), delayMs)
+    })
+    from.on('end', () => to.end())
+    from.on('error', () => to.destroy())
+    from.on('close', () => {
+      sockets.delete(from)
+      to.destroy()
+    })
+  }
+
+  const server = createServer((client) => {
+    if (isRefusing) {
+      client.resetAndDestroy()
+      return
+    }
+    const upstream = connect(Number(target.port), target.hostname)
+    forward(client, upstream)
+    forward(upstream, client)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+
+  function resetAll(): void {
+    for (const socket of sockets) socket.resetAndDestroy()
+  }
+  const url = new URL(targetUrl)
+  url.host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    url: url.href,
+    delay(ms) {
+      delayMs = ms
+    },
+    swallow() {
+      isSwallowing = true
+    },
+    reset({ refuse = false } = {}) {
+      isRefusing = refuse
+      resetAll()
+    },
+    heal() {
+      if (isSwallowing) resetAll()
+      delayMs = 0
+      isSwallowing = false
+      isRefusing = false
+    },
+  }
+}

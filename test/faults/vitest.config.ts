@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config'
+
+/** `npm run test:faults`: the real services and servers under load, while something fails. */
+export default defineConfig({
+  test: {
+    include: ['test/faults/**/*.test.ts', 'test/e2e/pipeline/**/*.test.ts'],
+    globalSetup: 'test/servers/setup.ts',
+    testTimeout: 300_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 60_000,
+    pool: 'forks',
+    // One at a time: recovery is measured.
+    fileParallelism: false,
+  },
+})
