@@ -3,7 +3,7 @@ import { createProducer, decodeBatch, type Producer } from '@vss-pipeline/queue'
 import { createMetricsRegistry } from '@vss-pipeline/runtime'
 import { Agent, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { createEnqueue, type Keep } from '../../../services/ingest/src/keep.ts'
+import { createEnqueue, createKeep, type Keep } from '../../../services/ingest/src/keep.ts'
 import { createIngestMetrics } from '../../../services/ingest/src/metrics.ts'
 import { freshPrefix, makeDelivery } from '../queue/batches.ts'
 import { startOwnRedis } from '../queue/own-redis.ts'
@@ -252,4 +252,34 @@ test('no log line and no metric holds a phone number, a body or a secret', async
   expect(printed).toContain('Redis does not take batches')
   expect(printed).toMatch(/^vss_requests_refused_total\{reason="unavailable"\} 1$/m)
   for (const secret of ['6591234567', 'hunter2', 'msisdn']) expect(printed).not.toContain(secret)
+})
+
+test('deliveries that wait to be kept have a bound of memory: what comes on top gets 503 at once', async () => {
+  let release = () => {}
+  const kept = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const ingest = await startIngest({
+    createKeep: (metrics) =>
+      createKeep({ enqueue: () => kept, spooler: undefined, metrics, maxWaitingBytes: 300_000 }),
+  })
+  const body = 'x'.repeat(60_000)
+  const answers = Array.from({ length: 5 }, () => post(ingest.url, body))
+  const first = await Promise.race(answers)
+  expect(first).toMatchObject({ status: 503, retryAfter: '2' })
+  expect(first.tookMs).toBeLessThan(500)
+
+  release()
+  expect((await Promise.all(answers)).map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 503])
+  expect((await post(ingest.url, body)).status).toBe(200)
+})
+
+test('ingest is ready while Redis takes writes, and not because it answers', async () => {
+  await untilConnected()
+  await producer.probe()
+  onTestFinished(() => void redis.client.config('SET', 'min-replicas-to-write', '0'))
+  // As on a primary that has lost its replicas: it reads and refuses to write.
+  await redis.client.config('SET', 'min-replicas-to-write', '1')
+  expect(await producer.client.ping()).toBe('PONG')
+  await expect(producer.probe()).rejects.toThrow('NOREPLICAS')
 })

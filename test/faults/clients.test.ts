@@ -1,0 +1,51 @@
+import { connect, type Socket } from 'node:net'
+import { generateEvents } from '@vss-pipeline/vss'
+import { expect, onTestFinished, test } from 'vitest'
+import { expectAccountedFor } from '../accounting.ts'
+import { postUntilAcknowledged } from '../load.ts'
+import { startFaultyPipeline } from './faulty-pipeline.ts'
+
+/** Sends a request's head a byte a second, and never comes to its end. */
+function openSlowClient(port: number, onClose: () => void): Socket {
+  const socket = connect(port, '127.0.0.1')
+  let sent = 0
+  const head = 'POST /webhooks/vss HTTP/1.1\r\nHost: slow\r\nContent-Length: 1000\r\n\r\n'
+  const timer = setInterval(() => socket.write(head[sent++] ?? 'x'), 1_000)
+  socket.on('error', () => undefined)
+  socket.on('close', () => {
+    clearInterval(timer)
+    onClose()
+  })
+  return socket
+}
+
+test('a thousand slow clients hold up nobody, and are cut off in time', async () => {
+  const pipeline = await startFaultyPipeline({ env: { REQUEST_TIMEOUT_MS: '4000' } })
+  const port = Number(new URL(pipeline.webhookUrl).port)
+  let open = 1_000
+  const allClosed = new Promise<void>((resolve) => {
+    const sockets = Array.from({ length: open }, () =>
+      openSlowClient(port, () => {
+        open--
+        if (open === 0) resolve()
+      }),
+    )
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy()
+    })
+  })
+
+  const events = generateEvents({ seed: 'slow-clients', count: 3_000, dirtyShare: 0.05 })
+  const startedAt = performance.now()
+  const { acknowledged, answers } = await postUntilAcknowledged(pipeline.webhookUrl, events, {
+    connections: 8,
+  })
+  const tookMs = performance.now() - startedAt
+  expect(Object.fromEntries(answers)).toEqual({ 200: 3_000 })
+  expect(tookMs / 3_000, 'milliseconds a POST').toBeLessThan(10)
+  await allClosed
+  await expectAccountedFor(pipeline.pool, acknowledged, { withinMs: 30_000 })
+  console.log(
+    `slow clients: 3,000 POSTs in ${Math.round(tookMs)} ms beside 1,000 clients that send a byte a second`,
+  )
+})
