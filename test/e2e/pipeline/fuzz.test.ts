@@ -1,0 +1,82 @@
+import { until } from '@vss-pipeline/local-stack'
+import { countLedgerByOutcome } from '@vss-pipeline/storage'
+import fc from 'fast-check'
+import { Pool } from 'undici'
+import { expect, test } from 'vitest'
+import { bodyOf } from '../../../packages/vss/src/examples.fixture.ts'
+import { examples, hostileEvents } from '../../../packages/vss/src/hostile-events.fixture.ts'
+import { startRunningPipeline } from '../../running-pipeline.ts'
+
+const count = Number(process.env.FUZZ_BODIES ?? 5_000)
+const connections = 16
+const page = 1_000
+
+/** An example with some of its bytes changed, cut out or doubled. */
+const mutatedBytes = fc
+  .tuple(examples, fc.array(fc.tuple(fc.nat(), fc.nat(255), fc.nat(2)), { minLength: 1, maxLength: 8 }))
+  .map(([event, changes]) => {
+    const bytes = [...bodyOf(event)]
+    for (const [at, byte, kind] of changes) {
+      const index = at % bytes.length
+      if (kind === 0) bytes[index] = byte
+      else if (kind === 1) bytes.splice(index, byte)
+      else bytes.splice(index, 0, ...bytes.slice(index, index + byte))
+      if (bytes.length === 0) break
+    }
+    return Uint8Array.from(bytes)
+  })
+const bodies = fc.oneof(hostileEvents.map(bodyOf), mutatedBytes, fc.uint8Array({ maxLength: 200 }))
+
+test(`${count} mutated bodies are all accounted for, and the queue goes on`, {
+  timeout: 1_800_000,
+}, async () => {
+  const { webhookUrl, pool, workers } = await startRunningPipeline()
+  const client = new Pool(new URL(webhookUrl).origin, { connections })
+  const ids = new Set<string>()
+  let acknowledged = 0
+
+  for (let seed = 0; acknowledged < count; seed++) {
+    const sample = fc.sample(bodies, { seed, numRuns: Math.min(page, count - acknowledged) })
+    const queue = sample[Symbol.iterator]()
+    await Promise.all(
+      Array.from({ length: connections }, async () => {
+        for (const body of queue) {
+          const response = await client.request({ method: 'POST', path: '/webhooks/vss', body })
+          expect(response.statusCode, `page ${seed}`).toBe(200)
+          ids.add(((await response.body.json()) as { deliveryId: string }).deliveryId)
+        }
+      }),
+    )
+    acknowledged += sample.length
+  }
+  await client.close()
+
+  expect(ids.size).toBe(count)
+  await until('The ledger to account for all', async () => (await total(pool)) >= count, {
+    timeoutMs: 60_000,
+  })
+  const { rows } = await pool.query<{ count: number }>(
+    'SELECT count(DISTINCT delivery_id)::int AS count FROM vss.deliveries WHERE delivery_id = ANY ($1::uuid[])',
+    [[...ids]],
+  )
+  expect(rows[0]?.count).toBe(count)
+  const outcomes = await countLedgerByOutcome(pool)
+  expect(outcomes.rejected, 'too hostile to be rows').toBeGreaterThan(0)
+  expect(outcomes.stored, 'rows all the same').toBeGreaterThan(0)
+  expect(await killed(pool), 'rejected for killing a worker').toBe(0)
+  const first = workers[0]!
+  expect((await fetch(`${first.opsUrl}/livez`)).ok, 'the same worker still runs').toBe(true)
+})
+
+type Database = Awaited<ReturnType<typeof startRunningPipeline>>['pool']
+
+async function total(pool: Database): Promise<number> {
+  return Object.values(await countLedgerByOutcome(pool)).reduce((sum, count) => sum + count, 0)
+}
+
+async function killed(pool: Database): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM vss.deliveries WHERE reasons @> '[{"code": "kills_worker"}]'`,
+  )
+  return rows[0]!.count
+}
