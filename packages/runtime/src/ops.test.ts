@@ -7,9 +7,12 @@ import { createLifecycle } from './lifecycle.ts'
 import { createLogger } from './logger.ts'
 import { createMetricsRegistry } from './metrics.ts'
 import { createOpsApp, type ReadinessCheck, startOpsServer } from './ops.ts'
+import { createProgress } from './progress.ts'
+
+const progress = createProgress({ stuckAfterMs: 60_000 })
 
 function createTestApp(checks: Record<string, ReadinessCheck> = {}, registry = new Registry()) {
-  return createOpsApp({ registry, checks })
+  return createOpsApp({ registry, checks, progress })
 }
 
 async function readyz(checks: Record<string, ReadinessCheck>) {
@@ -21,6 +24,15 @@ test('livez answers while nothing is ready', async () => {
   const response = await createTestApp({ redis: () => Promise.reject(new Error('down')) }).request('/livez')
   expect(response.status).toBe(200)
   expect(await response.json()).toEqual({ status: 'alive' })
+})
+
+test('livez is 503 when what is in hand does not move on', async () => {
+  const stuck = { ...progress, isStuck: true }
+  const response = await createOpsApp({ registry: new Registry(), checks: {}, progress: stuck }).request(
+    '/livez',
+  )
+  expect(response.status).toBe(503)
+  expect(await response.json()).toEqual({ status: 'stuck' })
 })
 
 test('readyz is 200 when every check passes, and names them', async () => {
@@ -76,6 +88,7 @@ test('the ops listener serves until its lifecycle closes', async () => {
     port: 0,
     registry: new Registry(),
     checks: {},
+    progress,
     lifecycle,
   })
   expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200)
@@ -89,9 +102,9 @@ test('an ops port in use is an error that names OPS_PORT', async () => {
   const { port } = taken.address() as AddressInfo
   const lifecycle = createLifecycle({ logger: silent(), timeoutMs: 5_000 })
   const registry = new Registry()
-  await expect(startOpsServer({ host: '127.0.0.1', port, registry, checks: {}, lifecycle })).rejects.toThrow(
-    `127.0.0.1:${port}: the port is in use (set OPS_PORT to another one)`,
-  )
+  await expect(
+    startOpsServer({ host: '127.0.0.1', port, registry, checks: {}, progress, lifecycle }),
+  ).rejects.toThrow(`127.0.0.1:${port}: the port is in use (set OPS_PORT to another one)`)
   taken.close()
 })
 

@@ -5,19 +5,26 @@ import type { Registry } from 'prom-client'
 import { withinMs } from './deadline.ts'
 import { closeServer, listen } from './http.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import type { Progress } from './progress.ts'
 
 /** One thing a service needs to do its work: resolves when it is there, throws when it is not. */
 export type ReadinessCheck = () => Promise<unknown>
 
 /**
  * What operators and orchestrators ask a service, on a port of its own so that it is never public:
- * `GET /livez` (the process turns its event loop), `/readyz` (200 when every check passes, else 503; both name
+ * `GET /livez` (200 while the event loop turns and what is in hand moves on, else 503: restart it), `/readyz` (200 when every check passes, else 503; both name
  * each check), `/metrics` (Prometheus text).
  */
-export function createOpsApp(options: { registry: Registry; checks: Record<string, ReadinessCheck> }): Hono {
-  const { registry, checks } = options
+export function createOpsApp(options: {
+  registry: Registry
+  checks: Record<string, ReadinessCheck>
+  progress: Progress
+}): Hono {
+  const { registry, checks, progress } = options
   const app = new Hono()
-  app.get('/livez', (c) => c.json({ status: 'alive' }))
+  app.get('/livez', (c) =>
+    progress.isStuck ? c.json({ status: 'stuck' }, 503) : c.json({ status: 'alive' }),
+  )
   app.get('/readyz', async (c) => {
     const results = await runChecks(checks)
     const ready = Object.values(results).every((result) => result === 'ok')
@@ -50,10 +57,11 @@ export async function startOpsServer(options: {
   port: number
   registry: Registry
   checks: Record<string, ReadinessCheck>
+  progress: Progress
   lifecycle: Lifecycle
 }): Promise<number> {
-  const { host, port, registry, checks, lifecycle } = options
-  const server = createAdaptorServer({ fetch: createOpsApp({ registry, checks }).fetch }) as Server
+  const { host, port, registry, checks, progress, lifecycle } = options
+  const server = createAdaptorServer({ fetch: createOpsApp({ registry, checks, progress }).fetch }) as Server
   const boundPort = await listen(server, { host, port, variable: 'OPS_PORT' })
   lifecycle.onClose('ops listener', () => closeServer(server, { graceMs: 1_000 }))
   return boundPort

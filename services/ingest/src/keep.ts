@@ -1,6 +1,6 @@
 import type { Producer } from '@vss-pipeline/queue'
 import { batchLimits } from '@vss-pipeline/queue'
-import { createGroupCommit } from '@vss-pipeline/runtime'
+import { createGroupCommit, type Progress } from '@vss-pipeline/runtime'
 import type { Delivery } from '@vss-pipeline/vss'
 import type { IngestMetrics } from './metrics.ts'
 import type { Spooler } from './spool/spooler.ts'
@@ -21,9 +21,10 @@ export function createKeep(options: {
   enqueue: Keep
   spooler: Spooler | undefined
   metrics: IngestMetrics
+  progress: Progress
   maxWaitingBytes: number
 }): Keep {
-  const { enqueue, spooler, metrics, maxWaitingBytes } = options
+  const { enqueue, spooler, metrics, progress, maxWaitingBytes } = options
   let waitingBytes = 0
 
   async function enqueueOrSpool(delivery: Delivery): Promise<void> {
@@ -47,10 +48,12 @@ export function createKeep(options: {
       )
     }
     waitingBytes += bytes
+    progress.begin()
     try {
       await enqueueOrSpool(delivery)
     } finally {
       waitingBytes -= bytes
+      progress.end()
     }
   }
 }

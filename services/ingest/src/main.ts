@@ -4,6 +4,7 @@ import {
   closeServer,
   createLogger,
   createMetricsRegistry,
+  createProgress,
   type Lifecycle,
   type Logger,
   listen,
@@ -20,6 +21,8 @@ import { openSpool, type Spool } from './spool/spool.ts'
 import { createSpooler } from './spool/spooler.ts'
 
 const startGraceMs = 500
+/** No delivery waits for so long on purpose. */
+const stuckAfterMs = 120_000
 
 await runService({
   name: 'ingest',
@@ -50,6 +53,7 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
     lifecycle.onClose('spool', () => spooler.close())
   }
 
+  const progress = createProgress({ stuckAfterMs })
   const opsPort = await startOpsServer({
     host,
     port: config.opsPort,
@@ -57,11 +61,12 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
     checks: spool
       ? { redis_or_spool: async () => spool.hasRoom || (await producer.probe()) }
       : { redis: () => producer.probe() },
+    progress,
     lifecycle,
   })
 
   const enqueue = createEnqueue({ producer, metrics, enqueueTimeoutMs })
-  const keep = createKeep({ enqueue, spooler, metrics, maxWaitingBytes: config.maxWaitingBytes })
+  const keep = createKeep({ enqueue, spooler, metrics, progress, maxWaitingBytes: config.maxWaitingBytes })
   const secrets = watchSecrets({ secrets: config.webhookSecrets, env: process.env, logger })
   lifecycle.onClose('secrets', secrets.stop)
   const app = createApp({ config, isAuthentic: secrets.isAuthentic, keep, metrics, logger })

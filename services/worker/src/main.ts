@@ -2,6 +2,7 @@ import { batchLimits, countDeliveries, createConsumer, observeQueue } from '@vss
 import {
   createLogger,
   createMetricsRegistry,
+  createProgress,
   createRoom,
   type Lifecycle,
   type Logger,
@@ -23,6 +24,9 @@ import { createSuspectProcessor } from './suspects.ts'
 /** As many as three flushes write, of which one is always being made ready. Until there is room, a batch stays packed. */
 const unpackedDeliveries = 3 * batchLimits.maxCount
 
+/** A statement may take half a minute, and a database that is away is asked again every second. */
+const stuckAfterMs = 120_000
+
 await runService({
   name: 'worker',
   loadConfig: () => loadConfig(process.env),
@@ -42,9 +46,10 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
   })
   lifecycle.onClose('database pool', () => pool.end())
 
+  const progress = createProgress({ stuckAfterMs })
   const stop = new AbortController()
   const writer = createWriter({ pool, pipelineVersion })
-  const { write, writeOnce } = createWrite({ writer, metrics, logger, stopping: stop.signal })
+  const { write, writeOnce } = createWrite({ writer, metrics, logger, progress, stopping: stop.signal })
   const steps = { decode: createDecode(), validate: createValidate(), enrich: createEnrich() }
   const processBatch = createPipeline({ ...steps, write })
   const processSuspect = createSuspectProcessor({ steps, writeOnce, logger })
@@ -56,12 +61,17 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
     concurrency: config.concurrency,
     logger,
     async handle(batch) {
-      if (batch.stalledBefore) return await processSuspect(batch)
-      return await room.within(countDeliveries(batch.payload), () => {
-        // What was not begun when we were told to stop goes back to the queue.
-        stop.signal.throwIfAborted()
-        return processBatch(batch.payload)
-      })
+      progress.begin()
+      try {
+        if (batch.stalledBefore) return await processSuspect(batch)
+        return await room.within(countDeliveries(batch.payload), () => {
+          // What was not begun when we were told to stop goes back to the queue.
+          stop.signal.throwIfAborted()
+          return processBatch(batch.payload)
+        })
+      } finally {
+        progress.end()
+      }
     },
   })
   observeQueue({ registry, queue: consumer.queue, client: consumer.client })
@@ -77,6 +87,7 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
     port: config.opsPort,
     registry,
     checks: { redis: () => consumer.client.ping(), postgres: () => pingDatabase(pool) },
+    progress,
     lifecycle,
   })
   keepPartitionsAhead(pool, lifecycle, logger)

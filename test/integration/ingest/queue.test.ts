@@ -1,6 +1,6 @@
 import { until } from '@vss-pipeline/local-stack'
 import { createProducer, decodeBatch, type Producer } from '@vss-pipeline/queue'
-import { createMetricsRegistry } from '@vss-pipeline/runtime'
+import { createMetricsRegistry, createProgress } from '@vss-pipeline/runtime'
 import { Agent, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createEnqueue, createKeep, type Keep } from '../../../services/ingest/src/keep.ts'
@@ -261,7 +261,13 @@ test('deliveries that wait to be kept have a bound of memory: what comes on top 
   })
   const ingest = await startIngest({
     createKeep: (metrics) =>
-      createKeep({ enqueue: () => kept, spooler: undefined, metrics, maxWaitingBytes: 300_000 }),
+      createKeep({
+        enqueue: () => kept,
+        spooler: undefined,
+        metrics,
+        progress: createProgress({ stuckAfterMs: 60_000 }),
+        maxWaitingBytes: 300_000,
+      }),
   })
   const body = 'x'.repeat(60_000)
   const answers = Array.from({ length: 5 }, () => post(ingest.url, body))

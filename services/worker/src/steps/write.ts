@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { batchLimits } from '@vss-pipeline/queue'
-import { createGroupCommit, type Logger } from '@vss-pipeline/runtime'
+import { createGroupCommit, type Logger, type Progress } from '@vss-pipeline/runtime'
 import { type LedgerEntry, StorageFault, type Writer } from '@vss-pipeline/storage'
 import type { WorkerMetrics } from '../metrics.ts'
 
@@ -24,11 +24,13 @@ export function createWrite(deps: {
   writer: Writer
   metrics: WorkerMetrics
   logger: Logger
+  progress: Progress
   stopping: AbortSignal
 }): Write {
-  const { writer, metrics, logger, stopping } = deps
+  const { writer, metrics, logger, progress, stopping } = deps
 
   async function writeOnce(entries: LedgerEntry[]): Promise<void> {
+    progress.step()
     const startedAt = performance.now()
     const recorded = await writer.write(entries)
     metrics.flushed(entries.length, (performance.now() - startedAt) / 1000)
