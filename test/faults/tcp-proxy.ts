@@ -12,13 +12,15 @@ export interface TcpProxy {
   swallow(): void
   /** Resets every connection there is, and refuses new ones while it is `refuse`d. */
   reset(options?: { refuse?: boolean }): void
+  /** Leads new connections to another server, and resets those there are. */
+  retarget(url: string): void
   /** Passes everything on again. What was swallowed is lost with its connection. */
   heal(): void
 }
 
 /** Opens one for the server at `targetUrl`, until the test has finished. */
 export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
-  const target = new URL(targetUrl)
+  let target = new URL(targetUrl)
   const sockets = new Set<Socket>()
   let delayMs = 0
   let isSwallowing = false
@@ -70,6 +72,10 @@ export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
     },
     reset({ refuse = false } = {}) {
       isRefusing = refuse
+      resetAll()
+    },
+    retarget(url) {
+      target = new URL(url)
       resetAll()
     },
     heal() {

@@ -36,6 +36,9 @@ const defaultStalledIntervalMs = 4_000
 const firstRetryMs = 200
 const restMs = 1_000
 const longestRetryMs = 30_000
+const paceIntervalMs = 1_000
+/** Of the lock's time; what is left is for the first renewal. */
+const takingShare = 0.25
 
 /**
  * Takes batches off the queue and gives each to `handle`: one that is done is gone, one that is to be set aside is
@@ -91,6 +94,7 @@ export function createConsumer(options: {
   })
   worker.on('error', onQueueError)
   worker.on('stalled', (jobId) => logger.warn({ jobId }, 'a batch stalled: its worker did not answer'))
+  const stopKeepingPace = keepPace({ worker, client, concurrency, lockDurationMs })
 
   let running = 0
   let lone: { othersDone: () => void } | undefined
@@ -171,9 +175,42 @@ export function createConsumer(options: {
     client,
     async close() {
       stopping = true
+      stopKeepingPace()
       await closeWorker(worker, client)
     },
   }
+}
+
+/**
+ * Lets a worker take no more jobs at once than it can while their locks last. BullMQ takes one after the other, each
+ * at the cost of a round trip, before it begins with the first; only from then on does it renew their locks. With 64
+ * of them and a network of 100 ms each way all would stall, again and again.
+ */
+function keepPace(options: {
+  worker: Worker
+  client: Redis
+  concurrency: number
+  lockDurationMs: number
+}): () => void {
+  const { worker, client, concurrency, lockDurationMs } = options
+  let lastMs = 0
+  let isMeasuring = false
+
+  async function measure(): Promise<void> {
+    if (isMeasuring || client.status !== 'ready') return
+    isMeasuring = true
+    const startedAt = performance.now()
+    await client.ping().catch(() => undefined)
+    const roundTripMs = performance.now() - startedAt
+    // One that was long may have waited for a new connection.
+    const affordable = (takingShare * lockDurationMs) / Math.min(roundTripMs, lastMs)
+    worker.concurrency = Math.max(1, Math.floor(Math.min(concurrency, affordable)))
+    lastMs = roundTripMs
+    isMeasuring = false
+  }
+  const timer = setInterval(measure, paceIntervalMs)
+  timer.unref()
+  return () => clearInterval(timer)
 }
 
 /** The blocking connection can be lost a moment before our own; {@link connectRedis} tells of it. */

@@ -42,14 +42,16 @@ const probeLifetimeMs = 1_000
  * Opens the fail-fast side of the queue. It never waits for Redis: not at start, not in `enqueue`.
  *
  * @param options.commandTimeoutMs How long one add may take.
+ * @param options.waitReplicas How many replicas must have a batch before it counts as durable.
  */
 export function createProducer(options: {
   redisUrl: string
   prefix: string
   logger: Logger
   commandTimeoutMs: number
+  waitReplicas?: number
 }): Producer {
-  const { redisUrl, prefix, logger, commandTimeoutMs } = options
+  const { redisUrl, prefix, logger, commandTimeoutMs, waitReplicas = 0 } = options
   const client = connectRedis({
     redisUrl,
     role: 'producer',
@@ -69,6 +71,13 @@ export function createProducer(options: {
   const nextRandom = createRandomBytes()
   let failing = false
 
+  /** Without it, what a primary acknowledged and lost before its replica had it is gone with a failover. */
+  async function awaitReplicas(): Promise<void> {
+    if (waitReplicas === 0) return
+    const reached = await client.wait(waitReplicas, commandTimeoutMs)
+    if (reached < waitReplicas) throw new Error(`${reached} of ${waitReplicas} replicas have it`)
+  }
+
   return {
     queue,
     client,
@@ -81,6 +90,7 @@ export function createProducer(options: {
         if (watch.isNearlyFull) throw new Error(nearlyFull)
         // A fresh id each time: BullMQ keeps the first payload of an id and reports success.
         await queue.add(jobName, encodeBatch(deliveries), { jobId: uuidv7({ random: nextRandom() }) })
+        await awaitReplicas()
         if (failing) logger.info('Redis takes batches again')
         failing = false
       } catch (error) {

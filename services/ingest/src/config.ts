@@ -7,6 +7,8 @@ export interface IngestConfig {
   port: number
   opsPort: number
   redisUrl: string
+  /** How many replicas must have a delivery before it is acknowledged. */
+  redisWaitReplicas: number
   queuePrefix: string
   /** Any of them authenticates a request; empty accepts all. */
   webhookSecrets: string[]
@@ -42,6 +44,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
     port: read.integer('PORT', { default: 8080, min: 0, max: 65_535 }),
     opsPort: read.integer('OPS_PORT', { default: 9464, min: 0, max: 65_535 }),
     redisUrl: read.url('REDIS_URL', { protocols: ['redis:', 'rediss:'] }),
+    redisWaitReplicas: read.integer('REDIS_WAIT_REPLICAS', { default: 0, min: 0, max: 16 }),
     queuePrefix: read.text('QUEUE_PREFIX', { default: '{vss}' }),
     webhookSecrets: read.list('WEBHOOK_SECRETS'),
     webhookAuthHeader: read.text('WEBHOOK_AUTH_HEADER', { default: 'authorization' }).toLowerCase(),

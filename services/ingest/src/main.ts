@@ -42,6 +42,7 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
     prefix: queuePrefix,
     logger,
     commandTimeoutMs: enqueueTimeoutMs,
+    waitReplicas: config.redisWaitReplicas,
   })
   lifecycle.onClose('queue', () => producer.close())
   observeQueue({ registry, queue: producer.queue, client: producer.client })
