@@ -1,6 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
+
+const pause = (ms: number) => (ms === 0 ? Promise.resolve() : wait(ms))
 
 /** A network that a test has in hand, between a service and its server. */
 export interface TcpProxy {
@@ -28,10 +31,12 @@ export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
 
   function forward(from: Socket, to: Socket): void {
     sockets.add(from)
+    let earlier = Promise.resolve()
     from.on('data', (chunk) => {
       if (isSwallowing) return
-      if (delayMs === 0) to.write(chunk)
-      else setTimeout(() => to.write(chunk), delayMs)
+      const arrived = pause(delayMs)
+      // Bytes keep their order, also where the delay has just become shorter.
+      earlier = earlier.then(() => arrived).then(() => void to.write(chunk))
     })
     from.on('end', () => to.end())
     from.on('error', () => to.destroy())

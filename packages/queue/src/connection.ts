@@ -1,6 +1,9 @@
 import type { Logger } from '@vss-pipeline/runtime'
 import { Redis, type RedisOptions } from 'ioredis'
 
+/** How long a connection must hold before Redis counts as back. */
+const settledAfterMs = 1_000
+
 /** ioredis' options but the one that changes its replies' types. */
 type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>
 
@@ -26,7 +29,9 @@ export function connectRedis(options: {
   }
   const client = new Redis(redisUrl, redisOptions)
   let troubled = false
+  let settling: NodeJS.Timeout | undefined
   function onTrouble(error?: NodeJS.ErrnoException): void {
+    clearTimeout(settling)
     if (troubled || client.status === 'end') return
     troubled = true
     // The error of a name with several addresses has a code and no message.
@@ -35,8 +40,16 @@ export function connectRedis(options: {
   client.on('error', onTrouble)
   client.on('close', () => onTrouble())
   client.on('ready', () => {
-    logger.info({ role }, troubled ? 'Redis is back' : 'connected to Redis')
-    troubled = false
+    if (!troubled) {
+      logger.info({ role }, 'connected to Redis')
+      return
+    }
+    // A replica that refuses writes lets everyone connect, again and again.
+    settling = setTimeout(() => {
+      troubled = false
+      logger.info({ role }, 'Redis is back')
+    }, settledAfterMs)
+    settling.unref()
   })
   return client
 }

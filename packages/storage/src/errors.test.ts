@@ -34,6 +34,8 @@ test.each([
 
 test.each([
   networkError('ECONNREFUSED'),
+  networkError('SELF_SIGNED_CERT_IN_CHAIN'),
+  networkError('ERR_TLS_CERT_ALTNAME_INVALID'),
   networkError('ECONNRESET'),
   networkError('ENOTFOUND'),
   networkError('ETIMEDOUT'),

@@ -89,6 +89,9 @@ const connectionErrorCodes = new Set([
   'ENOENT', // the socket file of a server that is down
 ])
 
+/** What OpenSSL and Node say of a certificate that does not hold. */
+const certificateErrorCode = /^(CERT_|ERR_TLS_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|HOSTNAME_MISMATCH)/
+
 /** pg and pg-pool give the errors they make themselves no code. */
 const connectionErrorText =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed|The server does not support SSL)/
@@ -96,8 +99,12 @@ const connectionErrorText =
 /** Whether the connection broke, or went silent, so that nothing can be asked over it any more. */
 export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  const { code } = error as NodeJS.ErrnoException
-  return connectionErrorCodes.has(code ?? '') || connectionErrorText.test(error.message)
+  const { code = '' } = error as NodeJS.ErrnoException
+  return (
+    connectionErrorCodes.has(code) ||
+    certificateErrorCode.test(code) ||
+    connectionErrorText.test(error.message)
+  )
 }
 
 /** One line. Node's AggregateError, when each address of a name fails, has a code but no message. */

@@ -26,8 +26,9 @@ export function createPool(options: {
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + 5_000,
-    // A writer that froze or vanished in mid-transaction must not keep its row locks.
-    idle_in_transaction_session_timeout: 60_000,
+    // A writer that froze or vanished in mid-transaction must not keep its row locks: other workers are given its
+    // batches after 10 to 18 s, and would wait for them.
+    idle_in_transaction_session_timeout: 15_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   })

@@ -115,6 +115,7 @@ test('a consumer goes on by itself after a restart of Redis', async () => {
   await untilHandled(['after'])
   await untilDone()
   expect(handled).toEqual(['before', 'after'])
+  await until('it to say so', () => recording.messages().length === 3, { timeoutMs: 5_000 })
   expect(recording.messages()).toEqual(['connected to Redis', 'Redis is away, reconnecting', 'Redis is back'])
 })
 

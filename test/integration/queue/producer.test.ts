@@ -117,6 +117,7 @@ describe('while Redis is away', () => {
     await redis.start()
     await untilItTakes(producer, 2_000)
     expect(recording.messages('warn')).toEqual(['Redis is away, reconnecting'])
+    await until('it to say so', () => recording.messages('info').length > 0, { timeoutMs: 5_000 })
     expect(recording.messages('info')).toEqual(['Redis is back'])
   })
 

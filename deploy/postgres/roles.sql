@@ -1,0 +1,76 @@
+-- Three roles, so that each program can do only what it is for:
+--
+--   vss_migrator   owns schema vss; for migrations
+--   vss_writer     for workers: reads and writes rows, cannot change or remove what is in the ledger, nor any table
+--   vss_reader     for reports: reads sessions, call legs, and the ledger without the bodies
+--
+-- Run it in the pipeline's database, as a superuser or as a role that may create roles and schemas there and owns
+-- what is in schema vss already. Before the first migration or at any time after it, and as often as you like.
+-- Nobody can log in with a password until each role is given one. See docs/deploying.md.
+--
+-- What the tables' privileges are is in the migrations: those of a release grant what its tables need, each time
+-- they are run. (Default privileges could not: they would hand out the bodies with every new partition.)
+
+BEGIN;
+-- Whoever made objects in other schemas must not decide what the names below mean.
+SET LOCAL search_path = pg_catalog, pg_temp;
+-- Rather fail, and be run again, than let the workers queue behind a lock that this waits for.
+SET LOCAL lock_timeout = '10s';
+
+DO $$
+DECLARE
+  role_name text;
+BEGIN
+  FOREACH role_name IN ARRAY ARRAY['vss_migrator', 'vss_writer', 'vss_reader'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+      EXECUTE format('CREATE ROLE %I LOGIN', role_name);
+    END IF;
+  END LOOP;
+  -- Without being a superuser, one can hand things only to a role that one is a member of.
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    GRANT vss_migrator TO CURRENT_USER;
+  END IF;
+END
+$$;
+
+CREATE SCHEMA IF NOT EXISTS vss AUTHORIZATION vss_migrator;
+
+-- What another role made earlier. Indexes, and the sequences of columns, go with their tables.
+DO $$
+DECLARE
+  statement text;
+BEGIN
+  FOR statement IN
+    SELECT 'ALTER SCHEMA vss OWNER TO vss_migrator' FROM pg_namespace
+    WHERE nspname = 'vss' AND nspowner <> 'vss_migrator'::regrole
+    UNION ALL
+    SELECT format('ALTER TABLE %s OWNER TO vss_migrator', oid::regclass) FROM pg_class
+    WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND relowner <> 'vss_migrator'::regrole
+    UNION ALL
+    SELECT format('ALTER ROUTINE %s OWNER TO vss_migrator', oid::regprocedure) FROM pg_proc
+    WHERE pronamespace = 'vss'::regnamespace AND proowner <> 'vss_migrator'::regrole
+  LOOP
+    EXECUTE statement;
+  END LOOP;
+END
+$$;
+
+-- From here on as the owner: a superuser should not run the functions of a role that is none.
+SET LOCAL ROLE vss_migrator;
+
+-- What these two were given by other hands goes, the right to bodies for one.
+REVOKE ALL ON SCHEMA vss FROM vss_writer, vss_reader;
+REVOKE ALL ON ALL TABLES IN SCHEMA vss FROM vss_writer, vss_reader;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA vss FROM vss_writer, vss_reader;
+GRANT USAGE ON SCHEMA vss TO vss_writer, vss_reader;
+
+-- Before the first migration there is nothing to grant yet: it will.
+DO $$
+BEGIN
+  IF to_regprocedure('vss.grant_to_roles()') IS NOT NULL THEN
+    PERFORM vss.grant_to_roles();
+  END IF;
+END
+$$;
+
+COMMIT;

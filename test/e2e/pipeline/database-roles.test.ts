@@ -1,0 +1,334 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createTemporaryFolder, startPostgres, until } from '@vss-pipeline/local-stack'
+import { createPool, migrate, type Pool, readDelivery, readSession } from '@vss-pipeline/storage'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { completedSession, errorSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
+import { createEmptyDatabase } from '../../databases.ts'
+import { startRunningPipeline } from '../../running-pipeline.ts'
+
+type Role = 'vss_migrator' | 'vss_writer' | 'vss_reader'
+
+const rolesFile = new URL('../../../deploy/postgres/roles.sql', import.meta.url)
+const denied = /permission denied|must be owner/
+
+/** A server of this file's own: roles belong to all databases of a server, and other test files share theirs. */
+let serverUrl: string
+/** As managed Postgres gives one out: may create roles and databases, but is no superuser. */
+const administrator = { user: 'administrator', password: 'administrator' }
+
+beforeAll(async () => {
+  const folder = await createTemporaryFolder()
+  afterAll(() => folder.remove())
+  const server = await startPostgres({ dataDir: join(folder.path, 'postgres'), port: 0 })
+  serverUrl = server.url
+  const { user, password } = administrator
+  await runSql(serverUrl, `CREATE ROLE ${user} LOGIN CREATEDB CREATEROLE PASSWORD '${password}'`)
+})
+
+test('the pipeline works with its roles: the migrator migrates, the worker only writes', async () => {
+  const databaseUrl = await createDatabase(serverUrl)
+  await createRoles(databaseUrl)
+  await migrate({ databaseUrl: as('vss_migrator', databaseUrl) })
+  // A worker that starts makes the partitions of the coming months.
+  const nextMonth = ledgerPartition(1)
+  await runSql(databaseUrl, `DROP TABLE vss.${nextMonth}`)
+
+  const pipeline = await startRunningPipeline({ databaseUrl: as('vss_writer', databaseUrl) })
+  const post = async (body: Uint8Array | string) => {
+    const response = await fetch(pipeline.webhookUrl, { method: 'POST', body })
+    expect(response.status).toBe(200)
+    return ((await response.json()) as { deliveryId: string }).deliveryId
+  }
+  await post(await example('example-completed.json'))
+  await post(await example('example-error.json'))
+  // A correction updates the session and replaces its legs.
+  const text = (await example('example-completed.json')).toString()
+  await until('The first session', () => readSession(pipeline.pool, completedSession.sessionId), {
+    timeoutMs: 5_000,
+  })
+  await post(text.replace('"callDuration": 13', '"callDuration": 12'))
+  const malformedId = await post('{"payload":')
+
+  const rejected = await until('The rejection', () => readDelivery(pipeline.pool, malformedId), {
+    timeoutMs: 5_000,
+  })
+  expect(rejected).toMatchObject({ outcome: 'rejected', body: Buffer.from('{"payload":') })
+  const corrected = await until(
+    'The correction',
+    async () => {
+      const stored = await readSession(pipeline.pool, completedSession.sessionId)
+      return stored?.session.revision === 2 ? stored : undefined
+    },
+    { timeoutMs: 5_000 },
+  )
+  expect(corrected.legs).toHaveLength(completedSession.legs.length)
+  expect(await readSession(pipeline.pool, errorSession.sessionId)).toMatchObject({
+    legs: errorSession.legs.map(({ callId }) => ({ callId })),
+    deliveries: [{ outcome: 'stored' }],
+  })
+
+  await until('The next month’s partition', () => hasTable(databaseUrl, nextMonth), { timeoutMs: 5_000 })
+  await insertDelivery(pipeline.pool, monthStart(1))
+  expect(await rowsOf(databaseUrl, `SELECT outcome FROM vss.${nextMonth}`)).toEqual([{ outcome: 'rejected' }])
+  expect(await ownersOfSchema(databaseUrl)).toEqual(['vss_migrator'])
+})
+
+test('the writer can neither change tables nor the ledger’s past, nor make itself more', async () => {
+  const databaseUrl = await migratedDatabase()
+  const month = ledgerPartition(0)
+
+  const statements = [
+    'CREATE TABLE vss.mine ()',
+    'CREATE VIEW vss.mine AS SELECT 1 AS one',
+    `CREATE FUNCTION vss.mine() RETURNS integer LANGUAGE sql RETURN 1`,
+    'CREATE SCHEMA mine',
+    'ALTER TABLE vss.sessions ADD COLUMN mine text',
+    'ALTER TABLE vss.deliveries DETACH PARTITION vss.deliveries_default',
+    'CREATE INDEX ON vss.sessions (caller)',
+    'DROP TABLE vss.call_legs',
+    `DROP TABLE vss.${month}`,
+    'DROP SCHEMA vss CASCADE',
+    'TRUNCATE vss.call_legs',
+    'TRUNCATE vss.deliveries',
+    'DELETE FROM vss.sessions',
+    'DELETE FROM vss.deliveries',
+    `UPDATE vss.deliveries SET outcome = 'stored'`,
+    `DELETE FROM vss.${month}`,
+    `INSERT INTO vss.migrations (name, run_on) VALUES ('9999_mine', now())`,
+    'SELECT vss.grant_to_roles()',
+    'SET ROLE vss_migrator',
+    'SELECT * FROM vss.migrations',
+  ]
+  expect(await outcomesOf(as('vss_writer', databaseUrl), statements)).toEqual(
+    statements.map((statement) => [statement, expect.stringMatching(denied)]),
+  )
+})
+
+test('the reader sees every table and view of the pipeline but no body, and writes nothing', async () => {
+  const databaseUrl = await migratedDatabase()
+  const readerUrl = as('vss_reader', databaseUrl)
+  const reader = openPool(readerUrl)
+  await insertDelivery(openPool(as('vss_writer', databaseUrl)), new Date())
+
+  expect(await readSession(reader, completedSession.sessionId)).toBeNull()
+  for (const query of [
+    'SELECT * FROM vss.sessions JOIN vss.call_legs USING (session_id)',
+    'SELECT outcome, source_ip, reasons FROM vss.deliveries',
+    'SELECT delivery_id, received_at, source_ip, reasons, session_id FROM vss.rejected',
+  ]) {
+    await reader.query(query)
+  }
+
+  const statements = [
+    'SELECT * FROM vss.deliveries',
+    'SELECT body FROM vss.deliveries',
+    `SELECT body FROM vss.${ledgerPartition(0)}`,
+    'SELECT body_text FROM vss.rejected',
+    'INSERT INTO vss.sessions DEFAULT VALUES',
+    'UPDATE vss.sessions SET caller = NULL',
+    'DELETE FROM vss.call_legs',
+    'TRUNCATE vss.sessions',
+    'DROP VIEW vss.rejected',
+    'CREATE TABLE vss.mine ()',
+    'SELECT vss.ensure_ledger_partitions(24)',
+    'SET ROLE vss_writer',
+  ]
+  expect(await outcomesOf(readerUrl, statements)).toEqual(
+    statements.map((statement) => [statement, expect.stringMatching(denied)]),
+  )
+})
+
+test('every table and view that a migration makes can be read by both roles', async () => {
+  const databaseUrl = await migratedDatabase()
+
+  const forgotten = await rowsOf(
+    databaseUrl,
+    `SELECT relname, rolname FROM pg_class, pg_roles
+     WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
+       AND relname <> 'migrations' AND (rolname, relname) NOT IN (('vss_writer', 'rejected'))
+       AND rolname IN ('vss_writer', 'vss_reader') AND NOT has_any_column_privilege(pg_roles.oid, pg_class.oid, 'SELECT')`,
+  )
+
+  expect(forgotten).toEqual([])
+})
+
+test.each([
+  ['a superuser', () => serverUrl],
+  ['an administrator who is no superuser', () => withUser(serverUrl, administrator)],
+])('a schema that %s made earlier is handed over with its rows', async (_, adminUrl) => {
+  // As where the roles are made for the first time.
+  await dropRoles()
+  const databaseUrl = await createDatabase(adminUrl())
+  await migrate({ databaseUrl })
+  const admin = openPool(databaseUrl)
+  await insertDelivery(admin, new Date())
+
+  await createRoles(databaseUrl)
+  await createRoles(databaseUrl)
+
+  expect(await ownersOfSchema(databaseUrl)).toEqual(['vss_migrator'])
+  expect(await migrate({ databaseUrl: as('vss_migrator', databaseUrl) })).toEqual([])
+  const writer = openPool(as('vss_writer', databaseUrl))
+  await insertDelivery(writer, new Date())
+  const { rows } = await writer.query('SELECT outcome FROM vss.deliveries')
+  expect(rows).toHaveLength(2)
+  await runSql(as('vss_migrator', databaseUrl), `DROP TABLE vss.${ledgerPartition(2)}`)
+  const remade = await writer.query('SELECT vss.ensure_ledger_partitions(2) AS name')
+  expect(remade.rows).toEqual([{ name: ledgerPartition(2) }])
+})
+
+test('what the roles were given by other hands is taken away, bodies from the reader for one', async () => {
+  const databaseUrl = await migratedDatabase()
+  await runSql(
+    databaseUrl,
+    `GRANT ALL ON ALL TABLES IN SCHEMA vss TO vss_reader, vss_writer; GRANT CREATE ON SCHEMA vss TO vss_writer`,
+  )
+
+  await createRoles(databaseUrl)
+
+  const attempts = [
+    ...(await outcomesOf(as('vss_reader', databaseUrl), ['SELECT body FROM vss.deliveries'])),
+    ...(await outcomesOf(as('vss_writer', databaseUrl), [
+      'DELETE FROM vss.deliveries',
+      'CREATE TABLE vss.mine ()',
+    ])),
+  ]
+  expect(attempts.map(([, outcome]) => outcome)).toEqual(attempts.map(() => expect.stringMatching(denied)))
+})
+
+test('a database whose schema nobody let the roles into gives them nothing', async () => {
+  await createRoles(await createDatabase(serverUrl))
+  const other = await createDatabase(serverUrl)
+  await migrate({ databaseUrl: other })
+
+  const attempts = await Promise.all(
+    (['vss_writer', 'vss_reader'] as const).map((role) =>
+      outcomesOf(as(role, other), ['SELECT FROM vss.sessions']),
+    ),
+  )
+
+  expect(attempts.flat().map(([, outcome]) => outcome)).toEqual(Array(2).fill(expect.stringMatching(denied)))
+})
+
+test('the roles have no password until they are given one', async () => {
+  await createRoles(await createDatabase(serverUrl))
+  await dropRoles()
+  const databaseUrl = await createDatabase(serverUrl)
+  await runSql(databaseUrl, await readFile(rolesFile, 'utf8'))
+
+  for (const role of ['vss_migrator', 'vss_writer', 'vss_reader'] as const) {
+    await expect(runSql(as(role, databaseUrl), 'SELECT')).rejects.toThrow('password authentication failed')
+  }
+})
+
+async function createDatabase(adminUrl: string): Promise<string> {
+  const database = await createEmptyDatabase(adminUrl)
+  return database.url
+}
+
+async function migratedDatabase(): Promise<string> {
+  const databaseUrl = await createDatabase(serverUrl)
+  await createRoles(databaseUrl)
+  await migrate({ databaseUrl: as('vss_migrator', databaseUrl) })
+  return databaseUrl
+}
+
+/** What docs/deploying.md tells to do, with passwords that are the roles' names. */
+async function createRoles(databaseUrl: string): Promise<void> {
+  await runSql(databaseUrl, await readFile(rolesFile, 'utf8'))
+  for (const role of ['vss_migrator', 'vss_writer', 'vss_reader']) {
+    await runSql(databaseUrl, `ALTER ROLE ${role} PASSWORD '${role}'`)
+  }
+}
+
+/** With all that is theirs: they own something in every database of an earlier test. */
+async function dropRoles(): Promise<void> {
+  const databases = await rowsOf<{ name: string }>(
+    serverUrl,
+    `SELECT datname AS name FROM pg_database WHERE datname LIKE 'vss_test_%'`,
+  )
+  for (const { name } of databases) await runSql(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`)
+  await runSql(serverUrl, 'DROP ROLE IF EXISTS vss_reader, vss_writer, vss_migrator')
+}
+
+function as(role: Role, databaseUrl: string): string {
+  return withUser(databaseUrl, { user: role, password: role })
+}
+
+function withUser(databaseUrl: string, { user, password }: { user: string; password: string }): string {
+  const url = new URL(databaseUrl)
+  url.username = user
+  url.password = password
+  return url.href
+}
+
+function openPool(databaseUrl: string): Pool {
+  const pool = createPool({ databaseUrl, maxConnections: 2, applicationName: 'vss-test' })
+  onTestFinished(() => pool.end())
+  return pool
+}
+
+async function runSql(databaseUrl: string, statements: string): Promise<void> {
+  await rowsOf(databaseUrl, statements)
+}
+
+async function rowsOf<Row>(databaseUrl: string, query: string): Promise<Row[]> {
+  const pool = createPool({ databaseUrl, maxConnections: 1, applicationName: 'vss-test' })
+  try {
+    const { rows } = await pool.query(query)
+    return rows
+  } finally {
+    await pool.end()
+  }
+}
+
+/** Each statement with what became of it: the database's refusal, or "done". */
+async function outcomesOf(databaseUrl: string, statements: string[]): Promise<[string, string][]> {
+  const pool = openPool(databaseUrl)
+  const outcomes: [string, string][] = []
+  for (const statement of statements) {
+    const outcome = await pool.query(statement).then(
+      () => 'done',
+      (error: Error) => error.message,
+    )
+    outcomes.push([statement, outcome])
+  }
+  return outcomes
+}
+
+async function insertDelivery(pool: Pool, receivedAt: Date): Promise<void> {
+  await pool.query(
+    `INSERT INTO vss.deliveries (delivery_id, received_at, outcome, reasons, processed_at, pipeline_version)
+     VALUES (gen_random_uuid(), $1, 'rejected', '[{}]', now(), 'test')`,
+    [receivedAt],
+  )
+}
+
+async function hasTable(databaseUrl: string, name: string): Promise<boolean> {
+  const rows = await rowsOf(databaseUrl, `SELECT FROM pg_class WHERE oid = to_regclass('vss.${name}')`)
+  return rows.length > 0
+}
+
+async function ownersOfSchema(databaseUrl: string): Promise<string[]> {
+  const rows = await rowsOf<{ owner: string }>(
+    databaseUrl,
+    `SELECT relowner::regrole::text AS owner FROM pg_class WHERE relnamespace = 'vss'::regnamespace
+     UNION SELECT proowner::regrole::text FROM pg_proc WHERE pronamespace = 'vss'::regnamespace
+     UNION SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'vss'`,
+  )
+  return rows.map((row) => row.owner)
+}
+
+async function example(name: string): Promise<Buffer> {
+  return await readFile(new URL(`../../fixtures/${name}`, import.meta.url))
+}
+
+function monthStart(monthsAhead: number): Date {
+  const now = new Date()
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + monthsAhead, 1))
+}
+
+function ledgerPartition(monthsAhead: number): string {
+  return `deliveries_${monthStart(monthsAhead).toISOString().slice(0, 7).replace('-', '_')}`
+}

@@ -1,0 +1,281 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  choosePort,
+  createTemporaryFolder,
+  type RunningServer,
+  type ServiceName,
+  startService,
+  until,
+} from '@vss-pipeline/local-stack'
+import { createPool, readSession } from '@vss-pipeline/storage'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { completedSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
+import { createTestDatabase } from '../../databases.ts'
+import { startRunningPipeline } from '../../running-pipeline.ts'
+import { type Certificate, makeAuthority, makeServerCertificate } from './certificates.ts'
+import { startTlsPostgres, startTlsRedis, type TlsPostgres } from './tls-servers.ts'
+
+let authority: Certificate
+let otherAuthority: Certificate
+let certificates: { right: Certificate; otherName: Certificate }
+let redis: RunningServer
+let misnamedRedis: RunningServer
+let postgres: TlsPostgres
+
+beforeAll(async () => {
+  const { path: folder, remove } = await createTemporaryFolder()
+  afterAll(async () => {
+    await postgres?.stop()
+    await remove()
+  })
+  ;[authority, otherAuthority] = await Promise.all([
+    makeAuthority(folder, 'The right authority'),
+    makeAuthority(folder, 'Another authority'),
+  ])
+  const [right, otherName] = await Promise.all([
+    makeServerCertificate(folder, { authority, name: 'right', names: 'DNS:localhost,IP:127.0.0.1' }),
+    makeServerCertificate(folder, {
+      authority,
+      name: 'other name',
+      names: 'DNS:elsewhere.example,IP:127.0.0.9',
+    }),
+  ])
+  certificates = { right, otherName }
+  ;[redis, misnamedRedis, postgres] = await Promise.all([
+    startTlsRedis(join(folder, 'redis'), right),
+    startTlsRedis(join(folder, 'misnamed-redis'), otherName),
+    startTlsPostgres(join(folder, 'postgres'), right),
+  ])
+})
+
+test.each(['localhost', '127.0.0.1'])(
+  'deliveries become rows over TLS alone, from end to end, by way of %s',
+  async (host) => {
+    await postgres.allowPlainText(false)
+    onTestFinished(() => postgres.allowPlainText(true))
+    const databaseUrl = await createDatabase(overTls(postgres.url, { host, authority }))
+
+    const pipeline = await startRunningPipeline({
+      databaseUrl,
+      redisUrl: at(host, redis.url),
+      env: { NODE_EXTRA_CA_CERTS: authority.certFile },
+    })
+    const body = await readFile(new URL('../../fixtures/example-completed.json', import.meta.url))
+    const response = await fetch(pipeline.webhookUrl, { method: 'POST', body })
+
+    expect(response.status).toBe(200)
+    const stored = await until('The row', () => readSession(pipeline.pool, completedSession.sessionId), {
+      timeoutMs: 5_000,
+    })
+    expect(stored.deliveries).toMatchObject([{ outcome: 'stored' }])
+    const { rows } = await pipeline.pool.query(
+      `SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'vss-worker'`,
+    )
+    expect(rows).toEqual([{ ssl: true }])
+    await expect(connectOnce(at(host, postgres.url))).rejects.toThrow(/no pg_hba.conf entry .* no encryption/)
+  },
+)
+
+test('NODE_EXTRA_CA_CERTS alone serves both, where DATABASE_URL names no authority', async () => {
+  const databaseUrl = await createDatabase(overTls(postgres.url, { authority }))
+  const unnamed = new URL(databaseUrl)
+  unnamed.searchParams.delete('sslrootcert')
+
+  const worker = await startAlone('worker', {
+    databaseUrl: unnamed.href,
+    redisUrl: redis.url,
+    env: { NODE_EXTRA_CA_CERTS: authority.certFile },
+  })
+
+  await until('Readiness', async () => (await worker.readiness())?.status === 'ready', { timeoutMs: 8_000 })
+})
+
+test.each([
+  ['an authority it was not given', () => ({ url: redis.url, authority: otherAuthority }), /certificate/],
+  ['no authority at all', () => ({ url: redis.url, authority: undefined }), /certificate/],
+  ['another name', () => ({ url: misnamedRedis.url, authority }), /IP: 127.0.0.1 is not in the cert's list/],
+  [
+    'no certificate, but plain text',
+    () => ({ url: inject('redisUrl').replace('redis:', 'rediss:'), authority }),
+    // It waits for the rest of what it takes for a command.
+    /ETIMEDOUT/,
+  ],
+])('ingest does not talk to a Redis that shows %s, and says why', async (_, given, reason) => {
+  const { url, authority } = given()
+  const ingest = await startAlone('ingest', {
+    databaseUrl: '',
+    redisUrl: url,
+    env: authority ? { NODE_EXTRA_CA_CERTS: authority.certFile } : {},
+  })
+
+  const words = await until('The warning', () => ingest.said('Redis is away'), { timeoutMs: 8_000 })
+  expect(words.reason).toMatch(reason)
+  await until('Listening', () => ingest.said('"listening"'), { timeoutMs: 8_000 })
+  const answer = await fetch(ingest.url, { method: 'POST', body: '{}' })
+  expect(answer.status).toBe(503)
+  expect(await ingest.readiness()).toMatchObject({ status: 'not ready' })
+})
+
+test.each([
+  ['an authority it was not given', () => otherAuthority, () => certificates.right, /certificate/],
+  ['another name', () => authority, () => certificates.otherName, /IP: 127.0.0.1 is not in the cert's list/],
+])(
+  'a worker does not talk to a Postgres that shows %s, though it would take plain text',
+  async (_, trusted, shown, reason) => {
+    const plainUrl = await createDatabase(postgres.url)
+    await postgres.show(shown())
+    onTestFinished(() => postgres.show(certificates.right))
+
+    const worker = await startAlone('worker', {
+      databaseUrl: overTls(plainUrl, { authority: trusted() }),
+      redisUrl: inject('redisUrl'),
+    })
+
+    const words = await until('The warning', () => worker.said('could not create the next partitions'), {
+      timeoutMs: 8_000,
+    })
+    expect(words.err.message).toMatch(reason)
+    expect(await worker.readiness()).toEqual({
+      status: 'not ready',
+      checks: { redis: 'ok', postgres: 'failed' },
+    })
+    expect(await connectOnce(plainUrl)).toEqual([])
+  },
+)
+
+test('a worker does not talk to a Postgres without TLS when it was told to verify', async () => {
+  const database = await createTestDatabase(inject('databaseUrl'))
+  onTestFinished(() => database.drop())
+
+  const worker = await startAlone('worker', {
+    databaseUrl: overTls(database.url, { authority }),
+    redisUrl: inject('redisUrl'),
+  })
+
+  const words = await until('The warning', () => worker.said('could not create the next partitions'), {
+    timeoutMs: 8_000,
+  })
+  expect(words.err.message).toContain('The server does not support SSL connections')
+  expect(await worker.readiness()).toMatchObject({ status: 'not ready' })
+  expect(await connectOnce(database.url)).toEqual([])
+})
+
+test('deliveries wait while Postgres shows the wrong certificate, and become rows once it shows the right one', async () => {
+  const databaseUrl = await createDatabase(overTls(postgres.url, { authority }))
+  const pipeline = await startRunningPipeline({
+    databaseUrl,
+    redisUrl: redis.url,
+    workers: 0,
+    env: { NODE_EXTRA_CA_CERTS: authority.certFile },
+  })
+  await postgres.show(certificates.otherName)
+  onTestFinished(() => postgres.show(certificates.right))
+  const worker = await startAlone('worker', {
+    databaseUrl,
+    redisUrl: redis.url,
+    env: { NODE_EXTRA_CA_CERTS: authority.certFile, QUEUE_PREFIX: pipeline.queuePrefix },
+  })
+  const body = await readFile(new URL('../../fixtures/example-completed.json', import.meta.url))
+  expect((await fetch(pipeline.webhookUrl, { method: 'POST', body })).status).toBe(200)
+  // With a job's id: the one about partitions may come before there is anything to write.
+  const refusal = await until('The refusal', () => worker.said('"jobId"'), { timeoutMs: 8_000 })
+  expect(refusal.err.message).toContain("is not in the cert's list")
+
+  await postgres.show(certificates.right)
+
+  await until('The row', () => readSession(pipeline.pool, completedSession.sessionId), { timeoutMs: 12_000 })
+})
+
+test('a missing file of the authority is named, and nothing connects', async () => {
+  const plainUrl = await createDatabase(postgres.url)
+  const url = new URL(overTls(plainUrl, { authority }))
+  url.searchParams.set('sslrootcert', '/no/such/file.pem')
+
+  const worker = await startAlone('worker', { databaseUrl: url.href, redisUrl: inject('redisUrl') })
+
+  const words = await until('The warning', () => worker.said('/no/such/file.pem'), { timeoutMs: 8_000 })
+  expect(JSON.stringify(words)).toContain('ENOENT')
+  expect(await connectOnce(plainUrl)).toEqual([])
+})
+
+/** A migrated database on the server with TLS, by the same way in as `serverUrl`. */
+async function createDatabase(serverUrl: string): Promise<string> {
+  const database = await createTestDatabase(serverUrl)
+  onTestFinished(() => database.drop())
+  return database.url
+}
+
+function at(host: string, url: string): string {
+  const moved = new URL(url)
+  moved.hostname = host
+  return moved.href
+}
+
+function overTls(
+  databaseUrl: string,
+  { host = '127.0.0.1', authority }: { host?: string; authority: Certificate },
+): string {
+  const url = new URL(at(host, databaseUrl))
+  url.searchParams.set('sslmode', 'verify-full')
+  url.searchParams.set('sslrootcert', authority.certFile)
+  return url.href
+}
+
+/** Who of the services is connected to this database. */
+async function connectOnce(databaseUrl: string): Promise<unknown[]> {
+  const pool = createPool({ databaseUrl, maxConnections: 1, applicationName: 'vss-test' })
+  try {
+    const { rows } = await pool.query(
+      `SELECT application_name FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name <> 'vss-test'`,
+    )
+    return rows
+  } finally {
+    await pool.end()
+  }
+}
+
+interface LoneService {
+  url: string
+  /** The first line of its log with this text, once there is one. */
+  // biome-ignore lint/suspicious/noExplicitAny: a line's fields are its own
+  said(text: string): any
+  readiness(): Promise<{ status: string; checks: Record<string, string> } | undefined>
+}
+
+/** Starts a service that may never get ready; it is stopped when the test has finished. */
+async function startAlone(
+  name: ServiceName,
+  options: { databaseUrl: string; redisUrl: string; env?: NodeJS.ProcessEnv },
+): Promise<LoneService> {
+  const log: string[] = []
+  const [opsPort, port] = [await choosePort(0), await choosePort(0)]
+  const stop = new AbortController()
+  const start = startService(name, {
+    ...options,
+    env: { ...options.env, PORT: String(port), ALLOW_UNAUTHENTICATED: 'true', ENQUEUE_TIMEOUT_MS: '1000' },
+    opsPort,
+    onLine: (_, line) => log.push(line),
+    signal: stop.signal,
+  })
+  const stopped = start.then(
+    (service) => service,
+    () => undefined,
+  )
+  onTestFinished(async () => {
+    stop.abort()
+    await (await stopped)?.stop()
+  })
+  return {
+    url: `http://127.0.0.1:${port}/webhooks/vss`,
+    said(text) {
+      const line = log.find((line) => line.includes(text))
+      return line && JSON.parse(line)
+    },
+    async readiness() {
+      const response = await fetch(`http://127.0.0.1:${opsPort}/readyz`).catch(() => undefined)
+      return (await response?.json()) as Awaited<ReturnType<LoneService['readiness']>>
+    },
+  }
+}

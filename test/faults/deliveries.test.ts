@@ -1,0 +1,165 @@
+import { hash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { until } from '@vss-pipeline/local-stack'
+import { createProducer } from '@vss-pipeline/queue'
+import { createLogger } from '@vss-pipeline/runtime'
+import { readSession } from '@vss-pipeline/storage'
+import { type GeneratedEvent, generateEvents, receivedAtMsOf } from '@vss-pipeline/vss'
+import { v7 as uuidv7 } from 'uuid'
+import { expect, onTestFinished, test } from 'vitest'
+import { createRandom, type Random } from '../../packages/vss/src/generator/random.ts'
+import { countLedger, expectAccountedFor } from '../accounting.ts'
+import { type Acknowledged, postUntilAcknowledged } from '../load.ts'
+import type { RunningPipeline } from '../running-pipeline.ts'
+import { startFaultyPipeline } from './faulty-pipeline.ts'
+
+test('the same event, posted 100 times at once, is one session', async () => {
+  const pipeline = await startFaultyPipeline({ workers: 4 })
+  const [event] = generateEvents({ seed: 'delivery-repeated', count: 1 })
+  const { acknowledged, answers } = await postUntilAcknowledged(pipeline.webhookUrl, Array(100).fill(event), {
+    connections: 100,
+  })
+  const recoveredMs = await accountFor('delivery-repeated', pipeline, acknowledged)
+  expect(Object.fromEntries(answers)).toEqual({ 200: 100 })
+  expect(await countOutcomes(pipeline)).toEqual({ stored: 1, duplicate: 99 })
+
+  const { session, legs } = (await readSession(pipeline.pool, event!.sessionId!))!
+  expect(session).toMatchObject({ revision: 1, deliveryId: newestOf(acknowledged).deliveryId })
+  expect(legs).toHaveLength(new Set(legs.map(({ callId }) => callId)).size)
+  expect(recoveredMs).toBeLessThan(10_000)
+})
+
+test('corrections that are posted at once end as the newest received, whatever worker had them last', async () => {
+  const pipeline = await startFaultyPipeline({ workers: 4 })
+  const random = createRandom('delivery-corrected')
+  const versions = shuffle(random, versionsOf('delivery-corrected', { sessions: 100, versions: 20 }))
+  const { acknowledged, answers } = await postUntilAcknowledged(pipeline.webhookUrl, versions, {
+    connections: 64,
+  })
+  const recoveredMs = await accountFor('delivery-corrected', pipeline, acknowledged)
+  expect([...answers.keys()]).toEqual(['200'])
+  await expectNewest(pipeline, acknowledged)
+  expect(recoveredMs).toBeLessThan(20_000)
+})
+
+test('corrections that reach the workers in a shuffled order end as the newest received', async () => {
+  const pipeline = await startFaultyPipeline({ workers: 4 })
+  const random = createRandom('delivery-shuffled')
+  const received = await receive(versionsOf('delivery-shuffled', { sessions: 40, versions: 20 }))
+  await enqueueOneByOne(pipeline, shuffle(random, received))
+
+  const recoveredMs = await accountFor('delivery-shuffled', pipeline, received)
+  expect(await countLedger(pipeline.pool)).toBe(received.length)
+  const { stored = 0, superseded = 0, ...others } = await countOutcomes(pipeline)
+  expect(others, 'each version has another body').toEqual({})
+  expect(superseded, 'versions that came too late').toBeGreaterThan(0)
+  await expectNewest(pipeline, received)
+  expect(await sumOfRevisions(pipeline), 'a revision for each version that was stored').toBe(stored)
+  expect(recoveredMs).toBeLessThan(30_000)
+})
+
+async function accountFor(
+  name: string,
+  pipeline: RunningPipeline,
+  acknowledged: Acknowledged[],
+): Promise<number> {
+  const startedAt = performance.now()
+  await expectAccountedFor(pipeline.pool, acknowledged, { withinMs: 30_000 })
+  const recoveredMs = Math.round(performance.now() - startedAt)
+  const outcomes = JSON.stringify(await countOutcomes(pipeline))
+  console.log(
+    `${name}: ${acknowledged.length} acknowledged, 0 lost, 0 doubled, all in the ledger after ${recoveredMs} ms; outcomes ${outcomes}`,
+  )
+  return recoveredMs
+}
+
+/** Each session is told by each version of it, in turn. */
+function versionsOf(seed: string, count: { sessions: number; versions: number }): GeneratedEvent[] {
+  const events = [...generateEvents({ seed, count: count.sessions })]
+  return Array.from({ length: count.versions }, (_, version) =>
+    events.map((event) => ({ ...event, body: withRequestId(event.body, `version-${version}`) })),
+  ).flat()
+}
+
+function withRequestId(body: Uint8Array, clientRequestId: string): Uint8Array {
+  const event = JSON.parse(new TextDecoder().decode(body)) as { payload: object }
+  return new TextEncoder().encode(
+    JSON.stringify({ ...event, payload: { ...event.payload, clientRequestId } }),
+  )
+}
+
+function shuffle<Item>(random: Random, items: readonly Item[]): Item[] {
+  return items
+    .map((item) => ({ item, place: random.next() }))
+    .sort((one, other) => one.place - other.place)
+    .map(({ item }) => item)
+}
+
+/** Gives them ids as ingest would, some in the same millisecond and some not. */
+async function receive(events: GeneratedEvent[]): Promise<Acknowledged[]> {
+  const received: Acknowledged[] = []
+  for (const event of events) {
+    if (received.length % 50 === 0) await pause(2)
+    received.push({ deliveryId: uuidv7(), event })
+  }
+  return received
+}
+
+/** Each as a batch of its own, so that any worker may have any of them next. */
+async function enqueueOneByOne(
+  { redisUrl, queuePrefix }: RunningPipeline,
+  deliveries: Acknowledged[],
+): Promise<void> {
+  const producer = createProducer({
+    redisUrl,
+    prefix: queuePrefix,
+    logger: createLogger({ service: 'test', level: 'silent' }),
+    commandTimeoutMs: 10_000,
+  })
+  onTestFinished(() => producer.close())
+  await until('A connection to Redis', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await Promise.all(
+    deliveries.map(({ deliveryId, event }) =>
+      producer.enqueue([
+        { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp: '192.0.2.1', body: event.body },
+      ]),
+    ),
+  )
+}
+
+async function countOutcomes({ pool }: RunningPipeline): Promise<Record<string, number>> {
+  const { rows } = await pool.query<{ outcome: string; count: number }>(
+    'SELECT outcome, count(*)::int AS count FROM vss.deliveries GROUP BY outcome',
+  )
+  return Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]))
+}
+
+async function sumOfRevisions({ pool }: RunningPipeline): Promise<number> {
+  const { rows } = await pool.query<{ sum: number }>('SELECT sum(revision)::int AS sum FROM vss.sessions')
+  return rows[0]?.sum ?? 0
+}
+
+/** Ids of one ingest sort as they were received. */
+function newestOf(acknowledged: readonly Acknowledged[]): Acknowledged {
+  return acknowledged.reduce((newest, one) => (one.deliveryId > newest.deliveryId ? one : newest))
+}
+
+/** Holds each session against the body of its newest delivery. */
+async function expectNewest({ pool }: RunningPipeline, acknowledged: readonly Acknowledged[]): Promise<void> {
+  const bySession = Map.groupBy(acknowledged, ({ event }) => event.sessionId!)
+  const { rows } = await pool.query<{ id: string; told_by: string; body: string; request: string }>(
+    `SELECT session_id AS id, delivery_id AS told_by, encode(body_sha256, 'hex') AS body, client_request_id AS request
+     FROM vss.sessions`,
+  )
+  expect(rows).toHaveLength(bySession.size)
+  const expected = rows.map(({ id }) => {
+    const { deliveryId, event } = newestOf(bySession.get(id)!)
+    return { id, told_by: deliveryId, body: hash('sha256', event.body), request: requestIdOf(event) }
+  })
+  expect(rows).toEqual(expected)
+}
+
+function requestIdOf({ body }: GeneratedEvent): string {
+  return (JSON.parse(new TextDecoder().decode(body)) as { payload: { clientRequestId: string } }).payload
+    .clientRequestId
+}

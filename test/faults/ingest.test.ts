@@ -1,0 +1,155 @@
+import { type RunningService, startService, until } from '@vss-pipeline/local-stack'
+import { generateEvents } from '@vss-pipeline/vss'
+import { expect, onTestFinished, test } from 'vitest'
+import { countLedger, expectAccountedFor } from '../accounting.ts'
+import { type Load, postUntilAcknowledged } from '../load.ts'
+import { type FaultyPipeline, startFaultyPipeline, surviveUnderLoad } from './faulty-pipeline.ts'
+import { readMetric } from './service-metric.ts'
+
+const hourMs = 60 * 60 * 1_000
+
+/** Ingest itself was away: its answers are 200 all the same, the rest are connections that it could not keep. */
+function expectNoRefusals(answers: Load['answers'], count: number): void {
+  expect(answers.get('200')).toBe(count)
+  const refusals = [...answers.keys()].filter((kind) => /^\d+$/.test(kind) && kind !== '200')
+  expect(refusals, 'refusals by an ingest that runs').toEqual([])
+}
+
+async function killService({ pid, ended }: RunningService): Promise<void> {
+  process.kill(pid, 'SIGKILL')
+  await ended
+}
+
+/** Resolves when so many more rows are in the ledger than there are now: the load goes on. */
+async function untilMoreRows(pipeline: FaultyPipeline, more: number): Promise<void> {
+  const before = await countLedger(pipeline.pool)
+  await until('More rows', async () => (await countLedger(pipeline.pool)) >= before + more, {
+    timeoutMs: 30_000,
+  })
+}
+
+/** Starts another ingest on the same queue and the same spool's folder, on a port of its own. */
+async function startAnotherIngest(
+  pipeline: FaultyPipeline,
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ service: RunningService; webhookUrl: string }> {
+  const { databaseUrl, redisUrl, queuePrefix, spoolDir } = pipeline
+  const service = await startService('ingest', {
+    databaseUrl,
+    redisUrl,
+    env: { QUEUE_PREFIX: queuePrefix, SPOOL_DIR: spoolDir, ...env },
+  })
+  onTestFinished(() => service.stop())
+  return { service, webhookUrl: new URL('/webhooks/vss', service.url).href }
+}
+
+test('ingest is killed in mid-request three times', async () => {
+  const pipeline = await startFaultyPipeline()
+  let { ingest } = pipeline
+  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+    seed: 'ingest-killed',
+    count: 10_000,
+    async fault() {
+      for (let kills = 0; kills < 3; kills++) {
+        await killService(ingest)
+        ingest = await pipeline.startIngest()
+        await untilMoreRows(pipeline, 500)
+      }
+    },
+  })
+  expectNoRefusals(answers, 10_000)
+  expect(recoveredMs).toBeLessThan(30_000)
+})
+
+test('ingest is restarted in order three times', async () => {
+  const pipeline = await startFaultyPipeline()
+  let { ingest } = pipeline
+  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+    seed: 'ingest-restarted',
+    count: 10_000,
+    async fault() {
+      for (let restarts = 0; restarts < 3; restarts++) {
+        await ingest.stop()
+        expect(await ingest.ended).toBe('exited with code 0')
+        ingest = await pipeline.startIngest()
+        await untilMoreRows(pipeline, 500)
+      }
+    },
+  })
+  expectNoRefusals(answers, 10_000)
+  expect(recoveredMs).toBeLessThan(30_000)
+})
+
+test('an ingest that is killed for good leaves its spool to the other one', async () => {
+  const pipeline = await startFaultyPipeline()
+  const doomed = await startAnotherIngest(pipeline)
+  const end = new AbortController()
+  let itsLoad: Load | undefined
+  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+    seed: 'ingest-killed-for-good',
+    count: 5_000,
+    async fault() {
+      await pipeline.redis.kill()
+      const load = postUntilAcknowledged(
+        doomed.webhookUrl,
+        generateEvents({ seed: 'of-the-doomed', count: 5_000 }),
+        { connections: 8, signal: end.signal },
+      )
+      const spooled = () => readMetric(doomed.service.opsUrl, 'vss_spool_deliveries')
+      await until('Its spool', async () => (await spooled()) > 1_000, { timeoutMs: 30_000 })
+      await killService(doomed.service)
+      end.abort()
+      itsLoad = await load
+      await pipeline.redis.start()
+    },
+  })
+  expectNoRefusals(answers, 5_000)
+  expect(recoveredMs).toBeLessThan(30_000)
+  expect(itsLoad!.acknowledged.length).toBeGreaterThan(1_000)
+  // An idle ingest looks every 10 s for what others have left.
+  await expectAccountedFor(pipeline.pool, itsLoad!.acknowledged, { withinMs: 30_000 })
+})
+
+test('three ingests, the clock of one an hour ahead and of another an hour behind', async () => {
+  const pipeline = await startFaultyPipeline()
+  const ahead = await startAnotherIngest(pipeline, { NODE_OPTIONS: shiftClock(hourMs) })
+  const behind = await startAnotherIngest(pipeline, { NODE_OPTIONS: shiftClock(-hourMs) })
+  const seed = 'ingest-clocks-apart'
+  let loads: Load[] = []
+  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+    seed,
+    count: 3_000,
+    async fault() {
+      loads = await Promise.all(
+        // The same events.
+        [ahead, behind].map(({ webhookUrl }) =>
+          postUntilAcknowledged(webhookUrl, generateEvents({ seed, count: 3_000, dirtyShare: 0.05 }), {
+            connections: 8,
+          }),
+        ),
+      )
+    },
+  })
+  for (const load of [{ answers }, ...loads]) expect(Object.fromEntries(load.answers)).toEqual({ 200: 3_000 })
+  expect(recoveredMs).toBeLessThan(30_000)
+  await expectAccountedFor(
+    pipeline.pool,
+    loads.flatMap(({ acknowledged }) => acknowledged),
+    { withinMs: 30_000 },
+  )
+  expect(await readMetric(pipeline.ingest.opsUrl, 'vss_queue_jobs{state="failed"}')).toBe(0)
+  const { rows } = await pipeline.pool.query(
+    `SELECT
+       (SELECT count(*)::int FROM vss.sessions WHERE received_at < now() + interval '30 minutes') AS "of other clocks",
+       (SELECT count(*)::int FROM vss.deliveries_default WHERE received_at >= date_trunc('month', now(), 'UTC')) AS astray`,
+  )
+  expect(rows, 'sessions as the clock ahead has them, rows in the partition of their month').toEqual([
+    { 'of other clocks': 0, astray: 0 },
+  ])
+})
+
+/** NODE_OPTIONS of a process whose clock is off. */
+function shiftClock(byMs: number): string {
+  const script = `const { now } = Date; Date.now = () => now() + ${byMs}`
+  return `--import=data:text/javascript,${encodeURIComponent(script)}`
+}

@@ -1,0 +1,80 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import {
+  type Aftermath,
+  type FaultyPipeline,
+  startFaultyPipeline,
+  surviveUnderLoad,
+} from './faulty-pipeline.ts'
+
+type Link = keyof FaultyPipeline['network']
+const links: Link[] = ['redis', 'postgres']
+
+/** With a spool before Redis and the queue before Postgres, neither network is anything that a sender gets to see. */
+function expectNoRefusals({ answers }: Aftermath): void {
+  expect([...answers.keys()], 'every POST is acknowledged at its first try').toEqual(['200'])
+}
+
+test.each(links)('the network to %s is slow from the first rows on', async (link) => {
+  const pipeline = await startFaultyPipeline()
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: `slow-network-to-${link}`,
+    count: 4_000,
+    connections: 64,
+    async fault() {
+      pipeline.network[link].delay(100)
+    },
+  })
+  expectNoRefusals(aftermath)
+  expect(aftermath.recoveredMs).toBeLessThan(45_000)
+})
+
+test.each(links)('every connection to %s is reset, ten times in three seconds', async (link) => {
+  const pipeline = await startFaultyPipeline()
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: `resets-to-${link}`,
+    count: 5_000,
+    connections: 4,
+    async fault() {
+      for (let resets = 0; resets < 10; resets++) {
+        pipeline.network[link].reset()
+        await pause(300)
+      }
+    },
+  })
+  expectNoRefusals(aftermath)
+  // A batch that was in hand runs again once its lock has expired and that was noticed: 18 s at most.
+  expect(aftermath.recoveredMs).toBeLessThan(45_000)
+})
+
+test.each(links)('the network to %s swallows everything for ten seconds', async (link) => {
+  const pipeline = await startFaultyPipeline()
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: `black-hole-to-${link}`,
+    count: 5_000,
+    async fault() {
+      pipeline.network[link].swallow()
+      await pause(10_000)
+      pipeline.network[link].heal()
+    },
+  })
+  expectNoRefusals(aftermath)
+  expect(aftermath.recoveredMs).toBeLessThan(45_000)
+})
+
+test('Redis and Postgres are killed at once, and started again', async () => {
+  const pipeline = await startFaultyPipeline()
+  const servers = [pipeline.redis, pipeline.postgres]
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: 'redis-and-postgres-killed',
+    count: 10_000,
+    connections: 8,
+    async fault() {
+      await Promise.all(servers.map((server) => server.kill()))
+      await pause(5_000)
+      await Promise.all(servers.map((server) => server.start()))
+    },
+  })
+  expectNoRefusals(aftermath)
+  expect(aftermath.recoveredMs).toBeLessThan(45_000)
+})

@@ -1,0 +1,425 @@
+import { execFile } from 'node:child_process'
+import {
+  chownSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { createTemporaryFolder, startService, until } from '@vss-pipeline/local-stack'
+import { createPool, type Pool } from '@vss-pipeline/storage'
+import type { PoolClient } from 'pg'
+import { expect, onTestFinished, test } from 'vitest'
+import {
+  type Aftermath,
+  type FaultyPipeline,
+  startFaultyPipeline,
+  surviveUnderLoad,
+} from './faulty-pipeline.ts'
+
+const run = promisify(execFile)
+const canMount = await isMountingPermitted()
+
+test('Postgres is killed and started again', async () => {
+  const pipeline = await startFaultyPipeline()
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: 'postgres-killed',
+    count: 6_000,
+    async fault() {
+      await pipeline.postgres.kill()
+      await pause(2_000)
+      await pipeline.postgres.start()
+    },
+  })
+  expectAllAcknowledged(aftermath)
+  expect(aftermath.recoveredMs).toBeLessThan(30_000)
+})
+
+test('Postgres is away for a minute', async () => {
+  const pipeline = await startFaultyPipeline()
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: 'postgres-away',
+    count: 20_000,
+    async fault() {
+      await pipeline.postgres.stop()
+      await pause(60_000)
+      await pipeline.postgres.start()
+    },
+  })
+  expectAllAcknowledged(aftermath)
+  expect(aftermath.recoveredMs).toBeLessThan(30_000)
+})
+
+test("the workers' connections are cut every 100 ms for 5 s", async () => {
+  const pipeline = await startFaultyPipeline({ workers: 2 })
+  const admin = openAdminPool(pipeline)
+  let cuts = 0
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: 'postgres-storm',
+    count: 8_000,
+    connections: 4,
+    async fault() {
+      const endsAt = performance.now() + 5_000
+      while (performance.now() < endsAt) {
+        cuts += await cutWorkerConnections(admin)
+        await pause(100)
+      }
+    },
+  })
+  expectAllAcknowledged(aftermath)
+  expect(cuts, 'connections that were cut').toBeGreaterThan(20)
+  expect(aftermath.recoveredMs).toBeLessThan(30_000)
+})
+
+test('Postgres is read-only for 5 s, as a standby is', async () => {
+  const pipeline = await startFaultyPipeline()
+  const admin = openAdminPool(pipeline)
+  let wasReady = true
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: 'postgres-read-only',
+    count: 7_000,
+    connections: 4,
+    async fault() {
+      await admin.query('ALTER SYSTEM SET default_transaction_read_only = on')
+      await admin.query('SELECT pg_reload_conf()')
+      await pause(5_000)
+      wasReady = await isWorkerReady(pipeline)
+      await admin.query('ALTER SYSTEM RESET default_transaction_read_only')
+      await admin.query('SELECT pg_reload_conf()')
+    },
+  })
+  expectAllAcknowledged(aftermath)
+  expect(logOf(pipeline)).toContain('in a read-only transaction')
+  expect(wasReady, 'a worker is ready while it cannot write').toBe(false)
+  expect(aftermath.recoveredMs).toBeLessThan(30_000)
+})
+
+test('all connections of Postgres are taken for 5 s', async () => {
+  const pipeline = await startFaultyPipeline()
+  let wasReady = true
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: 'postgres-crowded',
+    count: 12_000,
+    connections: 4,
+    async fault() {
+      const crowd = await takeAllConnections(pipeline)
+      await pause(5_000)
+      wasReady = await isWorkerReady(pipeline)
+      crowd.leave()
+    },
+  })
+  expectAllAcknowledged(aftermath)
+  expect(wasReady, 'a worker is ready while it cannot connect').toBe(false)
+  expect(aftermath.recoveredMs).toBeLessThan(30_000)
+})
+
+test('another client takes the locks of a flush in the opposite order', async () => {
+  const pipeline = await startFaultyPipeline()
+  const admin = openAdminPool(pipeline)
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: 'postgres-deadlock',
+    count: 6_000,
+    connections: 4,
+    async fault() {
+      for (let times = 0; times < 3; times++) await provokeDeadlock(admin, pipeline.pool)
+    },
+  })
+  expectAllAcknowledged(aftermath)
+  expect(logOf(pipeline)).toContain('deadlock detected')
+  // A connection tells of its deadlocks once it has been idle for a while.
+  await until('A deadlock in the statistics', async () => (await countDeadlocks(admin)) > 0, {
+    timeoutMs: 20_000,
+  })
+  expect(aftermath.recoveredMs).toBeLessThan(60_000)
+})
+
+test('flushes take longer than the statement timeout', async () => {
+  const pipeline = await startFaultyPipeline({ workers: 0 })
+  const words = await startHastyWorker(pipeline)
+  const admin = openAdminPool(pipeline)
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: 'postgres-timeout',
+    count: 6_000,
+    connections: 4,
+    async fault() {
+      const client = await admin.connect()
+      await client.query('BEGIN; LOCK TABLE vss.deliveries IN SHARE MODE')
+      await pause(5_000)
+      await client.query('COMMIT')
+      client.release()
+    },
+  })
+  expectAllAcknowledged(aftermath)
+  expect(words.filter((line) => line.includes('57014')).length, 'statements that timed out').toBeGreaterThan(
+    0,
+  )
+  expect(aftermath.recoveredMs).toBeLessThan(60_000)
+})
+
+test.skipIf(!canMount)('the disk of the ledger is full', async () => {
+  const pipeline = await startFaultyPipeline()
+  const admin = openAdminPool(pipeline)
+  const disk = await mountSmallDisk(pipeline, 'ledger-disk', 64)
+  await moveLedgerTo(admin, disk.folder)
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: 'postgres-disk-full',
+    count: 6_000,
+    connections: 4,
+    async fault() {
+      disk.fill()
+      await until('A full disk', () => logOf(pipeline).includes('No space left on device'), {
+        timeoutMs: 20_000,
+      })
+      await pause(3_000)
+      disk.makeRoom()
+    },
+  })
+  expectAllAcknowledged(aftermath)
+  expect(logOf(pipeline)).not.toContain('PANIC')
+  expect(aftermath.recoveredMs).toBeLessThan(30_000)
+})
+
+test.skipIf(!canMount)('the disk of the write-ahead log is full: Postgres panics', async () => {
+  const pipeline = await startFaultyPipeline()
+  const disk = await mountSmallDisk(pipeline, 'wal-disk', 512)
+  await pipeline.postgres.stop()
+  moveWalTo(pipeline, disk.folder)
+  await pipeline.postgres.start()
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: 'postgres-wal-full',
+    count: 15_000,
+    connections: 8,
+    async fault() {
+      disk.fill()
+      await until('A panic', () => logOf(pipeline).includes('PANIC'), { timeoutMs: 30_000 })
+      await pause(3_000)
+      disk.makeRoom()
+      // Whatever is left of it: it may have ended, or be trying to recover.
+      await pipeline.postgres.stop()
+      await pipeline.postgres.start()
+    },
+  })
+  expectAllAcknowledged(aftermath)
+  expect(aftermath.recoveredMs).toBeLessThan(30_000)
+})
+
+test('Postgres is frozen for 15 s', async () => {
+  const pipeline = await startFaultyPipeline()
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: 'postgres-frozen',
+    count: 6_000,
+    connections: 4,
+    async fault() {
+      const thaw = await freezeAll(pipeline)
+      try {
+        await pause(15_000)
+      } finally {
+        thaw()
+      }
+    },
+  })
+  expectAllAcknowledged(aftermath)
+  expect(aftermath.recoveredMs).toBeLessThan(60_000)
+})
+
+function expectAllAcknowledged({ answers }: Aftermath): void {
+  expect([...answers.keys()], 'every POST is acknowledged at its first try').toEqual(['200'])
+}
+
+/** On the server itself, past the proxy. */
+function openAdminPool({ postgres }: FaultyPipeline): Pool {
+  const admin = createPool({
+    databaseUrl: postgres.url,
+    maxConnections: 1,
+    applicationName: 'vss-test-admin',
+  })
+  onTestFinished(() => admin.end())
+  return admin
+}
+
+async function cutWorkerConnections(admin: Pool | PoolClient): Promise<number> {
+  const { rowCount } = await admin.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vss-worker'`,
+  )
+  return rowCount ?? 0
+}
+
+async function isWorkerReady({ workers }: FaultyPipeline): Promise<boolean> {
+  return (await fetch(`${workers[0]!.opsUrl}/readyz`)).ok
+}
+
+/** A superuser takes the reserved connections too. The workers lose theirs, and the race for them. */
+async function takeAllConnections(pipeline: FaultyPipeline): Promise<{ leave(): void }> {
+  const admin = await openAdminPool(pipeline).connect()
+  const crowd = createPool({
+    databaseUrl: pipeline.postgres.url,
+    maxConnections: 1_000,
+    applicationName: 'vss-test-crowd',
+  })
+  const clients = [admin]
+  function leave(): void {
+    for (const client of clients.splice(0)) client.release(true)
+  }
+  onTestFinished(async () => {
+    leave()
+    await crowd.end()
+  })
+
+  async function takeOne(): Promise<boolean> {
+    try {
+      clients.push(await crowd.connect())
+      return true
+    } catch (error) {
+      if ((error as { code?: string }).code === '53300') return false
+      throw error
+    }
+  }
+  async function isCrowded(): Promise<boolean> {
+    await cutWorkerConnections(admin)
+    while (await takeOne());
+    const { rowCount } = await admin.query(
+      `SELECT FROM pg_stat_activity WHERE application_name = 'vss-worker'`,
+    )
+    return rowCount === 0
+  }
+  while (await takeOne());
+  await until('A crowd without workers', isCrowded, { timeoutMs: 20_000 })
+  return { leave }
+}
+
+async function provokeDeadlock(admin: Pool, pool: Pool): Promise<void> {
+  const client = await admin.connect()
+  await client.query('BEGIN')
+  // It is the flush that is to find the deadlock, and to be the one that fails.
+  await client.query(`SET LOCAL deadlock_timeout = '60s'`)
+  await client.query('LOCK TABLE vss.deliveries IN SHARE MODE')
+  await until('A flush that waits for the ledger', () => isFlushBlocked(pool), { timeoutMs: 20_000 })
+  await client.query('LOCK TABLE vss.sessions IN SHARE MODE')
+  await client.query('COMMIT')
+  client.release()
+}
+
+async function isFlushBlocked(pool: Pool): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    `SELECT FROM pg_locks WHERE NOT granted AND relation = 'vss.deliveries'::regclass`,
+  )
+  return rowCount !== 0
+}
+
+async function countDeadlocks(admin: Pool): Promise<number> {
+  const { rows } = await admin.query<{ count: number }>(
+    'SELECT deadlocks::int AS count FROM pg_stat_database WHERE datname = current_database()',
+  )
+  return rows[0]?.count ?? 0
+}
+
+/** A worker whose statements may take a second. The database's own setting would yield to that of the worker. */
+async function startHastyWorker(pipeline: FaultyPipeline): Promise<string[]> {
+  const words: string[] = []
+  const databaseUrl = new URL(pipeline.databaseUrl)
+  databaseUrl.searchParams.set('statement_timeout', '1000')
+  const worker = await startService('worker', {
+    databaseUrl: databaseUrl.href,
+    redisUrl: pipeline.redisUrl,
+    env: { QUEUE_PREFIX: pipeline.queuePrefix },
+    onLine: (_, line) => words.push(line),
+  })
+  onTestFinished(() => worker.stop())
+  return words
+}
+
+function folderOf({ spoolDir }: FaultyPipeline): string {
+  return join(dirname(spoolDir), 'postgres')
+}
+
+function logOf(pipeline: FaultyPipeline): string {
+  return readFileSync(`${folderOf(pipeline)}.log`, 'utf8')
+}
+
+async function isMountingPermitted(): Promise<boolean> {
+  const folder = await createTemporaryFolder()
+  try {
+    await mountTmpfs(folder.path, 1)
+    await run('umount', [folder.path])
+    return true
+  } catch {
+    return false
+  } finally {
+    await folder.remove()
+  }
+}
+
+async function mountTmpfs(folder: string, megabytes: number): Promise<void> {
+  await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'vss-test', folder])
+}
+
+/** A disk that Postgres may use, and that `fill` leaves without a byte. It is gone when the test has finished. */
+async function mountSmallDisk(pipeline: FaultyPipeline, name: string, megabytes: number) {
+  const mount = join(dirname(pipeline.spoolDir), name)
+  mkdirSync(mount)
+  await mountTmpfs(mount, megabytes)
+  onTestFinished(async () => {
+    await pipeline.postgres.stop()
+    await run('umount', [mount])
+  })
+  const folder = join(mount, 'postgres')
+  mkdirSync(folder, { mode: 0o700 })
+  giveToPostgres(pipeline, folder)
+  const ballast = join(mount, 'ballast')
+  return {
+    folder,
+    fill(): void {
+      try {
+        for (;;) writeFileSync(ballast, Buffer.alloc(64 * 1024), { flag: 'a' })
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+      }
+    },
+    makeRoom: () => rmSync(ballast),
+  }
+}
+
+function giveToPostgres(pipeline: FaultyPipeline, path: string): void {
+  const { uid, gid } = statSync(folderOf(pipeline))
+  chownSync(path, uid, gid)
+}
+
+async function moveLedgerTo(admin: Pool, folder: string): Promise<void> {
+  await admin.query(`CREATE TABLESPACE small LOCATION '${folder}'`)
+  const { rows } = await admin.query<{ name: string }>(
+    `SELECT inhrelid::regclass AS name FROM pg_inherits WHERE inhparent = 'vss.deliveries'::regclass`,
+  )
+  for (const { name } of rows) await admin.query(`ALTER TABLE ${name} SET TABLESPACE small`)
+}
+
+/** Postgres must be stopped. */
+function moveWalTo(pipeline: FaultyPipeline, folder: string): void {
+  const wal = join(folderOf(pipeline), 'data', 'pg_wal')
+  const moved = join(folder, 'pg_wal')
+  cpSync(wal, moved, { recursive: true, preserveTimestamps: true })
+  rmSync(wal, { recursive: true })
+  symlinkSync(moved, wal)
+}
+
+/** The postmaster first, so that it makes no more of them. */
+async function freezeAll({ postgres }: FaultyPipeline): Promise<() => void> {
+  postgres.freeze()
+  const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid='])
+  const children = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .filter(([, parent]) => parent === postgres.pid)
+    .map(([pid]) => pid!)
+  for (const pid of children) process.kill(pid, 'SIGSTOP')
+  return () => {
+    for (const pid of children) process.kill(pid, 'SIGCONT')
+    postgres.thaw()
+  }
+}

@@ -1,0 +1,188 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type RunningService, until } from '@vss-pipeline/local-stack'
+import { createProducer, encodeBatch } from '@vss-pipeline/queue'
+import { createLogger } from '@vss-pipeline/runtime'
+import { generateEvents, receivedAtMsOf } from '@vss-pipeline/vss'
+import { v7 as uuidv7 } from 'uuid'
+import { expect, onTestFinished, test } from 'vitest'
+import { createRandom } from '../../packages/vss/src/generator/random.ts'
+import { countLedger, expectAccountedFor } from '../accounting.ts'
+import type { Acknowledged } from '../load.ts'
+import type { RunningPipeline } from '../running-pipeline.ts'
+import { startFaultyPipeline, surviveUnderLoad } from './faulty-pipeline.ts'
+
+test('the worker is killed five times, and another one started each time', async () => {
+  const pipeline = await startFaultyPipeline()
+  const random = createRandom('worker-killed')
+  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+    seed: 'worker-killed',
+    count: 12_000,
+    connections: 8,
+    withinMs: 90_000,
+    async fault() {
+      let worker = pipeline.workers[0]!
+      for (let kills = 0; kills < 5; kills++) {
+        await pause(random.int(0, 1_000))
+        process.kill(worker.pid, 'SIGKILL')
+        await worker.ended
+        worker = await pipeline.startWorker()
+      }
+    },
+  })
+  expect([...answers.keys()]).toEqual(['200'])
+  // The last one's batches are given to others within 18 s, and each that was in hand then runs alone.
+  expect(recoveredMs).toBeLessThan(90_000)
+})
+
+test('two workers are restarted in turn, three times each', async () => {
+  const pipeline = await startFaultyPipeline({ workers: 2 })
+  const ends: string[] = []
+  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+    seed: 'worker-restarted',
+    count: 12_000,
+    connections: 8,
+    async fault() {
+      const workers = [...pipeline.workers]
+      for (let restarts = 0; restarts < 6; restarts++) {
+        ends.push(await terminate(workers.shift()!))
+        workers.push(await pipeline.startWorker())
+      }
+    },
+  })
+  expect([...answers.keys()]).toEqual(['200'])
+  expect(ends).toEqual(Array(6).fill('exited with code 0'))
+  expect(recoveredMs).toBeLessThan(30_000)
+})
+
+test('a worker is frozen in mid-transaction until another has run its batches, and then goes on', async () => {
+  const pipeline = await startFaultyPipeline()
+  const count = 10_000
+  let writtenMs = Number.POSITIVE_INFINITY
+  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+    seed: 'worker-frozen',
+    count,
+    connections: 8,
+    async fault() {
+      const thaw = await freezeInTransaction(pipeline)
+      const frozenAt = performance.now()
+      try {
+        await pipeline.startWorker()
+        await until('A row for everything', async () => (await countLedger(pipeline.pool)) >= count, {
+          timeoutMs: 60_000,
+        })
+        writtenMs = Math.round(performance.now() - frozenAt)
+      } finally {
+        thaw()
+      }
+    },
+  })
+  console.log(`worker-frozen: another had written everything ${writtenMs} ms after it froze`)
+  expect([...answers.keys()]).toEqual(['200'])
+  // Postgres takes its locks from it after 15 s, the queue its batches within 18 s.
+  expect(writtenMs).toBeLessThan(50_000)
+  expect(recoveredMs).toBeLessThan(30_000)
+})
+
+test('batches that are in the queue twice are written once by two workers', async () => {
+  const pipeline = await startFaultyPipeline({ workers: 2 })
+  const deliveries = createDeliveries('batch-twice', 2_000)
+  const startedAt = performance.now()
+  const queue = await openTestQueue(pipeline)
+  await enqueueTwice(
+    queue,
+    deliveries.map(({ delivery }) => delivery),
+  )
+  await expectAccountedFor(
+    pipeline.pool,
+    deliveries.map(({ acknowledged }) => acknowledged),
+    { withinMs: 30_000 },
+  )
+  await until('The second of each batch', async () => (await countJobs(queue)) === 0, { timeoutMs: 30_000 })
+  console.log(
+    `batch-twice: 4000 given, 2000 in the ledger after ${Math.round(performance.now() - startedAt)} ms`,
+  )
+  expect(await countLedger(pipeline.pool)).toBe(2_000)
+  const { rows } = await pipeline.pool.query<{ revised: number }>(
+    'SELECT count(*)::int AS revised FROM vss.sessions WHERE revision > 1',
+  )
+  expect(rows[0]?.revised, 'sessions that were written twice').toBe(0)
+})
+
+async function terminate(worker: RunningService): Promise<string> {
+  process.kill(worker.pid, 'SIGTERM')
+  return await worker.ended
+}
+
+/** Stops the only worker while it holds locks: the moment is tried for until it is met. */
+async function freezeInTransaction({ workers, pool }: RunningPipeline): Promise<() => void> {
+  const { pid } = workers[0]!
+  const thaw = () => process.kill(pid, 'SIGCONT')
+  await until(
+    'A worker frozen in mid-transaction',
+    async () => {
+      process.kill(pid, 'SIGSTOP')
+      if (await isHoldingLocks(pool)) return true
+      thaw()
+      return false
+    },
+    { timeoutMs: 30_000, pollMs: 7 },
+  )
+  return thaw
+}
+
+/** Its server side has finished the last statement, and nobody sends the next one. */
+async function isHoldingLocks(pool: RunningPipeline['pool']): Promise<boolean> {
+  await pause(200)
+  const { rowCount } = await pool.query(
+    `SELECT FROM pg_stat_activity
+     WHERE application_name = 'vss-worker' AND state = 'idle in transaction' AND backend_xid IS NOT NULL`,
+  )
+  return rowCount !== 0
+}
+
+/** Clean events, as ingest would have received them. */
+function createDeliveries(seed: string, count: number) {
+  return Array.from(generateEvents({ seed, count }), (event) => {
+    const deliveryId = uuidv7()
+    const acknowledged: Acknowledged = { deliveryId, event }
+    const delivery = {
+      deliveryId,
+      receivedAtMs: receivedAtMsOf(deliveryId),
+      sourceIp: '192.0.2.1',
+      body: event.body,
+    }
+    return { delivery, acknowledged }
+  })
+}
+
+type Delivery = ReturnType<typeof createDeliveries>[number]['delivery']
+type Queue = ReturnType<typeof createProducer>['queue']
+
+const batchSize = 20
+
+/** Each batch as two jobs, one right behind the other: both workers have it in hand at the same time. */
+async function enqueueTwice(queue: Queue, deliveries: Delivery[]): Promise<void> {
+  const jobs = []
+  for (let start = 0; start < deliveries.length; start += batchSize) {
+    const data = encodeBatch(deliveries.slice(start, start + batchSize))
+    for (let copies = 0; copies < 2; copies++) jobs.push({ name: 'batch', data, opts: { jobId: uuidv7() } })
+  }
+  await queue.addBulk(jobs)
+}
+
+async function countJobs(queue: Queue): Promise<number> {
+  const counts = await queue.getJobCounts()
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
+}
+
+async function openTestQueue({ redisUrl, queuePrefix }: RunningPipeline): Promise<Queue> {
+  const producer = createProducer({
+    redisUrl,
+    prefix: queuePrefix,
+    logger: createLogger({ service: 'test', level: 'silent' }),
+    commandTimeoutMs: 5_000,
+  })
+  onTestFinished(() => producer.close())
+  await until('A connection to Redis', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  return producer.queue
+}
