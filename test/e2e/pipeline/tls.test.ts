@@ -178,8 +178,8 @@ test('deliveries wait while Postgres shows the wrong certificate, and become row
   })
   const body = await readFile(new URL('../../fixtures/example-completed.json', import.meta.url))
   expect((await fetch(pipeline.webhookUrl, { method: 'POST', body })).status).toBe(200)
-  // With a job's id: the one about partitions may come before there is anything to write.
-  const refusal = await until('The refusal', () => worker.said('"jobId"'), { timeoutMs: 8_000 })
+  const isAway = 'the database is away: batches wait in hand'
+  const refusal = await until('The refusal', () => worker.said(isAway), { timeoutMs: 8_000 })
   expect(refusal.err.message).toContain("is not in the cert's list")
 
   await postgres.show(certificates.right)

@@ -5,6 +5,7 @@ import { type DeliveryRow, readDelivery, readSession } from '@vss-pipeline/stora
 import type { Session } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
 import { completedSession, errorSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
+import { asRead } from '../../as-read.ts'
 import { type RunningPipeline, startRunningPipeline } from '../../running-pipeline.ts'
 
 async function post(webhookUrl: string, body: Uint8Array | string): Promise<string> {
@@ -26,7 +27,7 @@ async function postExample(pipeline: RunningPipeline, name: string, sessionId: s
 function rowOf({ legs: _, ...session }: Session, deliveries: DeliveryRow[]) {
   const [delivery] = deliveries
   return {
-    ...session,
+    ...asRead(session),
     revision: 1,
     deliveryId: delivery?.deliveryId,
     receivedAt: delivery?.receivedAt,
@@ -49,7 +50,7 @@ test.each([
     expect.objectContaining({ deliveryId, sessionId, outcome: 'stored', reasons: [], sourceIp: '127.0.0.1' }),
   ])
   expect(session).toEqual(rowOf(expected, deliveries))
-  expect(legs).toEqual(expected.legs)
+  expect(legs).toEqual(expected.legs.map(asRead))
 })
 
 test('a malformed body is acknowledged and becomes a rejected delivery with its bytes', async () => {

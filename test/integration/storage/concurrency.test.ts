@@ -2,7 +2,8 @@ import { countLedgerByOutcome, type LedgerEntry, type Recorded, readSession } fr
 import type { Session } from '@vss-pipeline/vss'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { asRead, callLeg, delivery, rejectedDelivery, session } from './entries.ts'
+import { asRead } from '../../as-read.ts'
+import { callLeg, delivery, rejectedDelivery, session } from './entries.ts'
 import { lockDelivery, waitingBackends } from './locks.ts'
 import { openStorage, type Storage } from './open-storage.ts'
 

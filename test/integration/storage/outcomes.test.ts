@@ -1,6 +1,7 @@
 import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/storage'
 import { expect, test } from 'vitest'
-import { asRead, callLeg, delivery, rejectedDelivery, session } from './entries.ts'
+import { asRead } from '../../as-read.ts'
+import { callLeg, delivery, rejectedDelivery, session } from './entries.ts'
 import { openStorage } from './open-storage.ts'
 
 const now = Date.now()
