@@ -51,9 +51,14 @@ test('what the manifests refer to is there', async () => {
     expect(container.image).toBe('vss-pipeline')
     await expect(readFile(join(projectRoot, container.command[1]))).resolves.toBeDefined()
     for (const { configMapRef } of container.envFrom ?? []) expect(configNames).toContain(configMapRef.name)
-    const mounted = spec.template.spec.volumes[0].secret.items.map(({ path }: { path: string }) => path)
+    const mounted = spec.template.spec.volumes
+      .flatMap(({ secret }: { secret?: { items: { path: string }[] } }) => secret?.items ?? [])
+      .map(({ path }: { path: string }) => path)
     expect(secretKeys).toEqual(expect.arrayContaining(mounted))
-    const files = container.env.map(({ value }: { value: string }) => value.replace('/run/secrets/vss/', ''))
+    const files = container.env
+      .map(({ value }: { value: string }) => value)
+      .filter((value: string) => value.startsWith('/run/secrets/vss/'))
+      .map((value: string) => value.replace('/run/secrets/vss/', ''))
     expect(files.toSorted()).toEqual(mounted.toSorted())
   }
   for (const kind of ['Deployment', 'PodDisruptionBudget', 'NetworkPolicy', 'Service']) {
