@@ -4,6 +4,7 @@ export { migrate } from './migrate.ts'
 export { ensureLedgerPartitions } from './partitions.ts'
 export { createPool, type Pool } from './pool.ts'
 export {
+  type CallLegRow,
   countLedgerByOutcome,
   type DeliveryRow,
   pingDatabase,

@@ -1,11 +1,19 @@
 import type { CallLeg, Outcome, Reason, Session } from '@vss-pipeline/vss'
 import { isDeliveryId, isUuid, receivedAtMsOf } from '@vss-pipeline/vss/delivery'
-import type { QueryResultRow } from 'pg'
+import type { PoolClient, QueryResultRow } from 'pg'
 import { StorageFault, toStorageFault } from './errors.ts'
 import type { Pool } from './pool.ts'
+import { inTransaction } from './transaction.ts'
+
+/** What is written with times in milliseconds is read with times as ISO 8601 text: `startedAtMs` as `startedAt`. */
+type AsRead<Written> = {
+  [Name in keyof Written as Name extends `${infer Event}AtMs`
+    ? `${Event}At`
+    : Name]: Name extends `${string}AtMs` ? Exclude<Written[Name], number> | string : Written[Name]
+}
 
 /** A row of `vss.sessions`. Timestamps are ISO 8601 in UTC with milliseconds. */
-export interface SessionRow extends Omit<Session, 'legs'> {
+export interface SessionRow extends AsRead<Omit<Session, 'legs'>> {
   revision: number
   deliveryId: string
   receivedAt: string
@@ -14,6 +22,8 @@ export interface SessionRow extends Omit<Session, 'legs'> {
   processedAt: string
   pipelineVersion: string
 }
+
+export type CallLegRow = AsRead<CallLeg>
 
 /** A row of `vss.deliveries` without its body. Timestamps are ISO 8601 in UTC with milliseconds. */
 export interface DeliveryRow {
@@ -32,7 +42,7 @@ export interface DeliveryRow {
 export interface StoredSession {
   session: SessionRow
   /** In the order of their letters. */
-  legs: CallLeg[]
+  legs: CallLegRow[]
   /** Every delivery that was about this session, oldest first. */
   deliveries: DeliveryRow[]
 }
@@ -44,8 +54,19 @@ export interface StoredSession {
  */
 export async function readSession(pool: Pool, sessionId: string): Promise<StoredSession | null> {
   if (!isUuid(sessionId)) return null
+  try {
+    return await inTransaction(pool, (client) => readAllOf(client, sessionId), oneSnapshot)
+  } catch (error) {
+    throw toStorageFault(error)
+  }
+}
+
+/** What is written meanwhile is in all of its parts, or in none. */
+const oneSnapshot = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
+
+async function readAllOf(client: PoolClient, sessionId: string): Promise<StoredSession | null> {
   const [session] = await selectRows<SessionRow>(
-    pool,
+    client,
     `SELECT
        session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
        client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
@@ -58,14 +79,14 @@ export async function readSession(pool: Pool, sessionId: string): Promise<Stored
   if (session === undefined) return null
   return {
     session,
-    legs: await readCallLegs(pool, sessionId),
-    deliveries: await readDeliveries(pool, sessionId),
+    legs: await readCallLegs(client, sessionId),
+    deliveries: await readDeliveries(client, sessionId),
   }
 }
 
-async function readCallLegs(pool: Pool, sessionId: string): Promise<CallLeg[]> {
+async function readCallLegs(client: PoolClient, sessionId: string): Promise<CallLegRow[]> {
   return await selectRows(
-    pool,
+    client,
     `SELECT
        leg, call_id, direction, call_type, status, initiated_at, connected_at, disconnected_at, ring_seconds,
        duration_seconds, source, destination, source_format, destination_format, source_country,
@@ -78,9 +99,9 @@ async function readCallLegs(pool: Pool, sessionId: string): Promise<CallLeg[]> {
   )
 }
 
-async function readDeliveries(pool: Pool, sessionId: string): Promise<DeliveryRow[]> {
+async function readDeliveries(client: PoolClient, sessionId: string): Promise<DeliveryRow[]> {
   return await selectRows(
-    pool,
+    client,
     `SELECT
        delivery_id, received_at, source_ip, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
        reasons, processed_at, pipeline_version
@@ -146,9 +167,13 @@ export async function pingDatabase(pool: Pool): Promise<void> {
   }
 }
 
-async function selectRows<Row>(pool: Pool, text: string, values: unknown[]): Promise<Row[]> {
+async function selectRows<Row>(
+  connection: Pool | PoolClient,
+  text: string,
+  values: unknown[],
+): Promise<Row[]> {
   try {
-    const { rows } = await pool.query<QueryResultRow>(text, values)
+    const { rows } = await connection.query<QueryResultRow>(text, values)
     return rows.map((row) => toModel(row) as Row)
   } catch (error) {
     throw toStorageFault(error)

@@ -1,5 +1,4 @@
-import type { DeliveryRow, Pool, StoredSession } from '@vss-pipeline/storage'
-import type { CallLeg } from '@vss-pipeline/vss'
+import type { CallLegRow, DeliveryRow, Pool, StoredSession } from '@vss-pipeline/storage'
 import type { Command } from 'commander'
 import { parseUuid } from './arguments.ts'
 import { withDatabase } from './database.ts'
@@ -66,8 +65,8 @@ function renderSession({ session, legs, deliveries }: StoredSession): string {
 }
 
 /** A column a leg and a row a field, because the fields are many; those that no leg has are left out. */
-function renderLegs(legs: readonly CallLeg[]): string {
-  const fields = Object.keys(legs[0]!) as (keyof CallLeg)[]
+function renderLegs(legs: readonly CallLegRow[]): string {
+  const fields = Object.keys(legs[0]!) as (keyof CallLegRow)[]
   const rows = fields
     .filter((field) => legs.some((leg) => leg[field] !== null))
     .map((field) => [columnName(field), ...legs.map((leg) => displayValue(leg[field]))])

@@ -55,13 +55,17 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   }
 
   const progress = createProgress({ stuckAfterMs })
+  let isListening = false
   const opsPort = await startOpsServer({
     host,
     port: config.opsPort,
     registry,
-    checks: spool
-      ? { redis_or_spool: async () => spool.hasRoom || (await producer.probe()) }
-      : { redis: () => producer.probe() },
+    checks: {
+      async [spool ? 'redis_or_spool' : 'redis']() {
+        if (!isListening) throw new Error('not listening yet')
+        if (!spool?.hasRoom) await producer.probe()
+      },
+    },
     progress,
     lifecycle,
   })
@@ -75,6 +79,7 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   await producer.awaitConnection(startGraceMs)
   const server = createIngestServer({ app, config, metrics })
   const port = await listen(server, { host, port: config.port, variable: 'PORT' })
+  isListening = true
   // Half of the time for those who are still sending; the other half for the queue.
   lifecycle.onClose('http listener', () => closeServer(server, { graceMs: config.shutdownTimeoutMs / 2 }))
 
