@@ -45,7 +45,7 @@ const takingShare = 0.25
  * kept as a failed job. A throw is a fault: the job waits (jittered, at most 30 s) and comes again, without end.
  *
  * A batch that stalled before runs alone: everything else in hand finishes first or goes back to the queue, so
- * that if it kills this process too, it takes nothing along.
+ * that if it kills this process too, it takes nothing along. Several such run one after the other.
  */
 export function createConsumer(options: {
   redisUrl: string
@@ -97,25 +97,27 @@ export function createConsumer(options: {
   const stopKeepingPace = keepPace({ worker, client, concurrency, lockDurationMs })
 
   let running = 0
-  let lone: { othersDone: () => void } | undefined
+  let whenNoneRuns: (() => void) | undefined
+  /** Batches that stalled before, in hand: they run one after the other, and nothing else does until all have. */
+  let suspects: { inHand: number; lastTurn: Promise<void> } | undefined
   let resting = false
 
   /** BullMQ asks again at once when Redis refuses a command, out of memory for example: not for as long as it does. */
   async function onQueueError(error: Error): Promise<void> {
-    if (resting || lone || stopping || client.status !== 'ready' || isConnectionLoss(error)) return
+    if (resting || suspects || stopping || client.status !== 'ready' || isConnectionLoss(error)) return
     resting = true
     logger.warn({ err: error }, 'the queue refuses: asking again later')
     await worker.pause(true)
     await delay(restMs)
     resting = false
-    if (!lone && !stopping) await worker.resume()
+    if (!suspects && !stopping) await worker.resume()
   }
 
   async function process(job: Job, token: string | undefined): Promise<void> {
     try {
-      // While one runs alone, everything that arrives goes back to the queue, for other workers to take.
-      if (lone) return await handBack(job, token)
       if (job.stalledCounter > 0) await runAlone(job)
+      // Other workers may take it meanwhile.
+      else if (suspects) await handBack(job, token)
       else await runBesideOthers(job)
     } catch (error) {
       if (error instanceof WaitingError || error instanceof UnrecoverableError) throw error
@@ -135,23 +137,37 @@ export function createConsumer(options: {
       await settle(job)
     } finally {
       running--
-      if (running === 0) lone?.othersDone()
+      if (running === 0) whenNoneRuns?.()
     }
   }
 
   async function runAlone(job: Job): Promise<void> {
-    const othersDone = new Promise<void>((resolve) => {
-      lone = { othersDone: resolve }
-    })
-    try {
-      await worker.pause(true)
-      if (running > 0) await othersDone
+    suspects ??= { inHand: 0, lastTurn: clearFloor() }
+    suspects.inHand++
+    const turn = suspects.lastTurn.then(async () => {
+      if (stopping) throw new Error('told to stop before its turn')
       logger.info({ jobId: job.id, stalls: job.stalledCounter }, 'running a batch that stalled before alone')
       await settle(job)
+    })
+    suspects.lastTurn = turn.catch(() => undefined)
+    try {
+      await turn
     } finally {
-      lone = undefined
-      if (!stopping && !resting) await worker.resume()
+      suspects.inHand--
+      if (suspects.inHand === 0) {
+        suspects = undefined
+        if (!stopping && !resting) await worker.resume()
+      }
     }
+  }
+
+  /** Resolves when nothing is running, and nothing new comes. */
+  async function clearFloor(): Promise<void> {
+    const othersDone = new Promise<void>((resolve) => {
+      whenNoneRuns = resolve
+    })
+    await worker.pause(true)
+    if (running > 0) await othersDone
   }
 
   async function settle(job: Job): Promise<void> {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import { until } from '@vss-pipeline/local-stack'
 import {
   type BatchInHand,
@@ -157,21 +158,48 @@ test('a batch that stalled before runs alone: nothing else is in hand while it d
   expect(handled.toSorted()).toEqual(['a', 'b', 'c', 'd', 'e', 'victim'])
 })
 
-test('several that stalled run one after the other, though the same worker has them', async () => {
+test('several that stalled run one after the other, each where it is: none goes back to the queue', async () => {
   const victims = ['a', 'b', 'c']
   await killWorkerWith(victims)
+  const gates = victims.map(() => createGate())
   const handled: string[] = []
-  let [inHand, mostInHand] = [0, 0]
+  let [begun, mostInHand] = [0, 0]
   consume(async ({ payload }) => {
-    mostInHand = Math.max(mostInHand, ++inHand)
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    mostInHand = Math.max(mostInHand, begun - handled.length + 1)
+    await gates[begun++]!.passed
     handled.push(...bodiesOf(payload))
-    inHand--
   })
-  await until('all of them', () => handled.length >= victims.length, { timeoutMs: 10_000 })
+  const startsInHand = async () =>
+    (await producer.queue.getJobs(['active'])).map(({ attemptsStarted }) => attemptsStarted)
+  for (const [index, gate] of gates.entries()) {
+    await until('the next', () => begun === index + 1, { timeoutMs: 10_000 })
+    // Once by the worker that was killed, once by this one.
+    const expected = victims.slice(index).map(() => 2)
+    await until('all that are left in hand', async () => isDeepStrictEqual(await startsInHand(), expected), {
+      timeoutMs: 5_000,
+    })
+    gate.open()
+  }
   await untilEmpty()
   expect(handled.toSorted()).toEqual(victims)
   expect(mostInHand).toBe(1)
+})
+
+test('of several that stalled, those whose turn has not come go back when the consumer closes', async () => {
+  await killWorkerWith(['a', 'b', 'c'])
+  const gate = createGate()
+  const begun: string[] = []
+  const consumer = consume(async ({ payload }) => {
+    begun.push(...bodiesOf(payload))
+    await gate.passed
+  })
+  await until('the first', () => begun.length === 1, { timeoutMs: 10_000 })
+  const closed = consumer.close()
+  gate.open()
+  await closed
+  expect(begun).toHaveLength(1)
+  const { jobs } = await readQueueStatus(producer.queue, producer.client)
+  expect(jobs).toMatchObject({ waiting: 2, active: 0, delayed: 0 })
 })
 
 test('a batch may stall any number of times', async () => {
