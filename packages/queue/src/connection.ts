@@ -1,8 +1,10 @@
-import type { Logger } from '@vss-pipeline/runtime'
+import { createBackoff, type Logger } from '@vss-pipeline/runtime'
 import { Redis, type RedisOptions } from 'ioredis'
 
 /** How long a connection must hold before Redis counts as back. */
 const settledAfterMs = 1_000
+
+const reconnectDelayMs = createBackoff({ firstMs: 100, longestMs: 500 })
 
 /** ioredis' options but the one that changes its replies' types. */
 type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>
@@ -22,7 +24,7 @@ export function connectRedis(options: {
     connectionName: `vss-${role}`,
     connectTimeout: 5_000,
     keepAlive: 10_000,
-    retryStrategy: (attempt) => jitter(Math.min(50 * 2 ** Math.min(attempt, 5), 500)),
+    retryStrategy: (attempt) => reconnectDelayMs(attempt - 1),
     // A primary that was demoted answers READONLY: the next connection finds its successor.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     ...settings,
@@ -52,10 +54,6 @@ export function connectRedis(options: {
     settling.unref()
   })
   return client
-}
-
-function jitter(delayMs: number): number {
-  return Math.round(delayMs * (0.5 + Math.random() / 2))
 }
 
 /** Closes politely while connected, at once otherwise: QUIT to a server that is away would wait for it. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Logger } from '@vss-pipeline/runtime'
+import { createBackoff, type Logger } from '@vss-pipeline/runtime'
 import { isNotConnectionError, type Job, type Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { UnknownPayloadError } from './codec.ts'
@@ -33,9 +33,8 @@ export interface Consumer {
 // A killed worker's jobs run again after at most lockDuration + 2 checks: 18 s.
 const defaultLockDurationMs = 10_000
 const defaultStalledIntervalMs = 4_000
-const firstRetryMs = 200
+const retryDelayMs = createBackoff({ firstMs: 400, longestMs: 30_000 })
 const restMs = 1_000
-const longestRetryMs = 30_000
 const paceIntervalMs = 1_000
 /** Of the lock's time; what is left is for the first renewal. */
 const takingShare = 0.25
@@ -89,7 +88,7 @@ export function createConsumer(options: {
     removeOnComplete: { count: 0 },
     // How soon a finished job is reported again when Redis was away.
     runRetryDelay: 500,
-    settings: { backoffStrategy: retryDelayMs },
+    settings: { backoffStrategy: (attemptsMade) => retryDelayMs(attemptsMade - 1) },
     skipVersionCheck: true,
   })
   worker.on('error', onQueueError)
@@ -238,12 +237,6 @@ function isConnectionLoss(error: NodeJS.ErrnoException): boolean {
 async function handBack(job: Job, token: string | undefined): Promise<never> {
   await job.moveToWait(token)
   throw new WaitingError()
-}
-
-/** Full jitter over the upper half of an exponential delay, so that retries neither bunch nor hurry. */
-function retryDelayMs(attemptsMade: number): number {
-  const delayMs = Math.min(firstRetryMs * 2 ** Math.min(attemptsMade, 16), longestRetryMs)
-  return Math.round(delayMs * (0.5 + Math.random() / 2))
 }
 
 async function closeWorker(worker: Worker, client: Redis): Promise<void> {

@@ -1,3 +1,4 @@
+export * from './backoff.ts'
 export * from './deadline.ts'
 export * from './env.ts'
 export * from './group-commit.ts'

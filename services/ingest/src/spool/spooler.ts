@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { batchLimits, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
-import { createGroupCommit, type Logger } from '@vss-pipeline/runtime'
+import { createBackoff, createGroupCommit, type Logger } from '@vss-pipeline/runtime'
 import type { Delivery } from '@vss-pipeline/vss'
 import type { Spool } from './spool.ts'
 
 // How often a queue that is away is asked again: soon enough that its return is noticed within a second.
-const firstRetryMs = 100
-const longestRetryMs = 500
+const retryDelayMs = createBackoff({ firstMs: 100, longestMs: 500 })
 /** How often an idle spooler looks for what instances that are gone have left. */
 const adoptionIntervalMs = 10_000
 
@@ -116,8 +115,4 @@ export function createSpooler(deps: {
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal, ref: false }).catch(() => undefined)
-}
-
-function retryDelayMs(failures: number): number {
-  return Math.min(firstRetryMs * 2 ** failures, longestRetryMs) * (0.5 + Math.random() / 2)
 }

@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { batchLimits } from '@vss-pipeline/queue'
-import { createGroupCommit, type Logger, type Progress } from '@vss-pipeline/runtime'
+import { createBackoff, createGroupCommit, type Logger, type Progress } from '@vss-pipeline/runtime'
 import { type LedgerEntry, StorageFault, type Writer } from '@vss-pipeline/storage'
 import type { WorkerMetrics } from '../metrics.ts'
 
 // How often a database that is away is asked again: soon enough that its return is noticed within a second.
-const firstRetryMs = 100
-const longestRetryMs = 800
+const retryDelayMs = createBackoff({ firstMs: 100, longestMs: 800 })
 
 export interface Write {
   /**
@@ -65,8 +64,4 @@ export function createWrite(deps: {
 
 function bodyBytes(entries: LedgerEntry[]): number {
   return entries.reduce((sum, { body }) => sum + (body?.length ?? 0), 0)
-}
-
-function retryDelayMs(attempt: number): number {
-  return Math.min(firstRetryMs * 2 ** attempt, longestRetryMs) * (0.5 + Math.random() / 2)
 }
