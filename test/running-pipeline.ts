@@ -15,6 +15,8 @@ export interface RunningPipeline {
   ingest: RunningService
   /** Empty unless asked for. */
   workers: RunningService[]
+  /** Every one that was started, also those that have ended. */
+  services: RunningService[]
   startWorker(env?: NodeJS.ProcessEnv): Promise<RunningService>
   /** Starts ingest again on the same port, after it was stopped. */
   startIngest(): Promise<RunningService>
@@ -70,6 +72,7 @@ export async function startRunningPipeline(
     pool,
     ingest,
     workers,
+    services: started,
     startWorker: (extra) => start('worker', extra),
     startIngest: () => start('ingest', { PORT: port }),
   }

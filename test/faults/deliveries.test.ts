@@ -1,15 +1,13 @@
 import { hash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { until } from '@vss-pipeline/local-stack'
-import { createProducer } from '@vss-pipeline/queue'
-import { createLogger } from '@vss-pipeline/runtime'
 import { readSession } from '@vss-pipeline/storage'
 import { type GeneratedEvent, generateEvents, receivedAtMsOf } from '@vss-pipeline/vss'
 import { v7 as uuidv7 } from 'uuid'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createRandom, type Random } from '../../packages/vss/src/generator/random.ts'
 import { countLedger, expectAccountedFor } from '../accounting.ts'
 import { type Acknowledged, postUntilAcknowledged } from '../load.ts'
+import { openProducer } from '../producer.ts'
 import type { RunningPipeline } from '../running-pipeline.ts'
 import { startFaultyPipeline } from './faulty-pipeline.ts'
 
@@ -106,22 +104,12 @@ async function receive(events: GeneratedEvent[]): Promise<Acknowledged[]> {
 }
 
 /** Each as a batch of its own, so that any worker may have any of them next. */
-async function enqueueOneByOne(
-  { redisUrl, queuePrefix }: RunningPipeline,
-  deliveries: Acknowledged[],
-): Promise<void> {
-  const producer = createProducer({
-    redisUrl,
-    prefix: queuePrefix,
-    logger: createLogger({ service: 'test', level: 'silent' }),
-    commandTimeoutMs: 10_000,
-  })
-  onTestFinished(() => producer.close())
-  await until('A connection to Redis', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+async function enqueueOneByOne(pipeline: RunningPipeline, deliveries: Acknowledged[]): Promise<void> {
+  const producer = await openProducer(pipeline)
   await Promise.all(
     deliveries.map(({ deliveryId, event }) =>
       producer.enqueue([
-        { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp: '192.0.2.1', body: event.body },
+        { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp: null, body: event.body },
       ]),
     ),
   )

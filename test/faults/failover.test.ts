@@ -6,9 +6,10 @@ import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { countLedger, expectAccountedFor } from '../accounting.ts'
+import { killProcess } from '../faulty-server.ts'
 import { postUntilAcknowledged } from '../load.ts'
 import { startRunningPipeline } from '../running-pipeline.ts'
-import { openTcpProxy } from './tcp-proxy.ts'
+import { openTcpProxy } from '../tcp-proxy.ts'
 
 const replicationDelayMs = 20
 
@@ -34,8 +35,7 @@ async function startPrimaryWithReplica(): Promise<Pair> {
   return {
     url: proxy.url,
     async failOver() {
-      process.kill(primary.pid, 'SIGKILL')
-      await primary.ended
+      await killProcess(primary)
       link.reset({ refuse: true })
       await client.replicaof('NO', 'ONE')
       proxy.retarget(replica.url)

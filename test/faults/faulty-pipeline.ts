@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import {
   createTemporaryFolder,
   type RunningServer,
@@ -8,24 +9,12 @@ import {
 } from '@vss-pipeline/local-stack'
 import { migrate } from '@vss-pipeline/storage'
 import { generateEvents } from '@vss-pipeline/vss'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFailed, onTestFinished } from 'vitest'
 import { countLedger, expectAccountedFor } from '../accounting.ts'
+import { type FaultyServer, startFaultyServer } from '../faulty-server.ts'
 import { type Acknowledged, type Load, postUntilAcknowledged } from '../load.ts'
 import { type RunningPipeline, startRunningPipeline } from '../running-pipeline.ts'
-import { openTcpProxy, type TcpProxy } from './tcp-proxy.ts'
-
-/** A server of one test's own, that it may stop, kill and freeze. It keeps its port and its data. */
-export interface FaultyServer {
-  readonly pid: number
-  readonly url: string
-  /** As a power cut would: with SIGKILL. */
-  kill(): Promise<void>
-  stop(): Promise<void>
-  start(): Promise<void>
-  /** It keeps its connections and answers nothing, until `thaw`. */
-  freeze(): void
-  thaw(): void
-}
+import { openTcpProxy, type TcpProxy } from '../tcp-proxy.ts'
 
 export interface FaultyPipeline extends RunningPipeline {
   redis: FaultyServer
@@ -38,13 +27,14 @@ export interface FaultyPipeline extends RunningPipeline {
 
 /** Starts the real services on a Postgres and a Redis of their own, with proxies between, until the test has finished. */
 export async function startFaultyPipeline(
-  options: { workers?: number; spool?: boolean; env?: NodeJS.ProcessEnv } = {},
+  options: { workers?: number; env?: NodeJS.ProcessEnv } = {},
 ): Promise<FaultyPipeline> {
+  onTestFailed(tellHowToRepeat)
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())
-  const redis = await startFaulty((port) => startRedis({ dataDir: join(folder.path, 'redis'), port }))
-  const postgres = await startFaulty((port) =>
-    startPostgres({ dataDir: join(folder.path, 'postgres'), port }),
+  const redis = await startOwnServer(() => startRedis({ dataDir: join(folder.path, 'redis'), port: 0 }))
+  const postgres = await startOwnServer(() =>
+    startPostgres({ dataDir: join(folder.path, 'postgres'), port: 0 }),
   )
   await migrate({ databaseUrl: postgres.url })
   const network = { redis: await openTcpProxy(redis.url), postgres: await openTcpProxy(postgres.url) }
@@ -54,45 +44,27 @@ export async function startFaultyPipeline(
     workers: options.workers ?? 1,
     databaseUrl: network.postgres.url,
     redisUrl: network.redis.url,
-    env: { ...(options.spool === false ? {} : { SPOOL_DIR: spoolDir }), ...options.env },
+    env: { SPOOL_DIR: spoolDir, ...options.env },
   })
   return { ...pipeline, redis, postgres, network, spoolDir }
 }
 
-async function startFaulty(launch: (port?: number) => Promise<RunningServer>): Promise<FaultyServer> {
-  let server = await launch(0)
-  let isRunning = true
-  const { url } = server
-  onTestFinished(async () => {
-    if (isRunning) signal('SIGCONT')
-    await server.stop()
-  })
-  function signal(name: NodeJS.Signals): void {
-    process.kill(server.pid, name)
-  }
-  return {
-    get pid() {
-      return server.pid
-    },
-    url,
-    async kill() {
-      signal('SIGKILL')
-      await server.ended
-      isRunning = false
-    },
-    async stop() {
-      await server.stop()
-      isRunning = false
-    },
-    async start() {
-      // On the port that its folder remembers.
-      if (!isRunning) server = await launch()
-      isRunning = true
-    },
-    freeze: () => signal('SIGSTOP'),
-    thaw: () => signal('SIGCONT'),
-  }
+function tellHowToRepeat(): void {
+  const { currentTestName, testPath } = expect.getState()
+  const file = basename(testPath!, '.test.ts')
+  console.error(
+    `The same load again: npm run test:faults -- ${file} --name ${JSON.stringify(currentTestName)}`,
+  )
 }
+
+async function startOwnServer(launch: () => Promise<RunningServer>): Promise<FaultyServer> {
+  const server = await startFaultyServer(launch)
+  onTestFinished(() => server.stop())
+  return server
+}
+
+/** While something fails a service may hold more than in good times (230 MB), and not much more. */
+const mostMegabytes = 400
 
 /** What became of a fault, for docs/reliability.md. */
 export interface Aftermath {
@@ -131,8 +103,28 @@ export async function surviveUnderLoad(
   const { acknowledged, answers } = await load
   await expectAccountedFor(pipeline.pool, acknowledged, { withinMs })
   const recoveredMs = Math.round(performance.now() - healedAt)
+  const peaks = await readMemoryPeaks(pipeline)
   console.log(
-    `${seed}: ${acknowledged.length} acknowledged, 0 lost, 0 doubled, all in the ledger ${recoveredMs} ms after the fault; answers ${JSON.stringify(Object.fromEntries(answers))}`,
+    `${seed}: ${acknowledged.length} acknowledged, 0 lost, 0 doubled, all in the ledger ${recoveredMs} ms after the fault; answers ${JSON.stringify(Object.fromEntries(answers))}; memory ${peaks.map(({ name, megabytes }) => `${name} ${megabytes} MB`).join(', ')}`,
   )
+  for (const { name, megabytes } of peaks)
+    expect(megabytes, `peak memory of ${name}`).toBeLessThan(mostMegabytes)
   return { acknowledged, answers, recoveredMs }
+}
+
+/** With a spool before Redis and the queue before Postgres, their faults are nothing that a sender gets to see. */
+export function expectEveryPostAcknowledged({ answers }: Pick<Aftermath, 'answers'>): void {
+  expect([...answers.keys()], 'every POST is acknowledged at its first try').toEqual(['200'])
+}
+
+/** The most memory that each service which still runs has held, where the system tells it (Linux). */
+async function readMemoryPeaks({ services }: FaultyPipeline): Promise<{ name: string; megabytes: number }[]> {
+  const peaks = await Promise.all(
+    services.map(async ({ name, pid }) => {
+      const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+      const kibibytes = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]
+      return kibibytes ? [{ name, megabytes: Math.round((Number(kibibytes) * 1024) / 1e6) }] : []
+    }),
+  )
+  return peaks.flat()
 }

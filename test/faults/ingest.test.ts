@@ -2,9 +2,10 @@ import { type RunningService, startService, until } from '@vss-pipeline/local-st
 import { generateEvents } from '@vss-pipeline/vss'
 import { expect, onTestFinished, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../accounting.ts'
+import { killProcess } from '../faulty-server.ts'
 import { type Load, postUntilAcknowledged } from '../load.ts'
+import { readMetric } from '../service-metric.ts'
 import { type FaultyPipeline, startFaultyPipeline, surviveUnderLoad } from './faulty-pipeline.ts'
-import { readMetric } from './service-metric.ts'
 
 const hourMs = 60 * 60 * 1_000
 
@@ -13,11 +14,6 @@ function expectNoRefusals(answers: Load['answers'], count: number): void {
   expect(answers.get('200')).toBe(count)
   const refusals = [...answers.keys()].filter((kind) => /^\d+$/.test(kind) && kind !== '200')
   expect(refusals, 'refusals by an ingest that runs').toEqual([])
-}
-
-async function killService({ pid, ended }: RunningService): Promise<void> {
-  process.kill(pid, 'SIGKILL')
-  await ended
 }
 
 /** Resolves when so many more rows are in the ledger than there are now: the load goes on. */
@@ -51,7 +47,7 @@ test('ingest is killed in mid-request three times', async () => {
     count: 10_000,
     async fault() {
       for (let kills = 0; kills < 3; kills++) {
-        await killService(ingest)
+        await killProcess(ingest)
         ingest = await pipeline.startIngest()
         await untilMoreRows(pipeline, 500)
       }
@@ -97,7 +93,7 @@ test('an ingest that is killed for good leaves its spool to the other one', asyn
       )
       const spooled = () => readMetric(doomed.service.opsUrl, 'vss_spool_deliveries')
       await until('Its spool', async () => (await spooled()) > 1_000, { timeoutMs: 30_000 })
-      await killService(doomed.service)
+      await killProcess(doomed.service)
       end.abort()
       itsLoad = await load
       await pipeline.redis.start()

@@ -16,8 +16,9 @@ import { createTemporaryFolder, startService, until } from '@vss-pipeline/local-
 import { createPool, type Pool } from '@vss-pipeline/storage'
 import type { PoolClient } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
+import { isFlushBlocked, lockLedger } from '../ledger-lock.ts'
 import {
-  type Aftermath,
+  expectEveryPostAcknowledged,
   type FaultyPipeline,
   startFaultyPipeline,
   surviveUnderLoad,
@@ -26,33 +27,21 @@ import {
 const run = promisify(execFile)
 const canMount = await isMountingPermitted()
 
-test('Postgres is killed and started again', async () => {
+test.each([
+  { is: 'is killed', seed: 'postgres-killed', count: 6_000, end: 'kill', awayMs: 2_000 },
+  { is: 'is away for a minute', seed: 'postgres-away', count: 20_000, end: 'stop', awayMs: 60_000 },
+] as const)('Postgres $is, and started again', async ({ seed, count, end, awayMs }) => {
   const pipeline = await startFaultyPipeline()
   const aftermath = await surviveUnderLoad(pipeline, {
-    seed: 'postgres-killed',
-    count: 6_000,
+    seed,
+    count,
     async fault() {
-      await pipeline.postgres.kill()
-      await pause(2_000)
+      await pipeline.postgres[end]()
+      await pause(awayMs)
       await pipeline.postgres.start()
     },
   })
-  expectAllAcknowledged(aftermath)
-  expect(aftermath.recoveredMs).toBeLessThan(30_000)
-})
-
-test('Postgres is away for a minute', async () => {
-  const pipeline = await startFaultyPipeline()
-  const aftermath = await surviveUnderLoad(pipeline, {
-    seed: 'postgres-away',
-    count: 20_000,
-    async fault() {
-      await pipeline.postgres.stop()
-      await pause(60_000)
-      await pipeline.postgres.start()
-    },
-  })
-  expectAllAcknowledged(aftermath)
+  expectEveryPostAcknowledged(aftermath)
   expect(aftermath.recoveredMs).toBeLessThan(30_000)
 })
 
@@ -72,7 +61,7 @@ test("the workers' connections are cut every 100 ms for 5 s", async () => {
       }
     },
   })
-  expectAllAcknowledged(aftermath)
+  expectEveryPostAcknowledged(aftermath)
   expect(cuts, 'connections that were cut').toBeGreaterThan(20)
   expect(aftermath.recoveredMs).toBeLessThan(30_000)
 })
@@ -94,7 +83,7 @@ test('Postgres is read-only for 5 s, as a standby is', async () => {
       await admin.query('SELECT pg_reload_conf()')
     },
   })
-  expectAllAcknowledged(aftermath)
+  expectEveryPostAcknowledged(aftermath)
   expect(logOf(pipeline)).toContain('in a read-only transaction')
   expect(wasReady, 'a worker is ready while it cannot write').toBe(false)
   expect(aftermath.recoveredMs).toBeLessThan(30_000)
@@ -114,7 +103,7 @@ test('all connections of Postgres are taken for 5 s', async () => {
       crowd.leave()
     },
   })
-  expectAllAcknowledged(aftermath)
+  expectEveryPostAcknowledged(aftermath)
   expect(wasReady, 'a worker is ready while it cannot connect').toBe(false)
   expect(aftermath.recoveredMs).toBeLessThan(30_000)
 })
@@ -130,7 +119,7 @@ test('another client takes the locks of a flush in the opposite order', async ()
       for (let times = 0; times < 3; times++) await provokeDeadlock(admin, pipeline.pool)
     },
   })
-  expectAllAcknowledged(aftermath)
+  expectEveryPostAcknowledged(aftermath)
   expect(logOf(pipeline)).toContain('deadlock detected')
   // A connection tells of its deadlocks once it has been idle for a while.
   await until('A deadlock in the statistics', async () => (await countDeadlocks(admin)) > 0, {
@@ -142,20 +131,17 @@ test('another client takes the locks of a flush in the opposite order', async ()
 test('flushes take longer than the statement timeout', async () => {
   const pipeline = await startFaultyPipeline({ workers: 0 })
   const words = await startHastyWorker(pipeline)
-  const admin = openAdminPool(pipeline)
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: 'postgres-timeout',
     count: 6_000,
     connections: 4,
     async fault() {
-      const client = await admin.connect()
-      await client.query('BEGIN; LOCK TABLE vss.deliveries IN SHARE MODE')
+      const lock = await lockLedger(pipeline.postgres.url)
       await pause(5_000)
-      await client.query('COMMIT')
-      client.release()
+      await lock.release()
     },
   })
-  expectAllAcknowledged(aftermath)
+  expectEveryPostAcknowledged(aftermath)
   expect(words.filter((line) => line.includes('57014')).length, 'statements that timed out').toBeGreaterThan(
     0,
   )
@@ -180,7 +166,7 @@ test.skipIf(!canMount)('the disk of the ledger is full', async () => {
       disk.makeRoom()
     },
   })
-  expectAllAcknowledged(aftermath)
+  expectEveryPostAcknowledged(aftermath)
   expect(logOf(pipeline)).not.toContain('PANIC')
   expect(aftermath.recoveredMs).toBeLessThan(30_000)
 })
@@ -205,7 +191,7 @@ test.skipIf(!canMount)('the disk of the write-ahead log is full: Postgres panics
       await pipeline.postgres.start()
     },
   })
-  expectAllAcknowledged(aftermath)
+  expectEveryPostAcknowledged(aftermath)
   expect(aftermath.recoveredMs).toBeLessThan(30_000)
 })
 
@@ -224,13 +210,9 @@ test('Postgres is frozen for 15 s', async () => {
       }
     },
   })
-  expectAllAcknowledged(aftermath)
+  expectEveryPostAcknowledged(aftermath)
   expect(aftermath.recoveredMs).toBeLessThan(60_000)
 })
-
-function expectAllAcknowledged({ answers }: Aftermath): void {
-  expect([...answers.keys()], 'every POST is acknowledged at its first try').toEqual(['200'])
-}
 
 /** On the server itself, past the proxy. */
 function openAdminPool({ postgres }: FaultyPipeline): Pool {
@@ -303,13 +285,6 @@ async function provokeDeadlock(admin: Pool, pool: Pool): Promise<void> {
   await client.query('LOCK TABLE vss.sessions IN SHARE MODE')
   await client.query('COMMIT')
   client.release()
-}
-
-async function isFlushBlocked(pool: Pool): Promise<boolean> {
-  const { rowCount } = await pool.query(
-    `SELECT FROM pg_locks WHERE NOT granted AND relation = 'vss.deliveries'::regclass`,
-  )
-  return rowCount !== 0
 }
 
 async function countDeadlocks(admin: Pool): Promise<number> {

@@ -3,6 +3,7 @@ import { generateEvents } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
 import { createRandom } from '../../packages/vss/src/generator/random.ts'
 import { expectAccountedFor } from '../accounting.ts'
+import { killProcess } from '../faulty-server.ts'
 import { postUntilAcknowledged } from '../load.ts'
 import { type FaultyPipeline, startFaultyPipeline } from './faulty-pipeline.ts'
 
@@ -33,8 +34,7 @@ const faults: Record<string, (pipeline: FaultyPipeline, ms: number) => Promise<v
   },
   async 'worker killed'({ workers, startWorker }, ms) {
     const victim = workers.shift()!
-    process.kill(victim.pid, 'SIGKILL')
-    await victim.ended
+    await killProcess(victim)
     await pause(ms)
     workers.push(await startWorker())
   },
@@ -43,8 +43,7 @@ const faults: Record<string, (pipeline: FaultyPipeline, ms: number) => Promise<v
     workers.push(next)
   },
   async 'ingest killed'(pipeline, ms) {
-    process.kill(pipeline.ingest.pid, 'SIGKILL')
-    await pipeline.ingest.ended
+    await killProcess(pipeline.ingest)
     await pause(ms)
     pipeline.ingest = await pipeline.startIngest()
   },

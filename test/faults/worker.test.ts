@@ -1,15 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type RunningService, until } from '@vss-pipeline/local-stack'
-import { createProducer, encodeBatch } from '@vss-pipeline/queue'
-import { createLogger } from '@vss-pipeline/runtime'
-import { generateEvents, receivedAtMsOf } from '@vss-pipeline/vss'
+import { encodeBatch, type Producer } from '@vss-pipeline/queue'
+import { type Delivery, generateEvents } from '@vss-pipeline/vss'
 import { v7 as uuidv7 } from 'uuid'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createRandom } from '../../packages/vss/src/generator/random.ts'
 import { countLedger, expectAccountedFor } from '../accounting.ts'
-import type { Acknowledged } from '../load.ts'
+import { makeDelivery } from '../deliveries.ts'
+import { killProcess } from '../faulty-server.ts'
+import { openProducer } from '../producer.ts'
 import type { RunningPipeline } from '../running-pipeline.ts'
-import { startFaultyPipeline, surviveUnderLoad } from './faulty-pipeline.ts'
+import { expectEveryPostAcknowledged, startFaultyPipeline, surviveUnderLoad } from './faulty-pipeline.ts'
 
 test('the worker is killed five times, and another one started each time', async () => {
   const pipeline = await startFaultyPipeline()
@@ -23,13 +24,12 @@ test('the worker is killed five times, and another one started each time', async
       let worker = pipeline.workers[0]!
       for (let kills = 0; kills < 5; kills++) {
         await pause(random.int(0, 1_000))
-        process.kill(worker.pid, 'SIGKILL')
-        await worker.ended
+        await killProcess(worker)
         worker = await pipeline.startWorker()
       }
     },
   })
-  expect([...answers.keys()]).toEqual(['200'])
+  expectEveryPostAcknowledged({ answers })
   // The last one's batches are given to others within 18 s, and each that was in hand then runs alone.
   expect(recoveredMs).toBeLessThan(90_000)
 })
@@ -49,7 +49,7 @@ test('two workers are restarted in turn, three times each', async () => {
       }
     },
   })
-  expect([...answers.keys()]).toEqual(['200'])
+  expectEveryPostAcknowledged({ answers })
   expect(ends).toEqual(Array(6).fill('exited with code 0'))
   expect(recoveredMs).toBeLessThan(30_000)
 })
@@ -77,7 +77,7 @@ test('a worker is frozen in mid-transaction until another has run its batches, a
     },
   })
   console.log(`worker-frozen: another had written everything ${writtenMs} ms after it froze`)
-  expect([...answers.keys()]).toEqual(['200'])
+  expectEveryPostAcknowledged({ answers })
   // Postgres takes its locks from it after 15 s, the queue its batches within 18 s.
   expect(writtenMs).toBeLessThan(50_000)
   expect(recoveredMs).toBeLessThan(30_000)
@@ -85,18 +85,13 @@ test('a worker is frozen in mid-transaction until another has run its batches, a
 
 test('batches that are in the queue twice are written once by two workers', async () => {
   const pipeline = await startFaultyPipeline({ workers: 2 })
-  const deliveries = createDeliveries('batch-twice', 2_000)
+  const events = [...generateEvents({ seed: 'batch-twice', count: 2_000 })]
+  const deliveries = events.map(({ body }) => makeDelivery(body))
+  const { queue } = await openProducer(pipeline)
   const startedAt = performance.now()
-  const queue = await openTestQueue(pipeline)
-  await enqueueTwice(
-    queue,
-    deliveries.map(({ delivery }) => delivery),
-  )
-  await expectAccountedFor(
-    pipeline.pool,
-    deliveries.map(({ acknowledged }) => acknowledged),
-    { withinMs: 30_000 },
-  )
+  await enqueueTwice(queue, deliveries)
+  const given = events.map((event, index) => ({ deliveryId: deliveries[index]!.deliveryId, event }))
+  await expectAccountedFor(pipeline.pool, given, { withinMs: 30_000 })
   await until('The second of each batch', async () => (await countJobs(queue)) === 0, { timeoutMs: 30_000 })
   console.log(
     `batch-twice: 4000 given, 2000 in the ledger after ${Math.round(performance.now() - startedAt)} ms`,
@@ -140,23 +135,7 @@ async function isHoldingLocks(pool: RunningPipeline['pool']): Promise<boolean> {
   return rowCount !== 0
 }
 
-/** Clean events, as ingest would have received them. */
-function createDeliveries(seed: string, count: number) {
-  return Array.from(generateEvents({ seed, count }), (event) => {
-    const deliveryId = uuidv7()
-    const acknowledged: Acknowledged = { deliveryId, event }
-    const delivery = {
-      deliveryId,
-      receivedAtMs: receivedAtMsOf(deliveryId),
-      sourceIp: '192.0.2.1',
-      body: event.body,
-    }
-    return { delivery, acknowledged }
-  })
-}
-
-type Delivery = ReturnType<typeof createDeliveries>[number]['delivery']
-type Queue = ReturnType<typeof createProducer>['queue']
+type Queue = Producer['queue']
 
 const batchSize = 20
 
@@ -173,16 +152,4 @@ async function enqueueTwice(queue: Queue, deliveries: Delivery[]): Promise<void>
 async function countJobs(queue: Queue): Promise<number> {
   const counts = await queue.getJobCounts()
   return Object.values(counts).reduce((sum, count) => sum + count, 0)
-}
-
-async function openTestQueue({ redisUrl, queuePrefix }: RunningPipeline): Promise<Queue> {
-  const producer = createProducer({
-    redisUrl,
-    prefix: queuePrefix,
-    logger: createLogger({ service: 'test', level: 'silent' }),
-    commandTimeoutMs: 5_000,
-  })
-  onTestFinished(() => producer.close())
-  await until('A connection to Redis', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
-  return producer.queue
 }

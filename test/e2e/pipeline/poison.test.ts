@@ -2,11 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { until } from '@vss-pipeline/local-stack'
-import { createProducer } from '@vss-pipeline/queue'
-import { createLogger } from '@vss-pipeline/runtime'
-import { generateEvents, receivedAtMsOf } from '@vss-pipeline/vss'
-import { v7 as uuidv7 } from 'uuid'
+import { generateEvents } from '@vss-pipeline/vss'
 import { expect, onTestFinished, test } from 'vitest'
+import { makeDelivery } from '../../deliveries.ts'
+import { openProducer } from '../../producer.ts'
 import { type RunningPipeline, startRunningPipeline } from '../../running-pipeline.ts'
 
 const lethalText = 'take this process down'
@@ -14,7 +13,7 @@ const script = fileURLToPath(new URL('../../fixtures/worker-that-dies.ts', impor
 
 test('a delivery that kills its worker is rejected alone; its neighbours are stored, and the queue goes on', async () => {
   const pipeline = await startRunningPipeline({ workers: 0 })
-  const enqueue = createEnqueue(pipeline)
+  const enqueue = await createEnqueue(pipeline)
   const bodies = Array.from(generateEvents({ seed: 'poison', count: 40 }), ({ body }) => body)
   const lethalBody = new TextEncoder().encode(JSON.stringify({ lethalText }))
   // The poison stands in the middle of a batch, and other batches are in hand beside it.
@@ -51,20 +50,10 @@ test('a delivery that kills its worker is rejected alone; its neighbours are sto
   })
 })
 
-function createEnqueue(pipeline: RunningPipeline) {
-  const producer = createProducer({
-    redisUrl: pipeline.redisUrl,
-    prefix: pipeline.queuePrefix,
-    logger: createLogger({ service: 'test', level: 'silent' }),
-    commandTimeoutMs: 5_000,
-  })
-  onTestFinished(() => producer.close())
+async function createEnqueue(pipeline: RunningPipeline) {
+  const producer = await openProducer(pipeline)
   return async function enqueue(bodies: Uint8Array[]): Promise<string[]> {
-    await until('A connection to Redis', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
-    const deliveries = bodies.map((body) => {
-      const deliveryId = uuidv7()
-      return { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp: null, body }
-    })
+    const deliveries = bodies.map((body) => makeDelivery(body))
     await producer.enqueue(deliveries)
     return deliveries.map(({ deliveryId }) => deliveryId)
   }

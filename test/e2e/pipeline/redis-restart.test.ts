@@ -3,14 +3,14 @@ import { createTemporaryFolder, startRedis, until } from '@vss-pipeline/local-st
 import { generateEvents } from '@vss-pipeline/vss'
 import { expect, onTestFinished, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../../accounting.ts'
+import { startFaultyServer } from '../../faulty-server.ts'
 import { postUntilAcknowledged } from '../../load.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
 
 test('Redis killed and restarted under load loses nothing that was acknowledged', async () => {
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())
-  const dataDir = join(folder.path, 'redis')
-  let redis = await startRedis({ dataDir, port: 0 })
+  const redis = await startFaultyServer(() => startRedis({ dataDir: join(folder.path, 'redis'), port: 0 }))
   onTestFinished(() => redis.stop())
   const { webhookUrl, pool } = await startRunningPipeline({ redisUrl: redis.url })
 
@@ -21,9 +21,8 @@ test('Redis killed and restarted under load loses nothing that was acknowledged'
     await until('Progress under load', async () => (await countLedger(pool)) >= before + 500, {
       timeoutMs: 20_000,
     })
-    process.kill(redis.pid, 'SIGKILL')
-    await redis.ended
-    redis = await startRedis({ dataDir })
+    await redis.kill()
+    await redis.start()
   }
 
   const { acknowledged, answers } = await load

@@ -4,66 +4,52 @@ import { generateEvents } from '@vss-pipeline/vss'
 import { request } from 'undici'
 import { expect, onTestFinished, test } from 'vitest'
 import { expectAccountedFor } from '../../accounting.ts'
+import { killProcess, startFaultyServer } from '../../faulty-server.ts'
 import { postUntilAcknowledged } from '../../load.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
+import { readMetric } from '../../service-metric.ts'
 
 async function startPipelineWithSpool(env: NodeJS.ProcessEnv = {}) {
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())
-  const dataDir = join(folder.path, 'redis')
-  const redis = await startRedis({ dataDir, port: 0 })
+  const redis = await startFaultyServer(() => startRedis({ dataDir: join(folder.path, 'redis'), port: 0 }))
   onTestFinished(() => redis.stop())
   const pipeline = await startRunningPipeline({
     redisUrl: redis.url,
     env: { SPOOL_DIR: join(folder.path, 'spool'), ...env },
   })
-  return {
-    ...pipeline,
-    redis,
-    async restartRedis() {
-      const restarted = await startRedis({ dataDir })
-      onTestFinished(() => restarted.stop())
-    },
-  }
+  return { ...pipeline, redis }
 }
 
 function events(seed: string, count: number) {
   return generateEvents({ seed, count, dirtyShare: 0.05 })
 }
 
-async function sample(opsUrl: string, name: string): Promise<number> {
-  const text = await (await fetch(`${opsUrl}/metrics`)).text()
-  return Number(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\S+)`, 'm').exec(text)?.[1])
-}
-
 test('while Redis is away every POST is acknowledged, also by an ingest that was killed meanwhile', async () => {
-  const { webhookUrl, pool, redis, restartRedis, ingest, startIngest } = await startPipelineWithSpool()
+  const { webhookUrl, pool, redis, ingest, startIngest } = await startPipelineWithSpool()
   await postUntilAcknowledged(webhookUrl, events('before', 100), { connections: 8 })
-  process.kill(redis.pid, 'SIGKILL')
-  await redis.ended
+  await redis.kill()
 
   const first = await postUntilAcknowledged(webhookUrl, events('first', 1_000), { connections: 16 })
   expect(Object.fromEntries(first.answers)).toEqual({ 200: 1_000 })
-  expect(await sample(ingest.opsUrl, 'vss_spool_deliveries')).toBe(1_000)
-  expect(await sample(ingest.opsUrl, 'vss_deliveries_spooled_total')).toBe(1_000)
+  expect(await readMetric(ingest.opsUrl, 'vss_spool_deliveries')).toBe(1_000)
+  expect(await readMetric(ingest.opsUrl, 'vss_deliveries_spooled_total')).toBe(1_000)
 
-  process.kill(ingest.pid, 'SIGKILL')
-  await ingest.ended
+  await killProcess(ingest)
   const again = await startIngest()
-  expect(await sample(again.opsUrl, 'vss_spool_deliveries')).toBe(1_000)
+  expect(await readMetric(again.opsUrl, 'vss_spool_deliveries')).toBe(1_000)
   const second = await postUntilAcknowledged(webhookUrl, events('second', 500), { connections: 16 })
   expect(Object.fromEntries(second.answers)).toEqual({ 200: 500 })
 
-  await restartRedis()
+  await redis.start()
   await expectAccountedFor(pool, [...first.acknowledged, ...second.acknowledged], { withinMs: 30_000 })
-  expect(await sample(again.opsUrl, 'vss_spool_deliveries')).toBe(0)
+  expect(await readMetric(again.opsUrl, 'vss_spool_deliveries')).toBe(0)
 })
 
 test('a Redis that hangs delays the first deliveries by the enqueue timeout, and the rest not at all', async () => {
   const { webhookUrl, pool, redis } = await startPipelineWithSpool({ ENQUEUE_TIMEOUT_MS: '400' })
   await postUntilAcknowledged(webhookUrl, events('before', 100), { connections: 8 })
-  process.kill(redis.pid, 'SIGSTOP')
-  onTestFinished(() => void process.kill(redis.pid, 'SIGCONT'))
+  redis.freeze()
 
   const first = await postUntilAcknowledged(webhookUrl, events('first', 50), { connections: 10 })
   const startedAt = performance.now()
@@ -71,36 +57,32 @@ test('a Redis that hangs delays the first deliveries by the enqueue timeout, and
   expect((performance.now() - startedAt) / 300, 'milliseconds a POST').toBeLessThan(100)
   expect([...first.answers.keys(), ...rest.answers.keys()]).toEqual(['200', '200'])
 
-  process.kill(redis.pid, 'SIGCONT')
+  redis.thaw()
   await expectAccountedFor(pool, [...first.acknowledged, ...rest.acknowledged], { withinMs: 60_000 })
 })
 
 test('a spool that is full refuses, loses nothing, and makes ingest unready', async () => {
-  const { webhookUrl, pool, redis, restartRedis, ingest } = await startPipelineWithSpool({
+  const { webhookUrl, pool, redis, ingest } = await startPipelineWithSpool({
     SPOOL_MAX_BYTES: String(1024 * 1024),
   })
   const readiness = async () => (await request(`${ingest.opsUrl}/readyz`)).statusCode
-  process.kill(redis.pid, 'SIGKILL')
-  await redis.ended
+  await redis.kill()
   expect(await readiness(), 'with room in the spool').toBe(200)
 
+  const refusals = () => readMetric(ingest.opsUrl, 'vss_requests_refused_total{reason="unavailable"}')
   const full = new AbortController()
   const load = postUntilAcknowledged(webhookUrl, events('full', 5_000), {
     connections: 4,
     signal: full.signal,
   })
   await until('The spool to be full', async () => (await readiness()) === 503, { timeoutMs: 20_000 })
-  await until('A refusal', async () => (await refusals(ingest.opsUrl)) > 0, { timeoutMs: 20_000 })
+  await until('A refusal', async () => (await refusals()) > 0, { timeoutMs: 20_000 })
   full.abort()
   const { acknowledged, answers } = await load
   expect(answers.get('503')).toBeGreaterThan(0)
   expect(acknowledged.length).toBeGreaterThan(100)
 
-  await restartRedis()
+  await redis.start()
   await expectAccountedFor(pool, acknowledged, { withinMs: 30_000 })
   await until('Readiness', async () => (await readiness()) === 200, { timeoutMs: 5_000 })
 })
-
-async function refusals(opsUrl: string): Promise<number> {
-  return (await sample(opsUrl, 'vss_requests_refused_total{reason="unavailable"}')) || 0
-}

@@ -1,27 +1,20 @@
 import { until } from '@vss-pipeline/local-stack'
-import { createProducer, encodeBatch, readQueueStatus } from '@vss-pipeline/queue'
-import { createLogger } from '@vss-pipeline/runtime'
+import { encodeBatch, readQueueStatus } from '@vss-pipeline/queue'
 import { readDelivery } from '@vss-pipeline/storage'
 import { generateEvents } from '@vss-pipeline/vss'
-import { receivedAtMsOf } from '@vss-pipeline/vss/delivery'
 import { v7 as uuidv7 } from 'uuid'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { makeDelivery } from '../../deliveries.ts'
+import { openProducer } from '../../producer.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
 
 test('a batch that cannot be read back is accounted for by its ids, kept as a job, and stops nobody', async () => {
-  const { pool, redisUrl, queuePrefix } = await startRunningPipeline()
-  const producer = createProducer({
-    redisUrl,
-    prefix: queuePrefix,
-    logger: createLogger({ service: 'test', level: 'silent' }),
-    commandTimeoutMs: 5_000,
-  })
-  onTestFinished(() => producer.close())
-  await until('A connection to Redis', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
-  const [lost, alsoLost, good] = Array.from(generateEvents({ seed: 'damage', count: 3 }), ({ body }) => {
-    const deliveryId = uuidv7()
-    return { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp: '192.0.2.1', body }
-  })
+  const pipeline = await startRunningPipeline()
+  const { pool } = pipeline
+  const producer = await openProducer(pipeline)
+  const [lost, alsoLost, good] = Array.from(generateEvents({ seed: 'damage', count: 3 }), ({ body }) =>
+    makeDelivery(body),
+  )
 
   const damaged = { ...encodeBatch([lost!, alsoLost!]), events: 'bm90IHpzdGQ=' }
   await producer.queue.add('batch', damaged, { jobId: uuidv7() })

@@ -9,7 +9,8 @@ import {
   readQueueStatus,
 } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import { bodiesOf, freshPrefix, makeDelivery } from './batches.ts'
+import { makeDelivery } from '../../deliveries.ts'
+import { bodiesOf, freshPrefix } from './batches.ts'
 import { createGate, openAllGates } from './gate.ts'
 import { createRecordingLogger, type RecordingLogger } from './recording-logger.ts'
 

@@ -1,7 +1,8 @@
 import { until } from '@vss-pipeline/local-stack'
 import { createProducer, decodeBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { bodiesOf, freshPrefix, makeDelivery } from './batches.ts'
+import { makeDelivery } from '../../deliveries.ts'
+import { bodiesOf, freshPrefix } from './batches.ts'
 import { startOwnRedis } from './own-redis.ts'
 import { createRecordingLogger, type RecordingLogger } from './recording-logger.ts'
 

@@ -9,10 +9,10 @@ import {
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { createEmptyDatabase } from '../../databases.ts'
+import { openTcpProxy } from '../../tcp-proxy.ts'
 import { callLeg, delivery, session } from './entries.ts'
 import { connect, lockDelivery, lockSession, waitingBackends } from './locks.ts'
 import { openPool, openStorage } from './open-storage.ts'
-import { openProxy } from './proxy.ts'
 
 test('a connection that is cut in mid-transaction is database_unavailable, and nothing of it stays', async () => {
   const { url, pool, writer } = await openStorage()
@@ -67,7 +67,7 @@ test('a session stays whole when its correction fails between its legs and its l
 
 test('a server that falls silent is database_unavailable, and its connection is not used again', async () => {
   const { url } = await openStorage()
-  const proxy = await openProxy(url)
+  const proxy = await openTcpProxy(url)
   const pool = openPool(proxy.url, { statementTimeoutMs: 100 })
   const writer = createWriter({ pool, pipelineVersion: '1.2.3' })
   const blocked = session()
@@ -79,10 +79,11 @@ test('a server that falls silent is database_unavailable, and its connection is 
     message: 'the database cannot be reached: Query read timeout',
   })
   await waitingBackends(blocker, 1)
-  proxy.silence()
+  proxy.swallow()
   await writing
 
   expect(pool.totalCount).toBe(0)
+  proxy.heal()
   await blocker.query('ROLLBACK')
   expect(await writer.write([entry])).toMatchObject([{ outcome: 'stored' }])
 })

@@ -1,0 +1,25 @@
+import { createPool, type Pool } from '@vss-pipeline/storage'
+import { onTestFinished } from 'vitest'
+
+/** Lets every flush write its sessions and legs and then wait, inside its transaction, to write the ledger. */
+export async function lockLedger(databaseUrl: string): Promise<{ release(): Promise<void> }> {
+  const own = createPool({ databaseUrl, maxConnections: 1, applicationName: 'vss-test-blocker' })
+  onTestFinished(() => own.end())
+  const client = await own.connect()
+  await client.query('BEGIN')
+  await client.query('LOCK TABLE vss.deliveries IN SHARE MODE')
+  return {
+    async release() {
+      await client.query('COMMIT')
+      client.release()
+    },
+  }
+}
+
+/** Whether a flush waits for a lock on the ledger. */
+export async function isFlushBlocked(pool: Pool): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    `SELECT FROM pg_locks WHERE NOT granted AND relation = 'vss.deliveries'::regclass`,
+  )
+  return rowCount !== 0
+}

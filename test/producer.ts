@@ -1,0 +1,21 @@
+import { until } from '@vss-pipeline/local-stack'
+import { createProducer, type Producer } from '@vss-pipeline/queue'
+import { createLogger } from '@vss-pipeline/runtime'
+import { onTestFinished } from 'vitest'
+import type { RunningPipeline } from './running-pipeline.ts'
+
+/** A producer on a pipeline's queue, for what no sender can send; connected, and closed when the test has finished. */
+export async function openProducer({
+  redisUrl,
+  queuePrefix,
+}: Pick<RunningPipeline, 'redisUrl' | 'queuePrefix'>): Promise<Producer> {
+  const producer = createProducer({
+    redisUrl,
+    prefix: queuePrefix,
+    logger: createLogger({ service: 'test', level: 'silent' }),
+    commandTimeoutMs: 10_000,
+  })
+  onTestFinished(() => producer.close())
+  await until('A connection to Redis', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  return producer
+}
