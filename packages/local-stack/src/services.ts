@@ -112,7 +112,7 @@ async function settle(
   } = options.env ?? process.env
   const opsPort = await choosePort(options.opsPort ?? 0)
   const port = name === 'ingest' ? Number(env.PORT) || (await choosePort(0)) : opsPort
-  const origin = (port: number) => `http://${addressOf(env.HOST)}:${port}`
+  const origin = (host: string | undefined, port: number) => `http://${addressOf(host)}:${port}`
   return {
     env: {
       ...env,
@@ -123,8 +123,8 @@ async function settle(
       PORT: String(port),
       OPS_PORT: String(opsPort),
     },
-    url: origin(port),
-    opsUrl: origin(opsPort),
+    url: origin(env.HOST, port),
+    opsUrl: origin(env.OPS_HOST || env.HOST, opsPort),
   }
 }
 

@@ -150,20 +150,29 @@ export async function countLedgerByOutcome(
 }
 
 /**
- * Returns when the database can take deliveries: reachable, not read-only, migrated. For readiness checks.
+ * Returns when the database can take deliveries: reachable, not read-only, migrated,
+ * and its role may write. For readiness checks.
  *
  * @throws StorageFault that says which of these it is not.
  */
 export async function pingDatabase(pool: Pool): Promise<void> {
-  const [state] = await selectRows<{ isReadOnly: boolean; hasSchema: boolean }>(
+  const [state] = await selectRows<{ isReadOnly: boolean; hasSchema: boolean; mayWrite: boolean }>(
     pool,
     `SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
-            to_regclass('vss.deliveries') IS NOT NULL AS has_schema`,
+            to_regclass('vss.deliveries') IS NOT NULL AS has_schema,
+            (SELECT bool_and(has_table_privilege(to_regclass(name), 'INSERT'))
+             FROM unnest(ARRAY['vss.deliveries', 'vss.sessions', 'vss.call_legs']) AS name) AS may_write`,
     [],
   )
   if (state?.isReadOnly) throw new StorageFault('database_unavailable', 'the database is read-only')
   if (!state?.hasSchema) {
     throw new StorageFault('database_fault', 'schema vss is missing: run the migrations')
+  }
+  if (!state.mayWrite) {
+    throw new StorageFault(
+      'database_fault',
+      'the role of DATABASE_URL may not write to schema vss: give it vss_writer (deploy/postgres/roles.sql)',
+    )
   }
 }
 

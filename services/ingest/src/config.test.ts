@@ -18,6 +18,7 @@ test('only REDIS_URL is required; the rest has defaults', () => {
   expect(loadConfig(required)).toEqual({
     host: '127.0.0.1',
     port: 8080,
+    opsHost: '127.0.0.1',
     opsPort: 9464,
     redisUrl: 'redis://127.0.0.1:6379',
     redisWaitReplicas: 0,
@@ -45,6 +46,7 @@ test('every variable is read', () => {
   const env = {
     HOST: '0.0.0.0',
     PORT: '0',
+    OPS_HOST: '10.0.0.5',
     OPS_PORT: '1',
     REDIS_URL: 'rediss://a',
     QUEUE_PREFIX: '{b}',
@@ -65,6 +67,7 @@ test('every variable is read', () => {
   }
   expect(loadConfig(env)).toEqual({
     host: '0.0.0.0',
+    opsHost: '10.0.0.5',
     port: 0,
     opsPort: 1,
     redisUrl: 'rediss://a',
@@ -84,6 +87,10 @@ test('every variable is read', () => {
     logLevel: 'debug',
     shutdownTimeoutMs: 100,
   })
+})
+
+test('the ops listener is where the other one is, unless it has an address of its own', () => {
+  expect(loadConfig({ ...required, HOST: '::1' }).opsHost).toBe('::1')
 })
 
 describe('a host that others can reach', () => {

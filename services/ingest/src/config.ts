@@ -5,6 +5,7 @@ import { ConfigError, createEnvReader, logLevels } from '@vss-pipeline/runtime'
 export interface IngestConfig {
   host: string
   port: number
+  opsHost: string
   opsPort: number
   redisUrl: string
   /** How many replicas must have a delivery before it is acknowledged. */
@@ -39,9 +40,11 @@ const gib = 1024 * mib
 /** @throws ConfigError with one line that names the variable, what it got and what it takes. */
 export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
   const read = createEnvReader(env)
+  const host = read.text('HOST', { default: '127.0.0.1' })
   const config: IngestConfig = {
-    host: read.text('HOST', { default: '127.0.0.1' }),
+    host,
     port: read.integer('PORT', { default: 8080, min: 0, max: 65_535 }),
+    opsHost: read.text('OPS_HOST', { default: host }),
     opsPort: read.integer('OPS_PORT', { default: 9464, min: 0, max: 65_535 }),
     redisUrl: read.url('REDIS_URL', { protocols: ['redis:', 'rediss:'] }),
     redisWaitReplicas: read.integer('REDIS_WAIT_REPLICAS', { default: 0, min: 0, max: 16 }),

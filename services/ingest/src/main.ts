@@ -33,7 +33,7 @@ await runService({
 
 async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Lifecycle }): Promise<void> {
   const { config, logger, lifecycle } = deps
-  const { host, redisUrl, queuePrefix, enqueueTimeoutMs } = config
+  const { host, opsHost, redisUrl, queuePrefix, enqueueTimeoutMs } = config
   const registry = createMetricsRegistry()
   const metrics = createIngestMetrics(registry)
 
@@ -57,7 +57,7 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   const progress = createProgress({ stuckAfterMs })
   let isListening = false
   const opsPort = await startOpsServer({
-    host,
+    host: opsHost,
     port: config.opsPort,
     registry,
     checks: {
@@ -83,7 +83,7 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   // Half of the time for those who are still sending; the other half for the queue.
   lifecycle.onClose('http listener', () => closeServer(server, { graceMs: config.shutdownTimeoutMs / 2 }))
 
-  logger.info({ host, port, opsPort }, 'listening')
+  logger.info({ host, port, opsHost, opsPort }, 'listening')
   if (config.webhookSecrets.length === 0) logger.warn('WEBHOOK_SECRETS is not set: any POST is accepted')
 }
 

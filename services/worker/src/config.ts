@@ -2,8 +2,7 @@ import { createEnvReader, logLevels } from '@vss-pipeline/runtime'
 
 /** Everything a worker can be told, from the environment; see the README's table. */
 export interface WorkerConfig {
-  /** Of the ops listener. */
-  host: string
+  opsHost: string
   opsPort: number
   databaseUrl: string
   redisUrl: string
@@ -18,7 +17,7 @@ export interface WorkerConfig {
 export function loadConfig(env: NodeJS.ProcessEnv): WorkerConfig {
   const read = createEnvReader(env)
   return {
-    host: read.text('HOST', { default: '127.0.0.1' }),
+    opsHost: read.text('OPS_HOST', { default: read.text('HOST', { default: '127.0.0.1' }) }),
     opsPort: read.integer('OPS_PORT', { default: 9465, min: 0, max: 65_535 }),
     databaseUrl: read.url('DATABASE_URL', { protocols: ['postgres:', 'postgresql:'] }),
     redisUrl: read.url('REDIS_URL', { protocols: ['redis:', 'rediss:'] }),

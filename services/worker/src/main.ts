@@ -83,7 +83,7 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
   })
 
   const opsPort = await startOpsServer({
-    host: config.host,
+    host: config.opsHost,
     port: config.opsPort,
     registry,
     checks: { redis: () => consumer.client.ping(), postgres: () => pingDatabase(pool) },
@@ -91,5 +91,5 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
     lifecycle,
   })
   keepPartitionsAhead(pool, lifecycle, logger)
-  logger.info({ opsPort, concurrency: config.concurrency }, 'consuming')
+  logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.concurrency }, 'consuming')
 }

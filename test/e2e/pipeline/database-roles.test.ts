@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, startPostgres, until } from '@vss-pipeline/local-stack'
-import { createPool, migrate, type Pool, readDelivery, readSession } from '@vss-pipeline/storage'
+import {
+  createPool,
+  migrate,
+  type Pool,
+  pingDatabase,
+  readDelivery,
+  readSession,
+} from '@vss-pipeline/storage'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { completedSession, errorSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
 import { createEmptyDatabase } from '../../databases.ts'
@@ -77,6 +84,7 @@ test('the pipeline works with its roles: the migrator migrates, the worker only 
 test('the writer can neither change tables nor the ledger’s past, nor make itself more', async () => {
   const databaseUrl = await migratedDatabase()
   const month = ledgerPartition(0)
+  await pingDatabase(openPool(as('vss_writer', databaseUrl)))
 
   const statements = [
     'CREATE TABLE vss.mine ()',
@@ -112,6 +120,7 @@ test('the reader sees every table and view of the pipeline but no body, and writ
   await insertDelivery(openPool(as('vss_writer', databaseUrl)), new Date())
 
   expect(await readSession(reader, completedSession.sessionId)).toBeNull()
+  await expect(pingDatabase(reader)).rejects.toThrow('may not write to schema vss')
   for (const query of [
     'SELECT * FROM vss.sessions JOIN vss.call_legs USING (session_id)',
     'SELECT outcome, source_ip, reasons FROM vss.deliveries',

@@ -68,6 +68,23 @@ test('PORT=0 picks free ports, which the line "listening" names; both listeners 
   expect(await readIds(prefix)).toEqual(new Set([deliveryId]))
 })
 
+// Elsewhere the rest of 127.0.0.0/8 is not there without being set up.
+test.skipIf(process.platform !== 'linux')(
+  'OPS_HOST keeps health and metrics off the public address',
+  async () => {
+    const ingest = spawnIngest({
+      ...free,
+      OPS_HOST: '127.0.0.2',
+      REDIS_URL: redisUrl,
+      QUEUE_PREFIX: freshPrefix(),
+    })
+    const { port, opsPort } = await untilLogged(ingest, 'listening')
+    expect((await request(`http://127.0.0.2:${opsPort}/livez`)).statusCode).toBe(200)
+    await expect(request(`http://127.0.0.1:${opsPort}/livez`)).rejects.toThrow('ECONNREFUSED')
+    await expect(request(`http://127.0.0.2:${port}/`)).rejects.toThrow('ECONNREFUSED')
+  },
+)
+
 test('who posts as soon as it says "listening" is not refused', async () => {
   const ingest = spawnIngest({ ...free, REDIS_URL: redisUrl, QUEUE_PREFIX: freshPrefix() })
   const { url } = await untilListening(ingest, { redisIsAway: true })
