@@ -17,6 +17,8 @@ export interface RunningPipeline {
   workers: RunningService[]
   /** Every one that was started, also those that have ended. */
   services: RunningService[]
+  /** What they printed, line by line. */
+  log: readonly string[]
   startWorker(env?: NodeJS.ProcessEnv): Promise<RunningService>
   /** Starts ingest again on the same port, after it was stopped. */
   startIngest(): Promise<RunningService>
@@ -73,6 +75,7 @@ export async function startRunningPipeline(
     ingest,
     workers,
     services: started,
+    log,
     startWorker: (extra) => start('worker', extra),
     startIngest: () => start('ingest', { PORT: port }),
   }

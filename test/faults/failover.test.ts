@@ -16,6 +16,10 @@ const replicationDelayMs = 20
 interface Pair {
   /** Leads to the primary, and after `failOver` to what was its replica. */
   url: string
+  /** Of the primary. */
+  configure(settings: Record<string, string>): Promise<void>
+  /** Nothing reaches the replica any more; the primary goes on by itself. */
+  isolate(): void
   /** Kills the primary and promotes the replica, as Sentinel would. */
   failOver(): Promise<void>
 }
@@ -34,6 +38,11 @@ async function startPrimaryWithReplica(): Promise<Pair> {
   const proxy = await openTcpProxy(primary.url)
   return {
     url: proxy.url,
+    async configure(settings) {
+      const redis = connect(primary.url)
+      for (const [name, value] of Object.entries(settings)) await redis.config('SET', name, value)
+    },
+    isolate: () => link.swallow(),
     async failOver() {
       await killProcess(primary)
       link.reset({ refuse: true })
@@ -81,6 +90,12 @@ async function failOverUnderLoad(env: NodeJS.ProcessEnv) {
   return { acknowledged, pool, killedAtMs }
 }
 
+async function isAtRest(pool: Database): Promise<boolean> {
+  const before = await countLedger(pool)
+  await pause(2_000)
+  return before > 0 && (await countLedger(pool)) === before
+}
+
 async function missingFromLedger(pool: Database, deliveryIds: string[]): Promise<string[]> {
   const { rows } = await pool.query<{ id: string }>(
     `SELECT id FROM unnest($1::uuid[]) AS id
@@ -103,12 +118,7 @@ test('with REDIS_WAIT_REPLICAS, a failover loses nothing that was acknowledged',
 test('without it, a failover loses no more than what the replica was behind', async () => {
   const { acknowledged, pool, killedAtMs } = await failOverUnderLoad({})
   const ids = acknowledged.map(({ deliveryId }) => deliveryId)
-  const isSettled = async () => {
-    const before = await countLedger(pool)
-    await pause(2_000)
-    return (await countLedger(pool)) === before
-  }
-  await until('The ledger to come to rest', isSettled, { timeoutMs: 60_000 })
+  await until('The ledger to come to rest', () => isAtRest(pool), { timeoutMs: 60_000 })
   const lost = await missingFromLedger(pool, ids)
   for (const id of lost) {
     const beforeKillMs = killedAtMs - receivedAtMsOf(id)
@@ -119,3 +129,69 @@ test('without it, a failover loses no more than what the replica was behind', as
     `failover, replica ${replicationDelayMs} ms behind: ${ids.length} acknowledged, ${lost.length} lost`,
   )
 })
+
+const isolatedMs = 5_000
+
+interface Setting {
+  setting: string
+  env: NodeJS.ProcessEnv
+  redis: Record<string, string>
+  /** For how long after the cut what was acknowledged is lost. */
+  lossMs: number
+}
+
+test.each<Setting>([
+  { setting: 'nothing set', env: {}, redis: {}, lossMs: isolatedMs + 1_000 },
+  {
+    setting: 'min-replicas-to-write',
+    env: {},
+    // A replica tells every second how far it is; Redis looks every second how long ago that was.
+    redis: { 'min-replicas-to-write': '1', 'min-replicas-max-lag': '1' },
+    lossMs: 3_000,
+  },
+  {
+    setting: 'REDIS_WAIT_REPLICAS',
+    env: { REDIS_WAIT_REPLICAS: '1', ENQUEUE_TIMEOUT_MS: '1000' },
+    redis: {},
+    lossMs: 0,
+  },
+])(
+  'a primary that is cut off, and then lost, while no worker runs: $setting',
+  async ({ setting, env, redis, lossMs }) => {
+    const pair = await startPrimaryWithReplica()
+    const { webhookUrl, pool, startWorker } = await startRunningPipeline({
+      workers: 0,
+      redisUrl: pair.url,
+      env,
+    })
+    await pair.configure(redis)
+    const end = new AbortController()
+    const events = generateEvents({ seed: 'cut-off', count: 1_000_000 })
+    const load = postUntilAcknowledged(webhookUrl, events, { connections: 16, signal: end.signal })
+    await pause(1_000)
+    const cutAtMs = Date.now()
+    pair.isolate()
+    await pause(isolatedMs)
+    await pair.failOver()
+    end.abort()
+    const { acknowledged } = await load
+    await startWorker()
+
+    await until('The ledger to come to rest', () => isAtRest(pool), { timeoutMs: 60_000 })
+    const ids = acknowledged.map(({ deliveryId }) => deliveryId)
+    const lost = await missingFromLedger(pool, ids)
+    const sinceCutMs = (id: string) => receivedAtMsOf(id) - cutAtMs
+    const whileCut = ids.filter((id) => sinceCutMs(id) > 0 && sinceCutMs(id) < isolatedMs)
+    const lostAtMs = lost.map(sinceCutMs).toSorted((a, b) => a - b)
+    const lastLost = lost.length > 0 ? `, the last received ${lostAtMs.at(-1)} ms after the cut` : ''
+    console.log(
+      `cut off for ${isolatedMs} ms, ${setting}: ${whileCut.length} acknowledged meanwhile, ${lost.length} lost${lastLost}`,
+    )
+    if (lossMs === 0) {
+      expect(lost).toEqual([])
+      return
+    }
+    expect(lostAtMs[0], 'from the cut to the first: the replica was a little behind').toBeGreaterThan(-1_000)
+    expect(lostAtMs.at(-1), 'from the cut to the last').toBeLessThan(lossMs)
+  },
+)

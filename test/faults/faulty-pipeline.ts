@@ -65,6 +65,8 @@ async function startOwnServer(launch: () => Promise<RunningServer>): Promise<Fau
 
 /** While something fails a service may hold more than in good times (230 MB), and not much more. */
 const mostMegabytes = 400
+/** Whatever fails, the logs tell of it and do not flood. */
+const mostComplaints = 200
 
 /** What became of a fault, for docs/reliability.md. */
 export interface Aftermath {
@@ -105,8 +107,9 @@ export async function surviveUnderLoad(
   const recoveredMs = Math.round(performance.now() - healedAt)
   const peaks = await readMemoryPeaks(pipeline)
   console.log(
-    `${seed}: ${acknowledged.length} acknowledged, 0 lost, 0 doubled, all in the ledger ${recoveredMs} ms after the fault; answers ${JSON.stringify(Object.fromEntries(answers))}; memory ${peaks.map(({ name, megabytes }) => `${name} ${megabytes} MB`).join(', ')}`,
+    `${seed}: ${acknowledged.length} acknowledged, 0 lost, 0 doubled, all in the ledger ${recoveredMs} ms after the fault; answers ${JSON.stringify(Object.fromEntries(answers))}; ${complaints(pipeline).length} warnings; memory ${peaks.map(({ name, megabytes }) => `${name} ${megabytes} MB`).join(', ')}`,
   )
+  expect(complaints(pipeline).length, 'warnings and errors in the logs').toBeLessThan(mostComplaints)
   for (const { name, megabytes } of peaks)
     expect(megabytes, `peak memory of ${name}`).toBeLessThan(mostMegabytes)
   return { acknowledged, answers, recoveredMs }
@@ -115,6 +118,10 @@ export async function surviveUnderLoad(
 /** With a spool before Redis and the queue before Postgres, their faults are nothing that a sender gets to see. */
 export function expectEveryPostAcknowledged({ answers }: Pick<Aftermath, 'answers'>): void {
   expect([...answers.keys()], 'every POST is acknowledged at its first try').toEqual(['200'])
+}
+
+function complaints({ log }: FaultyPipeline): string[] {
+  return log.filter((line) => /"level":"(warn|error|fatal)"/.test(line))
 }
 
 /** The most memory that each service which still runs has held, where the system tells it (Linux). */

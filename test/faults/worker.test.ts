@@ -8,6 +8,8 @@ import { createRandom } from '../../packages/vss/src/generator/random.ts'
 import { countLedger, expectAccountedFor } from '../accounting.ts'
 import { makeDelivery } from '../deliveries.ts'
 import { killProcess } from '../faulty-server.ts'
+import { isFlushBlocked, lockLedger } from '../ledger-lock.ts'
+import { postUntilAcknowledged } from '../load.ts'
 import { openProducer } from '../producer.ts'
 import type { RunningPipeline } from '../running-pipeline.ts'
 import { expectEveryPostAcknowledged, startFaultyPipeline, surviveUnderLoad } from './faulty-pipeline.ts'
@@ -32,6 +34,33 @@ test('the worker is killed five times, and another one started each time', async
   expectEveryPostAcknowledged({ answers })
   // The last one's batches are given to others within 18 s, and each that was in hand then runs alone.
   expect(recoveredMs).toBeLessThan(90_000)
+})
+
+test('a worker is killed when it has committed, and before the queue knows', async () => {
+  const pipeline = await startFaultyPipeline()
+  const { postgres, network, pool, workers, webhookUrl } = pipeline
+  const lock = await lockLedger(postgres.url)
+  const events = generateEvents({ seed: 'worker-killed-after-commit', count: 1_000, dirtyShare: 0.05 })
+  const { acknowledged } = await postUntilAcknowledged(webhookUrl, events, { connections: 16 })
+  await until('A flush that waits for the ledger', () => isFlushBlocked(pool), { timeoutMs: 10_000 })
+  network.redis.swallow()
+  await lock.release()
+  await until('The commit', async () => (await countLedger(pool)) > 100, { timeoutMs: 10_000 })
+  await killProcess(workers[0]!)
+  const committed = await countLedger(pool)
+  network.redis.heal()
+  await pipeline.startWorker()
+
+  await expectAccountedFor(pool, acknowledged, { withinMs: 60_000 })
+  const { queue } = await openProducer(pipeline)
+  await until('An empty queue', async () => (await countJobs(queue)) === 0, { timeoutMs: 30_000 })
+  const ranAgain = pipeline.log.filter((line) => line.includes('running a batch that stalled before alone'))
+  expect(ranAgain.length, 'batches that ran again, those with what was committed among them').toBeGreaterThan(
+    0,
+  )
+  console.log(
+    `worker-killed-after-commit: 1000 acknowledged, 0 lost, 0 doubled, ${committed} committed before the kill, ${ranAgain.length} batches run again`,
+  )
 })
 
 test('two workers are restarted in turn, three times each', async () => {
