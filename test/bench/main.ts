@@ -9,10 +9,11 @@ import { footprint } from './scenarios/footprint.ts'
 import { growth } from './scenarios/growth.ts'
 import { latency } from './scenarios/latency.ts'
 import { quietBacklog } from './scenarios/quiet-backlog.ts'
+import { spool } from './scenarios/spool.ts'
 import { startBenchServers } from './servers.ts'
 import { showStep } from './steps.ts'
 
-const scenarios: readonly Scenario[] = [ack, drain, endToEnd, latency, quietBacklog, growth, footprint]
+const scenarios: readonly Scenario[] = [ack, drain, endToEnd, latency, quietBacklog, growth, footprint, spool]
 const names = scenarios.map(({ name }) => name)
 const resultsFile = new URL('./results.md', import.meta.url)
 

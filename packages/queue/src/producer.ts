@@ -71,7 +71,10 @@ export function createProducer(options: {
   const nextRandom = createRandomBytes()
   let failing = false
 
-  /** Without it, what a primary acknowledged and lost before its replica had it is gone with a failover. */
+  /**
+   * Resolves when so many replicas have what this connection wrote. Without it, what a primary acknowledged and lost
+   * before its replica had it is gone with a failover.
+   */
   async function awaitReplicas(): Promise<void> {
     if (waitReplicas === 0) return
     const reached = await client.wait(waitReplicas, commandTimeoutMs)
@@ -88,6 +91,8 @@ export function createProducer(options: {
       if (client.status !== 'ready') throw new QueueUnavailableError('there is no connection to Redis')
       try {
         if (watch.isNearlyFull) throw new Error(nearlyFull)
+        // What was added and has too few replicas comes again: it is not to be added again and again.
+        if (failing) await awaitReplicas()
         // A fresh id each time: BullMQ keeps the first payload of an id and reports success.
         await queue.add(jobName, encodeBatch(deliveries), { jobId: uuidv7({ random: nextRandom() }) })
         await awaitReplicas()
@@ -103,6 +108,7 @@ export function createProducer(options: {
     async probe() {
       if (watch.isNearlyFull) throw new Error(nearlyFull)
       await client.set(`${prefix}:probe`, '', 'PX', probeLifetimeMs)
+      await awaitReplicas()
     },
     async awaitConnection(timeoutMs) {
       if (client.status === 'ready') return

@@ -2,7 +2,7 @@ import { makeEvents, postFor } from '../load.ts'
 import { type Contestant, ratio, sideBySide } from '../measure.ts'
 import { peers } from '../peers/index.ts'
 import { type Program, startOurs, startPeer } from '../programs.ts'
-import type { Scenario } from '../scenario.ts'
+import type { Bench, Scenario } from '../scenario.ts'
 
 const limit = 'bare Hono handler (the limit)'
 const ours = 'ingest'
@@ -18,19 +18,7 @@ export const ack: Scenario = {
     const { bodies } = makeEvents(60_000 * bench.scale, 'ack')
 
     function contestant(name: string, start: () => Promise<Program>): Contestant {
-      return {
-        name,
-        async measure() {
-          await bench.servers.reset()
-          const program = await start()
-          try {
-            await postFor(warmUpSeconds, program.webhookUrl, bodies)
-            return await postFor(seconds, program.webhookUrl, bodies)
-          } finally {
-            await program.stop()
-          }
-        },
-      }
+      return { name, measure: () => ackRate(bench, bodies, start) }
     }
 
     const { servers } = bench
@@ -64,4 +52,20 @@ export const ack: Scenario = {
       ],
     }
   },
+}
+
+/** @returns how many deliveries a second a program acknowledges, once it is warm. */
+export async function ackRate(
+  { servers }: Bench,
+  bodies: readonly Buffer[],
+  start: () => Promise<Program>,
+): Promise<number> {
+  await servers.reset()
+  const program = await start()
+  try {
+    await postFor(warmUpSeconds, program.webhookUrl, bodies)
+    return await postFor(seconds, program.webhookUrl, bodies)
+  } finally {
+    await program.stop()
+  }
 }

@@ -7,6 +7,7 @@ import { startOwnRedis } from './own-redis.ts'
 import { createRecordingLogger, type RecordingLogger } from './recording-logger.ts'
 
 const redis = await startOwnRedis()
+const replica = await startOwnRedis()
 const commandTimeoutMs = 300
 
 let recording: RecordingLogger
@@ -217,6 +218,29 @@ describe('while Redis refuses', () => {
     await redis.client.replicaof('NO', 'ONE')
     await untilItTakes(producer, 2_000)
   })
+})
+
+test('without enough replicas an enqueue fails and adds its batch once, however often it is tried', async () => {
+  const prefix = freshPrefix()
+  const { logger } = recording
+  const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs, waitReplicas: 1 })
+  producers.push(producer)
+  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  for (let n = 0; n < 3; n++) {
+    const { error, tookMs } = await failureOf(producer)
+    expect(error).toBeInstanceOf(QueueUnavailableError)
+    expect(tookMs).toBeLessThan(commandTimeoutMs + 200)
+  }
+  await expect(producer.probe(), 'what readiness asks').rejects.toThrow()
+  expect(await producer.queue.getWaitingCount()).toBe(1)
+
+  const { port, password } = new URL(redis.url)
+  await replica.client.config('SET', 'masterauth', password)
+  await replica.client.replicaof('127.0.0.1', port)
+  onTestFinished(async () => void (await replica.client.replicaof('NO', 'ONE')))
+  await untilItTakes(producer, 10_000)
+  expect(await producer.queue.getWaitingCount()).toBe(2)
+  await producer.probe()
 })
 
 test('no log line holds a body, an id or the password', async () => {
