@@ -25,9 +25,15 @@ export async function killProcess({ pid, ended }: { pid: number; ended: Promise<
 export async function startFaultyServer(launch: () => Promise<RunningServer>): Promise<FaultyServer> {
   let server = await launch()
   let isRunning = true
+  let isFrozen = false
   const { url } = server
-  function signal(name: NodeJS.Signals): void {
-    if (isRunning) process.kill(server.pid, name)
+  function freeze(): void {
+    process.kill(server.pid, 'SIGSTOP')
+    isFrozen = true
+  }
+  function thaw(): void {
+    if (isFrozen) process.kill(server.pid, 'SIGCONT')
+    isFrozen = false
   }
   return {
     get pid() {
@@ -39,15 +45,16 @@ export async function startFaultyServer(launch: () => Promise<RunningServer>): P
       isRunning = true
     },
     async stop() {
-      signal('SIGCONT')
+      thaw()
       await server.stop()
       isRunning = false
     },
     async kill() {
       await killProcess(server)
       isRunning = false
+      isFrozen = false
     },
-    freeze: () => signal('SIGSTOP'),
-    thaw: () => signal('SIGCONT'),
+    freeze,
+    thaw,
   }
 }

@@ -6,6 +6,11 @@ import { Packr, Unpackr } from 'msgpackr'
 /** Batches hold at most so many deliveries or so many body bytes; a larger body travels alone. */
 export const batchLimits = { maxCount: 500, maxBytes: 1024 * 1024 } as const
 
+/** What a delivery counts against {@link batchLimits}. */
+export function sizeOfDelivery({ body }: Pick<Delivery, 'body'>): { count: number; bytes: number } {
+  return { count: 1, bytes: body.length }
+}
+
 /**
  * What a job carries. The ids stand in clear so that a batch whose events cannot be decoded is still accounted
  * for; `events` is msgpack of one `[sourceIp, body]` an id, zstd, base64. `receivedAtMs` is the id's own.

@@ -18,11 +18,13 @@ export class QueueUnavailableError extends Error {
 
 export interface Producer {
   /**
-   * Makes one batch durable under a fresh job id. Resolves when Redis has it on disk (`appendfsync always`).
+   * Makes one batch durable. Resolves when Redis has it on disk (`appendfsync always`), and replicas where they count.
    *
-   * @throws QueueUnavailableError within the command timeout, at once while there is no connection.
+   * @param batchId Of the same batch at an earlier try: what Redis has all the same is not added again. A batch with
+   *   other deliveries takes another id, since the first payload of an id is the one that is kept.
+   * @throws QueueUnavailableError within two command timeouts, at once while there is no connection.
    */
-  enqueue(deliveries: readonly Delivery[]): Promise<void>
+  enqueue(deliveries: readonly Delivery[], batchId?: string): Promise<void>
   /** Writes to Redis, to see whether it takes batches. @throws when it does not, and says why. */
   probe(): Promise<void>
   /** Resolves when there is a connection to Redis, when it fails, or after `timeoutMs`: at the first of these. */
@@ -73,11 +75,11 @@ export function createProducer(options: {
 
   /**
    * Resolves when so many replicas have what this connection wrote. Without it, what a primary acknowledged and lost
-   * before its replica had it is gone with a failover.
+   * before its replica had it is gone with a failover. Redis answers nothing else on the connection meanwhile.
    */
   async function awaitReplicas(): Promise<void> {
     if (waitReplicas === 0) return
-    const reached = await client.wait(waitReplicas, commandTimeoutMs)
+    const reached = await client.wait(waitReplicas, commandTimeoutMs / 2)
     if (reached < waitReplicas) throw new Error(`${reached} of ${waitReplicas} replicas have it`)
   }
 
@@ -87,14 +89,13 @@ export function createProducer(options: {
     get isBacklogged() {
       return watch.isBacklogged
     },
-    async enqueue(deliveries) {
+    async enqueue(deliveries, batchId = uuidv7({ random: nextRandom() })) {
       if (client.status !== 'ready') throw new QueueUnavailableError('there is no connection to Redis')
       try {
         if (watch.isNearlyFull) throw new Error(nearlyFull)
         // What was added and has too few replicas comes again: it is not to be added again and again.
         if (failing) await awaitReplicas()
-        // A fresh id each time: BullMQ keeps the first payload of an id and reports success.
-        await queue.add(jobName, encodeBatch(deliveries), { jobId: uuidv7({ random: nextRandom() }) })
+        await queue.add(jobName, encodeBatch(deliveries), { jobId: batchId })
         await awaitReplicas()
         if (failing) logger.info('Redis takes batches again')
         failing = false

@@ -26,10 +26,12 @@ export function watchQueue(client: Redis, queue: Queue): QueueWatch {
 
   async function look(): Promise<void> {
     if (client.status !== 'ready') return
-    const [memory, waiting] = await Promise.all([
-      client.info('memory').catch(() => ''),
-      client.llen(queue.toKey('wait')).catch(() => 0),
-    ])
+    // Where it does not answer, things are taken to be as they were.
+    const answers = await Promise.all([client.info('memory'), client.llen(queue.toKey('wait'))]).catch(
+      () => null,
+    )
+    if (answers === null) return
+    const [memory, waiting] = answers
     const used = Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 0)
     const limit = Number(/^maxmemory:(\d+)/m.exec(memory)?.[1] ?? 0)
     isNearlyFull = limit > 0 && used > fullShare * limit

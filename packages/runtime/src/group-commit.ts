@@ -33,7 +33,8 @@ interface Entry<Item> {
  * @param options.commit Makes a group durable. Groups are never empty and keep the order of submission.
  * @param options.sizeOf An item's share of `maxCount` and `maxBytes`; an item over a limit is a group of its own.
  * @param options.maxInFlight How many commits may run at once.
- * @param options.minCountBeside How much a group must hold to be committed beside others; alone, any group goes at once.
+ * @param options.minCountBeside How much a group must hold to be committed beside others, `maxCount` unless given;
+ *   alone, any group goes at once.
  * @param options.lingerMs How long a smaller group may wait for company, as things are now; 0, the default, is not at all.
  */
 export function createGroupCommit<Item>(options: {
@@ -42,10 +43,18 @@ export function createGroupCommit<Item>(options: {
   maxCount: number
   maxBytes: number
   maxInFlight: number
-  minCountBeside: number
+  minCountBeside?: number
   lingerMs?: () => number
 }): GroupCommit<Item> {
-  const { commit, sizeOf, maxCount, maxBytes, maxInFlight, minCountBeside, lingerMs = () => 0 } = options
+  const {
+    commit,
+    sizeOf,
+    maxCount,
+    maxBytes,
+    maxInFlight,
+    minCountBeside = maxCount,
+    lingerMs = () => 0,
+  } = options
   let waiting: Entry<Item>[] = []
   /** What waits in all, expired entries included until they fall out. */
   let waitingCount = 0

@@ -16,7 +16,10 @@ async function startServer(
 ): Promise<{ server: Server; port: number }> {
   const server = createServer(listener)
   servers.push(server)
-  return { server, port: await listen(server, { host: '127.0.0.1', port: 0, variable: 'PORT' }) }
+  return {
+    server,
+    port: await listen(server, { host: '127.0.0.1', port: 0, variables: { host: 'HOST', port: 'PORT' } }),
+  }
 }
 
 async function openSocket(port: number, text: string): Promise<Socket> {
@@ -39,20 +42,28 @@ describe('listen', () => {
     const { port } = await startServer()
     const second = createServer()
     servers.push(second)
-    await expect(listen(second, { host: '127.0.0.1', port, variable: 'OPS_PORT' })).rejects.toThrow(
-      `cannot listen on 127.0.0.1:${port}: the port is in use (set OPS_PORT to another one)`,
-    )
+    await expect(
+      listen(second, { host: '127.0.0.1', port, variables: { host: 'OPS_HOST', port: 'OPS_PORT' } }),
+    ).rejects.toThrow(`cannot listen on 127.0.0.1:${port}: the port is in use (set OPS_PORT to another one)`)
   })
 
   test('on an address that is not this machine’s names HOST', async () => {
-    const listening = listen(createServer(), { host: '192.0.2.1', port: 0, variable: 'PORT' })
+    const listening = listen(createServer(), {
+      host: '192.0.2.1',
+      port: 0,
+      variables: { host: 'HOST', port: 'PORT' },
+    })
     await expect(listening).rejects.toThrow(
       'cannot listen on 192.0.2.1:0: this machine does not have the address (set HOST to another one)',
     )
   })
 
   test('on a name that nobody knows names HOST', async () => {
-    const listening = listen(createServer(), { host: 'no-such-host.invalid', port: 0, variable: 'PORT' })
+    const listening = listen(createServer(), {
+      host: 'no-such-host.invalid',
+      port: 0,
+      variables: { host: 'HOST', port: 'PORT' },
+    })
     await expect(listening).rejects.toThrow(
       /^cannot listen on no-such-host.invalid:0: .* \(set HOST to another one\)$/,
     )

@@ -4,18 +4,18 @@ import type { AddressInfo } from 'node:net'
 /**
  * Starts to listen; `port` 0 picks a free one.
  *
- * @param options.variable Which setting the port comes from; the host comes from `HOST`.
+ * @param options.variables Which settings host and port come from.
  * @returns the port. @throws an Error that names the address, why it cannot be used and which variable sets it.
  */
 export function listen(
   server: Server,
-  options: { host: string; port: number; variable: string },
+  options: { host: string; port: number; variables: { host: string; port: string } },
 ): Promise<number> {
-  const { host, port, variable } = options
+  const { host, port, variables } = options
   return new Promise((resolve, reject) => {
     function onError(error: NodeJS.ErrnoException): void {
       const code = error.code ?? ''
-      const culprit = code in portErrors ? variable : 'HOST'
+      const culprit = code in portErrors ? variables.port : variables.host
       const reason = portErrors[code] ?? hostErrors[code] ?? error.message
       reject(new Error(`cannot listen on ${host}:${port}: ${reason} (set ${culprit} to another one)`))
     }

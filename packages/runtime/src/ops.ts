@@ -62,7 +62,11 @@ export async function startOpsServer(options: {
 }): Promise<number> {
   const { host, port, registry, checks, progress, lifecycle } = options
   const server = createAdaptorServer({ fetch: createOpsApp({ registry, checks, progress }).fetch }) as Server
-  const boundPort = await listen(server, { host, port, variable: 'OPS_PORT' })
+  const boundPort = await listen(server, {
+    host,
+    port,
+    variables: { host: 'HOST or OPS_HOST', port: 'OPS_PORT' },
+  })
   lifecycle.onClose('ops listener', () => closeServer(server, { graceMs: 1_000 }))
   return boundPort
 }

@@ -1,6 +1,6 @@
 import type { Producer } from '@vss-pipeline/queue'
-import { batchLimits } from '@vss-pipeline/queue'
-import { createGroupCommit, type Progress } from '@vss-pipeline/runtime'
+import { batchLimits, sizeOfDelivery } from '@vss-pipeline/queue'
+import { createGroupCommit, type Logger, type Progress } from '@vss-pipeline/runtime'
 import type { Delivery } from '@vss-pipeline/vss'
 import type { IngestMetrics } from './metrics.ts'
 import type { Spooler } from './spool/spooler.ts'
@@ -22,10 +22,12 @@ export function createKeep(options: {
   spooler: Spooler | undefined
   metrics: IngestMetrics
   progress: Progress
+  logger: Logger
   maxWaitingBytes: number
 }): Keep {
-  const { enqueue, spooler, metrics, progress, maxWaitingBytes } = options
+  const { enqueue, spooler, metrics, progress, logger, maxWaitingBytes } = options
   let waitingBytes = 0
+  let isRefusing = false
 
   async function enqueueOrSpool(delivery: Delivery): Promise<void> {
     if (spooler === undefined) return await enqueue(delivery)
@@ -43,9 +45,10 @@ export function createKeep(options: {
   return async function keep(delivery) {
     const bytes = delivery.body.length + bytesPerDelivery
     if (waitingBytes + bytes > maxWaitingBytes) {
-      throw new Error(
-        `deliveries of ${waitingBytes} bytes wait to be kept: MAX_WAITING_BYTES is ${maxWaitingBytes}`,
-      )
+      if (!isRefusing)
+        logger.warn({ waitingBytes, maxWaitingBytes }, 'refusing: too many deliveries wait to be kept')
+      isRefusing = true
+      throw new Error(`deliveries of ${waitingBytes} bytes wait: MAX_WAITING_BYTES is ${maxWaitingBytes}`)
     }
     waitingBytes += bytes
     progress.begin()
@@ -53,6 +56,7 @@ export function createKeep(options: {
       await enqueueOrSpool(delivery)
     } finally {
       waitingBytes -= bytes
+      if (waitingBytes < maxWaitingBytes / 2) isRefusing = false
       progress.end()
     }
   }
@@ -84,7 +88,7 @@ export function createEnqueue(options: {
 
   const batches = createGroupCommit<Delivery>({
     commit: enqueueBatch,
-    sizeOf: ({ body }) => ({ count: 1, bytes: body.length }),
+    sizeOf: sizeOfDelivery,
     ...batchLimits,
     // While Redis makes one batch durable the next are on their way, as long as each is worth a job.
     maxInFlight: 4,

@@ -48,7 +48,8 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   observeQueue({ registry, queue: producer.queue, client: producer.client })
 
   const spool = await openSpoolOf(config)
-  const spooler = spool && createSpooler({ spool, producer, logger })
+  const spooler =
+    spool && createSpooler({ spool, producer, logger, closeTimeoutMs: config.shutdownTimeoutMs / 4 })
   if (spool && spooler) {
     observeSpool(registry, spool)
     lifecycle.onClose('spool', () => spooler.close())
@@ -63,7 +64,7 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
     checks: {
       async [spool ? 'redis_or_spool' : 'redis']() {
         if (!isListening) throw new Error('not listening yet')
-        if (!spool?.hasRoom) await producer.probe()
+        if (!spooler?.takesDeliveries) await producer.probe()
       },
     },
     progress,
@@ -71,14 +72,25 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   })
 
   const enqueue = createEnqueue({ producer, metrics, enqueueTimeoutMs })
-  const keep = createKeep({ enqueue, spooler, metrics, progress, maxWaitingBytes: config.maxWaitingBytes })
+  const keep = createKeep({
+    enqueue,
+    spooler,
+    metrics,
+    progress,
+    logger,
+    maxWaitingBytes: config.maxWaitingBytes,
+  })
   const secrets = watchSecrets({ secrets: config.webhookSecrets, env: process.env, logger })
   lifecycle.onClose('secrets', secrets.stop)
   const app = createApp({ config, isAuthentic: secrets.isAuthentic, keep, metrics, logger })
   // So that who waits for "listening" is not refused; a Redis that is away must not keep us from saying so.
   await producer.awaitConnection(startGraceMs)
   const server = createIngestServer({ app, config, metrics })
-  const port = await listen(server, { host, port: config.port, variable: 'PORT' })
+  const port = await listen(server, {
+    host,
+    port: config.port,
+    variables: { host: 'HOST', port: 'PORT' },
+  })
   isListening = true
   // Half of the time for those who are still sending; the other half for the queue.
   lifecycle.onClose('http listener', () => closeServer(server, { graceMs: config.shutdownTimeoutMs / 2 }))

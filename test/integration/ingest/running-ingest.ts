@@ -46,7 +46,7 @@ export async function startIngest(
     logger,
   })
   const server = createIngestServer({ app, config, metrics })
-  const port = await listen(server, { host: '127.0.0.1', port: 0, variable: 'PORT' })
+  const port = await listen(server, { host: '127.0.0.1', port: 0, variables: { host: 'HOST', port: 'PORT' } })
   onTestFinished(() => closeServer(server, { graceMs: 0 }))
   return {
     port,

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
-import { createProducer, decodeBatch, type Producer } from '@vss-pipeline/queue'
+import { createProducer, decodeBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
 import type { Delivery } from '@vss-pipeline/vss'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { openSpool } from '../../../services/ingest/src/spool/spool.ts'
@@ -39,15 +39,18 @@ async function startProducer(): Promise<Producer> {
 
 async function startSpooler(producer: Pick<Producer, 'enqueue'>, maxBytes = 2 ** 20): Promise<Spooler> {
   const spool = await openSpool({ dir, maxBytes })
-  const spooler = createSpooler({ spool, producer, logger: recording.logger })
+  const spooler = createSpooler({ spool, producer, logger: recording.logger, closeTimeoutMs: 5_000 })
   let closing: Promise<void> | undefined
   const close = () => (closing ??= spooler.close())
   onTestFinished(close)
   return {
-    ...spooler,
+    keep: spooler.keep,
     close,
     get isQueueAway() {
       return spooler.isQueueAway
+    },
+    get takesDeliveries() {
+      return spooler.takesDeliveries
     },
   }
 }
@@ -110,11 +113,63 @@ test('what is left at the end is there at the next start', async () => {
   expect(await queuedIds(producer)).toEqual(deliveries.map(({ deliveryId }) => deliveryId))
 })
 
-test('takes nothing above its limit, and leaves the queue to be tried again', async () => {
-  const unavailable = { enqueue: () => pause(20).then(() => Promise.reject(new Error('away'))) }
-  const spooler = await startSpooler(unavailable, 2_000)
+test('what the queue takes at the end is enqueued before it closes', async () => {
+  const enqueued: Delivery[] = []
+  const slow = { enqueue: (batch: readonly Delivery[]) => pause(50).then(() => void enqueued.push(...batch)) }
+  const spooler = await startSpooler(slow)
+  const deliveries = Array.from({ length: 1_200 }, (_, index) => makeDelivery(String(index)))
+  await Promise.all(deliveries.map((delivery) => spooler.keep(delivery)))
+  await spooler.close()
+  expect(enqueued.map(({ deliveryId }) => deliveryId)).toEqual(deliveries.map(({ deliveryId }) => deliveryId))
+})
+
+test('a batch that is tried again is the same one, whatever was spooled since', async () => {
+  const tries: { ids: string[]; batchId: string | undefined }[] = []
+  const away = new QueueUnavailableError('away')
+  const spooler = await startSpooler({
+    async enqueue(batch, batchId) {
+      tries.push({ ids: batch.map(({ deliveryId }) => deliveryId), batchId })
+      if (tries.length < 3) throw away
+    },
+  })
+  const deliveries = [makeDelivery('a'), makeDelivery('b')]
+  await spooler.keep(deliveries[0]!)
+  await until('a try', () => tries.length > 0, { timeoutMs: 5_000 })
+  await spooler.keep(deliveries[1]!)
+  await until('all tries', () => tries.length === 4, { timeoutMs: 5_000 })
+  expect(tries.slice(0, 3)).toEqual(Array(3).fill(tries[0]))
+  expect(tries.map(({ ids }) => ids)).toEqual([0, 0, 0, 1].map((index) => [deliveries[index]!.deliveryId]))
+  expect(tries[3]!.batchId).not.toBe(tries[0]!.batchId)
+})
+
+test('takes nothing above its limit, says so once, and does not make a sender wait for the queue first', async () => {
+  let isAway = true
+  const producer = {
+    async enqueue() {
+      if (isAway) throw new QueueUnavailableError('away')
+    },
+  }
+  const spooler = await startSpooler(producer, 2_000)
+  expect(spooler.takesDeliveries).toBe(true)
   await spooler.keep(makeDelivery('x'.repeat(1_500)))
-  await expect(spooler.keep(makeDelivery('x'.repeat(500)))).rejects.toThrow('SPOOL_MAX_BYTES is 2000')
+  for (let times = 0; times < 3; times++) {
+    await expect(spooler.keep(makeDelivery('x'.repeat(500)))).rejects.toThrow('SPOOL_MAX_BYTES is 2000')
+  }
+  expect({ isQueueAway: spooler.isQueueAway, takesDeliveries: spooler.takesDeliveries }).toEqual({
+    isQueueAway: true,
+    takesDeliveries: false,
+  })
+  expect(recording.messages('error')).toEqual(['the queue is away, and the spool does not take deliveries'])
+
+  isAway = false
+  await until('room again', () => spooler.takesDeliveries, { timeoutMs: 5_000 })
+  await spooler.keep(makeDelivery('x'.repeat(500)))
+})
+
+test('with nothing in it to return, a spool that refuses leaves the queue to be tried again', async () => {
+  const spooler = await startSpooler({ enqueue: async () => undefined }, 1_000)
+  await expect(spooler.keep(makeDelivery('x'.repeat(1_500)))).rejects.toThrow('SPOOL_MAX_BYTES is 1000')
+  expect(spooler.isQueueAway).toBe(false)
 })
 
 test('a folder that cannot be used is an error that says so', async () => {

@@ -1,77 +1,106 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { batchLimits, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
-import { createBackoff, createGroupCommit, type Logger } from '@vss-pipeline/runtime'
+import { batchLimits, type Producer, QueueUnavailableError, sizeOfDelivery } from '@vss-pipeline/queue'
+import { CommitTimeoutError, createBackoff, createGroupCommit, type Logger } from '@vss-pipeline/runtime'
 import type { Delivery } from '@vss-pipeline/vss'
+import { v7 as uuidv7 } from 'uuid'
 import type { Spool } from './spool.ts'
 
 // How often a queue that is away is asked again: soon enough that its return is noticed within a second.
 const retryDelayMs = createBackoff({ firstMs: 100, longestMs: 500 })
 /** How often an idle spooler looks for what instances that are gone have left. */
 const adoptionIntervalMs = 10_000
+/** How long a disk may take to keep a delivery; the sender waits for it. */
+const appendTimeoutMs = 5_000
+/** For how long a spool that has just refused counts as one that will. */
+const refusalCountsMs = 10_000
 
 /** Keeps deliveries on disk while the queue does not take them, and enqueues them, oldest first, when it does. */
 export interface Spooler {
   /** True from a failed enqueue until one succeeds: what arrives meanwhile need not wait for the next failure. */
   readonly isQueueAway: boolean
+  /** Whether it is of use while the queue is away: it has room, and its disk did not refuse just now. */
+  readonly takesDeliveries: boolean
   /** Resolves when the delivery, which the queue has not taken, is on disk. Throws when it cannot be. */
   keep(delivery: Delivery): Promise<void>
-  /** What is still in the spool stays there, for the next start. */
+  /** Enqueues what it can, while the queue takes it. The rest stays in the spool, for the next start. */
   close(): Promise<void>
 }
 
+/** @param deps.closeTimeoutMs How long `close` may go on enqueuing. */
 export function createSpooler(deps: {
   spool: Spool
   producer: Pick<Producer, 'enqueue'>
   logger: Logger
+  closeTimeoutMs: number
 }): Spooler {
-  const { spool, producer, logger } = deps
+  const { spool, producer, logger, closeTimeoutMs } = deps
   const stop = new AbortController()
+  let stopsAtMs = Number.POSITIVE_INFINITY
   let isQueueAway = false
+  let refusedAtMs = Number.NEGATIVE_INFINITY
   let returned = 0
-  /** What is in the queue already and still to be removed from the spool. */
-  let enqueuedThrough: number | undefined
+  /** From the head of the spool, on its way to the queue or there already; forgotten when the spool forgets it. */
+  let head: { batchId: string; deliveries: Delivery[]; through: number; isEnqueued: boolean } | undefined
   let wake: (() => void) | undefined
+  const told = createReminder(logger)
 
   const appends = createGroupCommit<Delivery>({
     commit: (deliveries) => spool.append(deliveries),
-    sizeOf: ({ body }) => ({ count: 1, bytes: body.length }),
+    sizeOf: sizeOfDelivery,
     ...batchLimits,
     maxInFlight: 1,
-    minCountBeside: batchLimits.maxCount,
   })
 
   /** @returns false when there was nothing in the spool. */
   async function returnOldest(): Promise<boolean> {
-    if (enqueuedThrough === undefined) {
+    if (head === undefined) {
       const batch = await spool.oldest()
       if (batch === null) return false
-      await producer.enqueue(batch.deliveries)
-      isQueueAway = false
-      returned += batch.deliveries.length
-      enqueuedThrough = batch.through
+      head = { ...batch, batchId: uuidv7(), isEnqueued: false }
     }
-    await spool.remove(enqueuedThrough)
-    enqueuedThrough = undefined
+    if (!head.isEnqueued) {
+      await producer.enqueue(head.deliveries, head.batchId)
+      head.isEnqueued = true
+      isQueueAway = false
+      returned += head.deliveries.length
+    }
+    await spool.remove(head.through)
+    head = undefined
+    told.forget('refuses', 'keeps')
+    refusedAtMs = Number.NEGATIVE_INFINITY
     return true
   }
 
   async function returnAll(): Promise<void> {
-    for (let failures = 0; !stop.signal.aborted; ) {
+    for (let failures = 0; performance.now() < stopsAtMs; ) {
       try {
         if (await returnOldest()) {
           failures = 0
           continue
         }
+        if (stop.signal.aborted) return
         if (returned > 0) logger.info({ deliveries: returned }, 'what was spooled is in the queue')
         returned = 0
-        const adopted = await spool.adopt()
-        if (adopted > 0) logger.info({ deliveries: adopted }, 'took over what another instance had spooled')
-        else await untilSpooled()
+        told.forget('spools')
+        if (!(await adopt())) await untilSpooled()
       } catch (error) {
+        if (stop.signal.aborted) return
         if (error instanceof QueueUnavailableError) isQueueAway = true
-        else if (failures === 0) logger.error({ err: error }, 'the spool does not give back what it holds')
+        else told.once('keeps', 'error', 'the spool does not give back what it holds', error)
         await pause(retryDelayMs(failures++), stop.signal)
       }
+    }
+  }
+
+  /** @returns whether there was something to take over. */
+  async function adopt(): Promise<boolean> {
+    try {
+      const adopted = await spool.adopt()
+      if (adopted > 0) logger.info({ deliveries: adopted }, 'took over what another instance had spooled')
+      return adopted > 0
+    } catch (error) {
+      told.once('orphans', 'error', 'what another instance has spooled cannot be taken over', error)
+      return false
     }
   }
 
@@ -91,24 +120,46 @@ export function createSpooler(deps: {
     get isQueueAway() {
       return isQueueAway
     },
+    get takesDeliveries() {
+      return spool.hasRoom && performance.now() - refusedAtMs > refusalCountsMs
+    },
     async keep(delivery) {
-      if (!isQueueAway) logger.warn('the queue is away: deliveries are kept in the spool')
       isQueueAway = true
       try {
-        await appends.submit(delivery)
+        await appends.submit(delivery, appendTimeoutMs)
       } catch (error) {
-        // With nothing in the spool nobody would find the queue again.
-        isQueueAway = false
+        refusedAtMs = performance.now()
+        told.once('refuses', 'error', 'the queue is away, and the spool does not take deliveries', error)
+        // With nothing to return, or a disk that hangs, nobody else would find the queue again.
+        if (spool.content.deliveries === 0 || error instanceof CommitTimeoutError) isQueueAway = false
         throw error
       }
+      told.once('spools', 'warn', 'the queue is away: deliveries are kept in the spool')
       wake?.()
     },
     async close() {
+      stopsAtMs = performance.now() + closeTimeoutMs
       stop.abort()
       await returning
       const { deliveries } = spool.content
       if (deliveries > 0) logger.warn({ deliveries }, 'deliveries stay in the spool for the next start')
       await spool.close()
+    },
+  }
+}
+
+type State = 'spools' | 'refuses' | 'keeps' | 'orphans'
+
+/** Says that something has come about once, however often it is met, until it is over. */
+function createReminder(logger: Logger) {
+  const states = new Set<State>()
+  return {
+    once(state: State, level: 'warn' | 'error', message: string, error?: unknown): void {
+      if (!states.has(state)) logger[level]({ err: error }, message)
+      states.add(state)
+    },
+    forget(...over: State[]): void {
+      for (const state of over) states.delete(state)
     },
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
@@ -114,4 +114,31 @@ test('leaves to the instance that is gone what it has no room for', () => {
   expect(() => own.adopt(limits)).toThrow(SpoolFullError)
   expect(own.oldest(limits)).toBeNull()
   expect(idsOf(open())).toEqual(['b', 'c', 'd'])
+})
+
+test('passes over a folder that is damaged, and takes over the others before it complains', () => {
+  mkdirSync(join(dir, '1'))
+  writeFileSync(join(dir, '1', 'spool.sqlite'), 'no database at all'.repeat(1_000))
+  const own = open()
+  const gone = open()
+  gone.append(deliveries('a'))
+  gone.close()
+
+  expect(own.adopt(limits)).toBe(1)
+  expect(() => own.adopt(limits)).toThrow('file is not a database')
+  expect(idsOf(own)).toEqual(['a'])
+})
+
+test('leaves nothing of a body on the disk once it was removed', () => {
+  const store = open()
+  const onDisk = () =>
+    readdirSync(dir, { recursive: true, encoding: 'utf8' })
+      .map((name) => join(dir, name))
+      .filter((path) => statSync(path).isFile())
+      .map((path) => readFileSync(path, 'latin1'))
+      .join('')
+  store.append(deliveries('a', 'b'))
+  expect(onDisk()).toContain('body of a')
+  store.remove(store.oldest(limits)!.through)
+  expect(onDisk()).not.toContain('body of')
 })

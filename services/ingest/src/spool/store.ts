@@ -39,7 +39,8 @@ export interface SpoolStore {
   /**
    * Takes over what instances that are gone have left in their folders, within the limits at a call.
    *
-   * @returns how many deliveries: 0 when there were none.
+   * @returns how many deliveries: 0 when there were none. @throws why, when there is a folder that cannot be read or
+   *   has more in it than there is room for, and no other one.
    */
   adopt(limits: SpoolLimits): number
   close(): void
@@ -52,12 +53,14 @@ export class SpoolFullError extends Error {
 
 const fileName = 'spool.sqlite'
 const sqliteBusy = 5
+const sqliteCorrupt = 11
+const sqliteNotADatabase = 26
 /** What a delivery takes besides its body, about. */
 const bytesPerDelivery = 100
 
 /**
- * Takes a folder of its own in `dir`: the first that no running instance owns, which may be one's own of before a
- * crash, or a new one. The lock is the file's and ends with the process, however it ends.
+ * Takes a folder of its own in `dir`: the first that no running instance owns and that is not damaged, which may be
+ * one's own of before a crash, or a new one. The lock is the file's and ends with the process, however it ends.
  *
  * Folders are never removed: there are as many as instances have run at once.
  */
@@ -81,6 +84,22 @@ export function openSpoolStore(options: { dir: string; maxBytes: number }): Spoo
     content.bytes += bytes
   }
 
+  function adoptFrom(other: string, limits: SpoolLimits): number {
+    const orphan = claim(other)
+    if (orphan === null) return 0
+    try {
+      const { oldest, remove } = prepareStatements(orphan)
+      const page = readOldest(oldest, limits)
+      if (page === null) return 0
+      append(page.deliveries)
+      // Killed here, both have them; the ledger takes each once.
+      remove.run(page.through)
+      return page.deliveries.length
+    } finally {
+      orphan.close()
+    }
+  }
+
   return {
     content,
     append,
@@ -90,23 +109,22 @@ export function openSpoolStore(options: { dir: string; maxBytes: number }): Spoo
       inTransaction(database, () => statements.remove.run(through))
       content.deliveries -= removed.deliveries
       content.bytes -= removed.bytes
+      // The log has the bodies still; `secure_delete` sees to the rest.
+      if (content.deliveries === 0) database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     },
     adopt(limits) {
+      const room = { ...limits, maxBytes: Math.min(limits.maxBytes, maxBytes / 4) }
+      let trouble: unknown
       for (const other of foldersIn(dir)) {
-        const orphan = other === folder ? null : claim(join(dir, other))
-        if (orphan === null) continue
+        if (other === folder) continue
         try {
-          const { oldest, remove } = prepareStatements(orphan)
-          const page = readOldest(oldest, limits)
-          if (page === null) continue
-          append(page.deliveries)
-          // Killed here, both have them; the ledger takes each once.
-          remove.run(page.through)
-          return page.deliveries.length
-        } finally {
-          orphan.close()
+          const adopted = adoptFrom(join(dir, other), room)
+          if (adopted > 0) return adopted
+        } catch (error) {
+          trouble = error
         }
       }
+      if (trouble !== undefined) throw trouble
       return 0
     },
     close: () => database.close(),
@@ -121,7 +139,7 @@ function claimAny(dir: string): { database: DatabaseSync; folder: string } {
   for (let number = 1; ; number++) {
     const folder = String(number)
     mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 })
-    const database = claim(join(dir, folder))
+    const database = claimUndamaged(join(dir, folder))
     if (database === null) continue
     // What SQLite syncs is of no use in a folder that a power failure takes away.
     for (const path of [join(dir, folder), dir, dirname(dir)]) syncFolder(path)
@@ -135,6 +153,21 @@ function syncFolder(path: string): void {
   closeSync(folder)
 }
 
+/** As {@link claim}; null also for a damaged one, which somebody should see: {@link SpoolStore.adopt} tells of it. */
+function claimUndamaged(folder: string): DatabaseSync | null {
+  try {
+    return claim(folder)
+  } catch (error) {
+    if ([sqliteCorrupt, sqliteNotADatabase].includes(resultCode(error))) return null
+    throw error
+  }
+}
+
+/** SQLite's result code, without what extends it. */
+function resultCode(error: unknown): number {
+  return ((error as { errcode?: number }).errcode ?? 0) & 0xff
+}
+
 /** Opens a folder's database for this process alone; null while another has it. */
 function claim(folder: string): DatabaseSync | null {
   const database = new DatabaseSync(join(folder, fileName), { timeout: 0 })
@@ -144,6 +177,8 @@ function claim(folder: string): DatabaseSync | null {
     database.exec('PRAGMA journal_mode = WAL')
     // An fsync for every commit.
     database.exec('PRAGMA synchronous = FULL')
+    // Bodies hold phone numbers: what is deleted is overwritten.
+    database.exec('PRAGMA secure_delete = ON')
     database.exec('BEGIN EXCLUSIVE; COMMIT')
     database.exec(
       `CREATE TABLE IF NOT EXISTS deliveries (
@@ -156,7 +191,7 @@ function claim(folder: string): DatabaseSync | null {
     return database
   } catch (error) {
     database.close()
-    if ((error as { errcode?: number }).errcode === sqliteBusy) return null
+    if (resultCode(error) === sqliteBusy) return null
     throw error
   }
 }

@@ -56,7 +56,6 @@ export function createWrite(deps: {
     sizeOf: (entries) => ({ count: entries.length, bytes: bodyBytes(entries) }),
     ...batchLimits,
     maxInFlight: 3,
-    minCountBeside: batchLimits.maxCount,
   })
 
   return { write: (entries) => flushes.submit(entries), writeOnce }
