@@ -44,13 +44,18 @@ test('what the manifests refer to is there', async () => {
   const named = (kind: string) => manifests.filter((one) => one.kind === kind)
   const secretKeys = Object.keys(named('Secret')[0]!.stringData)
   const configNames = named('ConfigMap').map(({ metadata }) => metadata.name)
-  const podLabels = [...named('Deployment'), ...named('Job')].map(({ spec }) => spec.template.metadata.labels)
+  const workloads = ['Deployment', 'StatefulSet', 'Job'].flatMap(named)
+  const podLabels = workloads.map(({ spec }) => spec.template.metadata.labels)
 
-  for (const { spec } of [...named('Deployment'), ...named('Job')]) {
+  for (const { spec } of workloads) {
     const [container] = spec.template.spec.containers
     expect(container.image).toBe('vss-pipeline')
     await expect(readFile(join(projectRoot, container.command[1]))).resolves.toBeDefined()
     for (const { configMapRef } of container.envFrom ?? []) expect(configNames).toContain(configMapRef.name)
+    const volumes = [...spec.template.spec.volumes, ...(spec.volumeClaimTemplates ?? []).map(metadataOf)]
+    expect(volumes.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(container.volumeMounts.map(({ name }: { name: string }) => name)),
+    )
     const mounted = spec.template.spec.volumes
       .flatMap(({ secret }: { secret?: { items: { path: string }[] } }) => secret?.items ?? [])
       .map(({ path }: { path: string }) => path)
@@ -61,7 +66,7 @@ test('what the manifests refer to is there', async () => {
       .map((value: string) => value.replace('/run/secrets/vss/', ''))
     expect(files.toSorted()).toEqual(mounted.toSorted())
   }
-  for (const kind of ['Deployment', 'PodDisruptionBudget', 'NetworkPolicy', 'Service']) {
+  for (const kind of ['Deployment', 'StatefulSet', 'PodDisruptionBudget', 'NetworkPolicy', 'Service']) {
     for (const { spec } of named(kind)) {
       const { matchLabels } =
         spec.podSelector ?? (kind === 'Service' ? { matchLabels: spec.selector } : spec.selector)
@@ -73,6 +78,10 @@ test('what the manifests refer to is there', async () => {
   const [auth] = named('TriggerAuthentication')
   for (const { key } of auth!.spec.secretTargetRef) expect(secretKeys).toContain(key)
 })
+
+function metadataOf({ metadata }: { metadata: { name: string } }): { name: string } {
+  return metadata
+}
 
 async function readManifests(): Promise<Manifest[]> {
   const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.yaml'))
