@@ -66,7 +66,7 @@ async function startOwnServer(launch: () => Promise<RunningServer>): Promise<Fau
 /** While something fails a service may hold more than in good times (230 MB), and not much more. */
 const mostMegabytes = 400
 /** Whatever fails, the logs tell of it and do not flood. */
-const mostComplaints = 200
+const mostComplaints = 100
 
 /** What became of a fault, for docs/reliability.md. */
 export interface Aftermath {

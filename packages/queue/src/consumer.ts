@@ -92,7 +92,7 @@ export function createConsumer(options: {
     skipVersionCheck: true,
   })
   worker.on('error', onQueueError)
-  worker.on('stalled', (jobId) => logger.warn({ jobId }, 'a batch stalled: its worker did not answer'))
+  worker.on('stalled', onStalled)
   const stopKeepingPace = keepPace({ worker, client, concurrency, lockDurationMs })
 
   let running = 0
@@ -100,6 +100,16 @@ export function createConsumer(options: {
   /** Batches that stalled before, in hand: they run one after the other, and nothing else does until all have. */
   let suspects: { inHand: number; lastTurn: Promise<void> } | undefined
   let resting = false
+  let stalled = 0
+
+  /** Told of one by one, all that a worker has left behind at the same check. */
+  function onStalled(): void {
+    if (stalled++ > 0) return
+    setImmediate(() => {
+      logger.warn({ batches: stalled }, 'batches stalled: their worker did not answer')
+      stalled = 0
+    })
+  }
 
   /** BullMQ asks again at once when Redis refuses a command, out of memory for example: not for as long as it does. */
   async function onQueueError(error: Error): Promise<void> {

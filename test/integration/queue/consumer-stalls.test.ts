@@ -131,7 +131,7 @@ test('a batch that stalled before runs alone: nothing else is in hand while it d
   })
   await enqueue('a', 'b')
   await until('the others in hand', () => inHand.size === 2, { timeoutMs: 5_000 })
-  const stalled = 'a batch stalled: its worker did not answer'
+  const stalled = 'batches stalled: their worker did not answer'
   await until('the stall', () => recording.messages('warn').includes(stalled), { timeoutMs: 10_000 })
   await enqueue('c', 'd')
   // The victim waits for those in hand; what comes meanwhile goes back to the queue.
