@@ -26,7 +26,7 @@ let postgres: TlsPostgres
 beforeAll(async () => {
   const { path: folder, remove } = await createTemporaryFolder()
   afterAll(async () => {
-    await postgres?.stop()
+    await Promise.all([redis, misnamedRedis, postgres].map((server) => server?.stop()))
     await remove()
   })
   ;[authority, otherAuthority] = await Promise.all([
