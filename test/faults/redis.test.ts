@@ -113,7 +113,7 @@ test('a backlog fills Redis, and drains with no more memory once a worker is bac
   const { redis, ingest, workers } = pipeline
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: 'redis-full',
-    count: 10_000,
+    count: 20_000,
     // While batches wait for workers each waits for company: many senders get them filled sooner.
     connections: 64,
     async fault() {
