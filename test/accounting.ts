@@ -55,6 +55,16 @@ export async function countLedger(pool: Pool): Promise<number> {
   return rows[0]?.count ?? 0
 }
 
+/** A delivery's body as the ledger has it. */
+export async function readBody(pool: Pool, deliveryId: string): Promise<Buffer | null> {
+  const { rows } = await pool.query<{ body: Buffer | null }>(
+    'SELECT body FROM vss.deliveries WHERE delivery_id = $1',
+    [deliveryId],
+  )
+  if (rows.length !== 1) throw new Error(`the ledger has ${rows.length} rows of ${deliveryId}`)
+  return rows[0]!.body
+}
+
 async function countRecorded(pool: Pool, deliveryIds: string[]): Promise<number> {
   const { rows } = await pool.query<{ count: number }>(
     'SELECT count(*)::int AS count FROM vss.deliveries WHERE delivery_id = ANY ($1::uuid[])',

@@ -19,7 +19,7 @@ const resultsFile = new URL('./results.md', import.meta.url)
 
 const help = `Measures this pipeline and what could be built instead, side by side, on a Postgres and a Redis of its own.
 
-npm run bench                     everything: about 15 minutes on 2 cores; writes test/bench/results.md
+npm run bench                     everything: about 20 minutes on 2 cores; writes test/bench/results.md
 npm run bench -- --only NAME      one scenario, and again for more: ${names.join(', ')}
 npm run bench -- --quick          one short round each: whether it runs, not how fast
 npm run bench -- --full           adds the large growth rounds: a million queued, ten million stored

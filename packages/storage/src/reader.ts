@@ -112,16 +112,13 @@ async function readDeliveries(client: PoolClient, sessionId: string): Promise<De
   )
 }
 
-/** One delivery's ledger row with its body as received; null when the ledger has no such delivery. */
-export async function readDelivery(
-  pool: Pool,
-  deliveryId: string,
-): Promise<(DeliveryRow & { body: Buffer | null }) | null> {
+/** One delivery's ledger row; null when the ledger has no such delivery. Not its body, which not every role may read. */
+export async function readDelivery(pool: Pool, deliveryId: string): Promise<DeliveryRow | null> {
   if (!isDeliveryId(deliveryId)) return null
-  const [delivery] = await selectRows<DeliveryRow & { body: Buffer | null }>(
+  const [delivery] = await selectRows<DeliveryRow>(
     pool,
     `SELECT
-       delivery_id, received_at, source_ip, body, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
+       delivery_id, received_at, source_ip, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
        reasons, processed_at, pipeline_version
      FROM vss.deliveries
      WHERE received_at = to_timestamp($1::double precision / 1000) AND delivery_id = $2`,

@@ -9,9 +9,11 @@ import {
   readDelivery,
   readSession,
 } from '@vss-pipeline/storage'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { completedSession, errorSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
+import { readBody } from '../../accounting.ts'
 import { createEmptyDatabase } from '../../databases.ts'
+import { deliveryIdAt } from '../../integration/storage/entries.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
 
 type Role = 'vss_migrator' | 'vss_writer' | 'vss_reader'
@@ -26,11 +28,14 @@ const administrator = { user: 'administrator', password: 'administrator' }
 
 beforeAll(async () => {
   const folder = await createTemporaryFolder()
-  afterAll(() => folder.remove())
   const server = await startPostgres({ dataDir: join(folder.path, 'postgres'), port: 0 })
   serverUrl = server.url
   const { user, password } = administrator
   await runSql(serverUrl, `CREATE ROLE ${user} LOGIN CREATEDB CREATEROLE PASSWORD '${password}'`)
+  return async () => {
+    await server.stop()
+    await folder.remove()
+  }
 })
 
 test('the pipeline works with its roles: the migrator migrates, the worker only writes', async () => {
@@ -60,7 +65,8 @@ test('the pipeline works with its roles: the migrator migrates, the worker only 
   const rejected = await until('The rejection', () => readDelivery(pipeline.pool, malformedId), {
     timeoutMs: 5_000,
   })
-  expect(rejected).toMatchObject({ outcome: 'rejected', body: Buffer.from('{"payload":') })
+  expect(rejected.outcome).toBe('rejected')
+  expect(await readBody(pipeline.pool, malformedId)).toEqual(Buffer.from('{"payload":'))
   const corrected = await until(
     'The correction',
     async () => {
@@ -118,7 +124,9 @@ test('the reader sees every table and view of the pipeline but no body, and writ
   const readerUrl = as('vss_reader', databaseUrl)
   const reader = openPool(readerUrl)
   await insertDelivery(openPool(as('vss_writer', databaseUrl)), new Date())
+  const [row] = await rowsOf<{ id: string }>(databaseUrl, 'SELECT delivery_id AS id FROM vss.deliveries')
 
+  expect(await readDelivery(reader, row!.id)).toMatchObject({ deliveryId: row!.id })
   expect(await readSession(reader, completedSession.sessionId)).toBeNull()
   await expect(pingDatabase(reader)).rejects.toThrow('may not write to schema vss')
   for (const query of [
@@ -309,8 +317,8 @@ async function outcomesOf(databaseUrl: string, statements: string[]): Promise<[s
 async function insertDelivery(pool: Pool, receivedAt: Date): Promise<void> {
   await pool.query(
     `INSERT INTO vss.deliveries (delivery_id, received_at, outcome, reasons, processed_at, pipeline_version)
-     VALUES (gen_random_uuid(), $1, 'rejected', '[{}]', now(), 'test')`,
-    [receivedAt],
+     VALUES ($1, $2, 'rejected', '[{}]', now(), 'test')`,
+    [deliveryIdAt(receivedAt.getTime()), receivedAt],
   )
 }
 

@@ -9,7 +9,7 @@ import {
   until,
 } from '@vss-pipeline/local-stack'
 import { createPool, readSession } from '@vss-pipeline/storage'
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { completedSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
 import { createTestDatabase } from '../../databases.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
@@ -25,10 +25,6 @@ let postgres: TlsPostgres
 
 beforeAll(async () => {
   const { path: folder, remove } = await createTemporaryFolder()
-  afterAll(async () => {
-    await Promise.all([redis, misnamedRedis, postgres].map((server) => server?.stop()))
-    await remove()
-  })
   ;[authority, otherAuthority] = await Promise.all([
     makeAuthority(folder, 'The right authority'),
     makeAuthority(folder, 'Another authority'),
@@ -47,6 +43,10 @@ beforeAll(async () => {
     startTlsRedis(join(folder, 'misnamed-redis'), otherName),
     startTlsPostgres(join(folder, 'postgres'), right),
   ])
+  return async () => {
+    await Promise.all([redis, misnamedRedis, postgres].map((server) => server.stop()))
+    await remove()
+  }
 })
 
 test.each(['localhost', '127.0.0.1'])(

@@ -4,6 +4,7 @@ import { readDelivery } from '@vss-pipeline/storage'
 import { generateEvents } from '@vss-pipeline/vss'
 import { v7 as uuidv7 } from 'uuid'
 import { expect, test } from 'vitest'
+import { readBody } from '../../accounting.ts'
 import { makeDelivery } from '../../deliveries.ts'
 import { openProducer } from '../../producer.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
@@ -25,9 +26,9 @@ test('a batch that cannot be read back is accounted for by its ids, kept as a jo
     expect(delivery).toMatchObject({
       outcome: 'rejected',
       reasons: [{ code: 'undecodable_batch', path: '' }],
-      body: null,
       bodySha256: null,
     })
+    expect(await readBody(pool, deliveryId)).toBeNull()
   }
   const stored = await until('The next batch', () => readDelivery(pool, good!.deliveryId), {
     timeoutMs: 10_000,

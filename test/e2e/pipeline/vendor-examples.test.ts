@@ -5,6 +5,7 @@ import { type DeliveryRow, readDelivery, readSession } from '@vss-pipeline/stora
 import type { Session } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
 import { completedSession, errorSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
+import { readBody } from '../../accounting.ts'
 import { asRead } from '../../as-read.ts'
 import { type RunningPipeline, startRunningPipeline } from '../../running-pipeline.ts'
 
@@ -60,7 +61,7 @@ test('a malformed body is acknowledged and becomes a rejected delivery with its 
   const delivery = await until('The ledger entry', () => readDelivery(pool, deliveryId), { timeoutMs: 1_000 })
 
   expect(delivery).toMatchObject({ outcome: 'rejected', reasons: [{ code: 'malformed_json', path: '' }] })
-  expect(delivery.body?.toString()).toBe('{"payload": {"sessionId":')
+  expect((await readBody(pool, deliveryId))?.toString()).toBe('{"payload": {"sessionId":')
   const { rows } = await pool.query('SELECT body_text FROM vss.rejected WHERE delivery_id = $1', [deliveryId])
   expect(rows).toEqual([{ body_text: '{"payload": {"sessionId":' }])
 })

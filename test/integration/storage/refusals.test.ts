@@ -1,6 +1,7 @@
 import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/storage'
 import type { Session } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
+import { readBody } from '../../accounting.ts'
 import { callLeg, delivery, rejectedDelivery, session } from './entries.ts'
 import { openStorage } from './open-storage.ts'
 
@@ -67,8 +68,8 @@ test.each(poisons)('$name is rejected alone, with Postgres’ code', async ({ co
     outcome: 'rejected',
     sessionId,
     sourceIp: '18.140.80.2',
-    body: poison.body,
   })
+  expect(await readBody(pool, poison.deliveryId)).toEqual(poison.body)
   expect(await readSession(pool, sessionId as string)).toBeNull()
 })
 

@@ -96,6 +96,7 @@ export function createSpooler(deps: {
   async function adopt(): Promise<boolean> {
     try {
       const adopted = await spool.adopt()
+      told.forget('orphans')
       if (adopted > 0) logger.info({ deliveries: adopted }, 'took over what another instance had spooled')
       return adopted > 0
     } catch (error) {

@@ -111,7 +111,7 @@ test('leaves to the instance that is gone what it has no room for', () => {
   const gone = open()
   gone.append(deliveries('b', 'c', 'd'))
   gone.close()
-  expect(() => own.adopt(limits)).toThrow(SpoolFullError)
+  expect(() => own.adopt(limits)).toThrow('SPOOL_MAX_BYTES is 300')
   expect(own.oldest(limits)).toBeNull()
   expect(idsOf(open())).toEqual(['b', 'c', 'd'])
 })
@@ -125,7 +125,7 @@ test('passes over a folder that is damaged, and takes over the others before it 
   gone.close()
 
   expect(own.adopt(limits)).toBe(1)
-  expect(() => own.adopt(limits)).toThrow('file is not a database')
+  expect(() => own.adopt(limits)).toThrow(`${join(dir, '1')}: file is not a database`)
   expect(idsOf(own)).toEqual(['a'])
 })
 

@@ -120,8 +120,8 @@ export function openSpoolStore(options: { dir: string; maxBytes: number }): Spoo
         try {
           const adopted = adoptFrom(join(dir, other), room)
           if (adopted > 0) return adopted
-        } catch (error) {
-          trouble = error
+        } catch (cause) {
+          trouble = new Error(`${join(dir, other)}: ${(cause as Error).message}`, { cause })
         }
       }
       if (trouble !== undefined) throw trouble
