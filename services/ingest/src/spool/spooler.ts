@@ -42,7 +42,7 @@ export function createSpooler(deps: {
   /** From the head of the spool, on its way to the queue or there already; forgotten when the spool forgets it. */
   let head: { batchId: string; deliveries: Delivery[]; through: number; isEnqueued: boolean } | undefined
   let wake: (() => void) | undefined
-  const told = createReminder(logger)
+  const told = createTeller(logger)
 
   const appends = createGroupCommit<Delivery>({
     commit: (deliveries) => spool.append(deliveries),
@@ -66,7 +66,7 @@ export function createSpooler(deps: {
     }
     await spool.remove(head.through)
     head = undefined
-    told.forget('refuses', 'keeps')
+    told.forget('refusing', 'withholding')
     refusedAtMs = Number.NEGATIVE_INFINITY
     return true
   }
@@ -81,12 +81,12 @@ export function createSpooler(deps: {
         if (stop.signal.aborted) return
         if (returned > 0) logger.info({ deliveries: returned }, 'what was spooled is in the queue')
         returned = 0
-        told.forget('spools')
+        told.forget('spooling')
         if (!(await adopt())) await untilSpooled()
       } catch (error) {
         if (stop.signal.aborted) return
         if (error instanceof QueueUnavailableError) isQueueAway = true
-        else told.once('keeps', 'error', 'the spool does not give back what it holds', error)
+        else told.once('withholding', 'error', 'the spool does not give back what it holds', error)
         await pause(retryDelayMs(failures++), stop.signal)
       }
     }
@@ -130,12 +130,12 @@ export function createSpooler(deps: {
         await appends.submit(delivery, appendTimeoutMs)
       } catch (error) {
         refusedAtMs = performance.now()
-        told.once('refuses', 'error', 'the queue is away, and the spool does not take deliveries', error)
+        told.once('refusing', 'error', 'the queue is away, and the spool does not take deliveries', error)
         // With nothing to return, or a disk that hangs, nobody else would find the queue again.
         if (spool.content.deliveries === 0 || error instanceof CommitTimeoutError) isQueueAway = false
         throw error
       }
-      told.once('spools', 'warn', 'the queue is away: deliveries are kept in the spool')
+      told.once('spooling', 'warn', 'the queue is away: deliveries are kept in the spool')
       wake?.()
     },
     async close() {
@@ -149,18 +149,18 @@ export function createSpooler(deps: {
   }
 }
 
-type State = 'spools' | 'refuses' | 'keeps' | 'orphans'
+type Condition = 'spooling' | 'refusing' | 'withholding' | 'orphans'
 
 /** Says that something has come about once, however often it is met, until it is over. */
-function createReminder(logger: Logger) {
-  const states = new Set<State>()
+function createTeller(logger: Logger) {
+  const conditions = new Set<Condition>()
   return {
-    once(state: State, level: 'warn' | 'error', message: string, error?: unknown): void {
-      if (!states.has(state)) logger[level]({ err: error }, message)
-      states.add(state)
+    once(condition: Condition, level: 'warn' | 'error', message: string, error?: unknown): void {
+      if (!conditions.has(condition)) logger[level]({ err: error }, message)
+      conditions.add(condition)
     },
-    forget(...over: State[]): void {
-      for (const state of over) states.delete(state)
+    forget(...over: Condition[]): void {
+      for (const condition of over) conditions.delete(condition)
     },
   }
 }
