@@ -1,4 +1,5 @@
 import { setInterval } from 'node:timers/promises'
+import { readMetric } from '../service-metric.ts'
 import type { Program } from './programs.ts'
 
 const bytesPerMegabyte = 1_000_000
@@ -10,15 +11,10 @@ export async function memoryDuring(program: Program, work: Promise<unknown>): Pr
   work.catch(() => undefined).finally(() => done.abort())
   try {
     for await (const _ of setInterval(1_000, undefined, { signal: done.signal })) {
-      megabytes.push((await readResidentBytes(program.opsUrl!)) / bytesPerMegabyte)
+      megabytes.push((await readMetric(program.opsUrl!, 'process_resident_memory_bytes')) / bytesPerMegabyte)
     }
   } catch (error) {
     if (!done.signal.aborted) throw error
   }
   return megabytes
-}
-
-async function readResidentBytes(opsUrl: string): Promise<number> {
-  const metrics = await (await fetch(`${opsUrl}/metrics`)).text()
-  return Number(/^process_resident_memory_bytes (\S+)/m.exec(metrics)![1])
 }

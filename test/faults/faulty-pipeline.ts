@@ -7,8 +7,9 @@ import {
   startRedis,
   until,
 } from '@vss-pipeline/local-stack'
-import { migrate } from '@vss-pipeline/storage'
+import { migrate, type Pool } from '@vss-pipeline/storage'
 import { generateEvents } from '@vss-pipeline/vss'
+import type { PoolClient } from 'pg'
 import { expect, onTestFailed, onTestFinished } from 'vitest'
 import { countLedger, expectAccountedFor } from '../accounting.ts'
 import { type FaultyServer, startFaultyServer } from '../faulty-server.ts'
@@ -47,6 +48,14 @@ export async function startFaultyPipeline(
     env: { SPOOL_DIR: spoolDir, ...options.env },
   })
   return { ...pipeline, redis, postgres, network, spoolDir }
+}
+
+/** Terminates the workers' connections to Postgres. @returns how many. */
+export async function cutWorkerConnections(admin: Pool | PoolClient): Promise<number> {
+  const { rowCount } = await admin.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vss-worker'`,
+  )
+  return rowCount ?? 0
 }
 
 function tellHowToRepeat(): void {

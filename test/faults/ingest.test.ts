@@ -39,34 +39,24 @@ async function startAnotherIngest(
   return { service, webhookUrl: new URL('/webhooks/vss', service.url).href }
 }
 
-test('ingest is killed in mid-request three times', async () => {
-  const pipeline = await startFaultyPipeline()
-  let { ingest } = pipeline
-  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
-    seed: 'ingest-killed',
-    count: 10_000,
-    async fault() {
-      for (let kills = 0; kills < 3; kills++) {
-        await killProcess(ingest)
-        ingest = await pipeline.startIngest()
-        await untilMoreRows(pipeline, 500)
-      }
-    },
-  })
-  expectNoRefusals(answers, 10_000)
-  expect(recoveredMs).toBeLessThan(30_000)
-})
-
-test('ingest is restarted in order three times', async () => {
-  const pipeline = await startFaultyPipeline()
-  let { ingest } = pipeline
-  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+test.each([
+  { is: 'killed in mid-request', seed: 'ingest-killed', end: killProcess, how: 'was ended by SIGKILL' },
+  {
+    is: 'restarted in order',
     seed: 'ingest-restarted',
+    end: (ingest: RunningService) => ingest.stop(),
+    how: 'exited with code 0',
+  },
+])('ingest is $is three times', async ({ seed, end, how }) => {
+  const pipeline = await startFaultyPipeline()
+  let { ingest } = pipeline
+  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+    seed,
     count: 10_000,
     async fault() {
-      for (let restarts = 0; restarts < 3; restarts++) {
-        await ingest.stop()
-        expect(await ingest.ended).toBe('exited with code 0')
+      for (let times = 0; times < 3; times++) {
+        await end(ingest)
+        expect(await ingest.ended).toBe(how)
         ingest = await pipeline.startIngest()
         await untilMoreRows(pipeline, 500)
       }

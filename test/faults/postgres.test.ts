@@ -1,31 +1,23 @@
 import { execFile } from 'node:child_process'
-import {
-  chownSync,
-  cpSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { chownSync, cpSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { createTemporaryFolder, startService, until } from '@vss-pipeline/local-stack'
+import { startService, until } from '@vss-pipeline/local-stack'
 import { createPool, type Pool } from '@vss-pipeline/storage'
-import type { PoolClient } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { isFlushBlocked, lockLedger } from '../ledger-lock.ts'
 import {
+  cutWorkerConnections,
   expectEveryPostAcknowledged,
   type FaultyPipeline,
   startFaultyPipeline,
   surviveUnderLoad,
 } from './faulty-pipeline.ts'
+import { mayMount, mountSmallDisk } from './small-disk.ts'
 
 const run = promisify(execFile)
-const canMount = await isMountingPermitted()
+const canMount = mayMount()
 
 test.each([
   { is: 'is killed', seed: 'postgres-killed', count: 6_000, end: 'kill', awayMs: 2_000 },
@@ -151,7 +143,7 @@ test('flushes take longer than the statement timeout', async () => {
 test.skipIf(!canMount)('the disk of the ledger is full', async () => {
   const pipeline = await startFaultyPipeline()
   const admin = openAdminPool(pipeline)
-  const disk = await mountSmallDisk(pipeline, 'ledger-disk', 64)
+  const disk = mountDiskForPostgres(pipeline, 'ledger-disk', 64)
   await moveLedgerTo(admin, disk.folder)
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: 'postgres-disk-full',
@@ -173,7 +165,7 @@ test.skipIf(!canMount)('the disk of the ledger is full', async () => {
 
 test.skipIf(!canMount)('the disk of the write-ahead log is full: Postgres panics', async () => {
   const pipeline = await startFaultyPipeline()
-  const disk = await mountSmallDisk(pipeline, 'wal-disk', 512)
+  const disk = mountDiskForPostgres(pipeline, 'wal-disk', 512)
   await pipeline.postgres.stop()
   moveWalTo(pipeline, disk.folder)
   await pipeline.postgres.start()
@@ -223,13 +215,6 @@ function openAdminPool({ postgres }: FaultyPipeline): Pool {
   })
   onTestFinished(() => admin.end())
   return admin
-}
-
-async function cutWorkerConnections(admin: Pool | PoolClient): Promise<number> {
-  const { rowCount } = await admin.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vss-worker'`,
-  )
-  return rowCount ?? 0
 }
 
 async function isWorkerReady({ workers }: FaultyPipeline): Promise<boolean> {
@@ -317,47 +302,19 @@ function logOf(pipeline: FaultyPipeline): string {
   return readFileSync(`${folderOf(pipeline)}.log`, 'utf8')
 }
 
-async function isMountingPermitted(): Promise<boolean> {
-  const folder = await createTemporaryFolder()
-  try {
-    await mountTmpfs(folder.path, 1)
-    await run('umount', [folder.path])
-    return true
-  } catch {
-    return false
-  } finally {
-    await folder.remove()
-  }
-}
-
-async function mountTmpfs(folder: string, megabytes: number): Promise<void> {
-  await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'vss-test', folder])
-}
-
-/** A disk that Postgres may use, and that `fill` leaves without a byte. It is gone when the test has finished. */
-async function mountSmallDisk(pipeline: FaultyPipeline, name: string, megabytes: number) {
+/** A disk that Postgres may use. It is gone when the test has finished. */
+function mountDiskForPostgres(pipeline: FaultyPipeline, name: string, megabytes: number) {
   const mount = join(dirname(pipeline.spoolDir), name)
   mkdirSync(mount)
-  await mountTmpfs(mount, megabytes)
+  const disk = mountSmallDisk(mount, megabytes)
   onTestFinished(async () => {
     await pipeline.postgres.stop()
-    await run('umount', [mount])
+    disk.unmount()
   })
   const folder = join(mount, 'postgres')
   mkdirSync(folder, { mode: 0o700 })
   giveToPostgres(pipeline, folder)
-  const ballast = join(mount, 'ballast')
-  return {
-    folder,
-    fill(): void {
-      try {
-        for (;;) writeFileSync(ballast, Buffer.alloc(64 * 1024), { flag: 'a' })
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
-      }
-    },
-    makeRoom: () => rmSync(ballast),
-  }
+  return { ...disk, folder }
 }
 
 function giveToPostgres(pipeline: FaultyPipeline, path: string): void {

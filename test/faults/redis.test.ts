@@ -1,6 +1,3 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '@vss-pipeline/local-stack'
@@ -15,6 +12,7 @@ import {
   startFaultyPipeline,
   surviveUnderLoad,
 } from './faulty-pipeline.ts'
+import { mayMount, mountSmallDisk } from './small-disk.ts'
 
 const kib = 1024
 const mib = 1024 * kib
@@ -133,24 +131,22 @@ test('a backlog fills Redis, and drains with no more memory once a worker is bac
 test.skipIf(!mayMount())('the disk of Redis is full, which ends it, and has room again', async () => {
   const pipeline = await startFaultyPipeline()
   const { redis } = pipeline
-  const disk = join(dirname(pipeline.spoolDir), 'redis', 'data')
   await redis.stop()
-  mountDisk(disk)
+  const disk = mountSmallDisk(join(dirname(pipeline.spoolDir), 'redis', 'data'), 16)
   onTestFinished(async () => {
     await redis.stop()
-    unmountDisk(disk)
+    disk.unmount()
   })
   await redis.start()
 
-  const ballast = join(disk, 'ballast')
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: 'redis-disk-full',
     count: 5_000,
     async fault() {
-      writeFileSync(ballast, Buffer.alloc(roomOn(disk) - 128 * kib))
+      disk.fill({ leaveBytes: 128 * kib })
       await until('The end of Redis', () => !isRunning(redis.pid), { timeoutMs: 30_000 })
       await pause(2_000)
-      rmSync(ballast)
+      disk.makeRoom()
       await redis.stop()
       await redis.start()
     },
@@ -178,33 +174,6 @@ test('everything but Postgres is killed, and both services start before Redis do
   expect(answers.get('200')).toBe(6_000)
   expect(recoveredMs).toBeLessThan(45_000)
 })
-
-function mayMount(): boolean {
-  const folder = mkdtempSync(join(tmpdir(), 'vss-may-mount-'))
-  try {
-    mountDisk(folder)
-    unmountDisk(folder)
-    return true
-  } catch {
-    return false
-  } finally {
-    rmdirSync(folder)
-  }
-}
-
-/** Puts a small disk, of memory, in a folder's place. */
-function mountDisk(folder: string): void {
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder], { stdio: 'ignore' })
-}
-
-function unmountDisk(folder: string): void {
-  execFileSync('umount', [folder], { stdio: 'ignore' })
-}
-
-function roomOn(disk: string): number {
-  const { bavail, bsize } = statfsSync(disk)
-  return bavail * bsize
-}
 
 function isRunning(pid: number): boolean {
   try {

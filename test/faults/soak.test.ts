@@ -5,7 +5,7 @@ import { createRandom } from '../../packages/vss/src/generator/random.ts'
 import { expectAccountedFor } from '../accounting.ts'
 import { killProcess } from '../faulty-server.ts'
 import { postUntilAcknowledged } from '../load.ts'
-import { type FaultyPipeline, startFaultyPipeline } from './faulty-pipeline.ts'
+import { cutWorkerConnections, type FaultyPipeline, startFaultyPipeline } from './faulty-pipeline.ts'
 
 const count = Number(process.env.SOAK_EVENTS ?? 200_000)
 const seed = process.env.SOAK_SEED ?? String(Date.now())
@@ -28,9 +28,7 @@ const faults: Record<string, (pipeline: FaultyPipeline, ms: number) => Promise<v
     await postgres.start()
   },
   async 'backends terminated'({ pool }) {
-    await pool.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vss-worker'`,
-    )
+    await cutWorkerConnections(pool)
   },
   async 'worker killed'({ workers, startWorker }, ms) {
     const victim = workers.shift()!

@@ -5,6 +5,7 @@ import { Pool } from 'undici'
 import { expect, test } from 'vitest'
 import { bodyOf } from '../../../packages/vss/src/examples.fixture.ts'
 import { examples, hostileEvents } from '../../../packages/vss/src/hostile-events.fixture.ts'
+import { countLedger } from '../../accounting.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
 
 const count = Number(process.env.FUZZ_BODIES ?? 5_000)
@@ -52,7 +53,7 @@ test(`${count} mutated bodies are all accounted for, and the queue goes on`, {
   await client.close()
 
   expect(ids.size).toBe(count)
-  await until('The ledger to account for all', async () => (await total(pool)) >= count, {
+  await until('The ledger to account for all', async () => (await countLedger(pool)) >= count, {
     timeoutMs: 60_000,
   })
   const { rows } = await pool.query<{ count: number }>(
@@ -69,10 +70,6 @@ test(`${count} mutated bodies are all accounted for, and the queue goes on`, {
 })
 
 type Database = Awaited<ReturnType<typeof startRunningPipeline>>['pool']
-
-async function total(pool: Database): Promise<number> {
-  return Object.values(await countLedgerByOutcome(pool)).reduce((sum, count) => sum + count, 0)
-}
 
 async function killed(pool: Database): Promise<number> {
   const { rows } = await pool.query<{ count: number }>(
