@@ -26,16 +26,17 @@ export function watchQueue(client: Redis, queue: Queue): QueueWatch {
 
   async function look(): Promise<void> {
     if (client.status !== 'ready') return
-    // Where it does not answer, things are taken to be as they were.
-    const answers = await Promise.all([client.info('memory'), client.llen(queue.toKey('wait'))]).catch(
-      () => null,
-    )
-    if (answers === null) return
-    const [memory, waiting] = answers
-    const used = Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 0)
-    const limit = Number(/^maxmemory:(\d+)/m.exec(memory)?.[1] ?? 0)
-    isNearlyFull = limit > 0 && used > fullShare * limit
-    isBacklogged = waiting >= backlogBatches
+    const [memory, waiting] = await Promise.all([
+      client.info('memory').catch(() => null),
+      client.llen(queue.toKey('wait')).catch(() => null),
+    ])
+    // What is not answered is taken to be as it was.
+    if (memory !== null) {
+      const used = Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 0)
+      const limit = Number(/^maxmemory:(\d+)/m.exec(memory)?.[1] ?? 0)
+      isNearlyFull = limit > 0 && used > fullShare * limit
+    }
+    if (waiting !== null) isBacklogged = waiting >= backlogBatches
   }
   const timer = setInterval(look, intervalMs)
   timer.unref()

@@ -99,12 +99,15 @@ async function readCallLegs(client: PoolClient, sessionId: string): Promise<Call
   )
 }
 
+/** All but the body, which not every role may read. */
+const deliveryColumns = `
+       delivery_id, received_at, source_ip, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
+       reasons, processed_at, pipeline_version`
+
 async function readDeliveries(client: PoolClient, sessionId: string): Promise<DeliveryRow[]> {
   return await selectRows(
     client,
-    `SELECT
-       delivery_id, received_at, source_ip, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
-       reasons, processed_at, pipeline_version
+    `SELECT ${deliveryColumns}
      FROM vss.deliveries
      WHERE session_id = $1
      ORDER BY received_at, delivery_id`,
@@ -112,14 +115,12 @@ async function readDeliveries(client: PoolClient, sessionId: string): Promise<De
   )
 }
 
-/** One delivery's ledger row; null when the ledger has no such delivery. Not its body, which not every role may read. */
+/** One delivery's ledger row; without its body; null when the ledger has no such delivery. */
 export async function readDelivery(pool: Pool, deliveryId: string): Promise<DeliveryRow | null> {
   if (!isDeliveryId(deliveryId)) return null
   const [delivery] = await selectRows<DeliveryRow>(
     pool,
-    `SELECT
-       delivery_id, received_at, source_ip, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
-       reasons, processed_at, pipeline_version
+    `SELECT ${deliveryColumns}
      FROM vss.deliveries
      WHERE received_at = to_timestamp($1::double precision / 1000) AND delivery_id = $2`,
     // The id tells the partition: without received_at every month would be searched.
@@ -147,8 +148,8 @@ export async function countLedgerByOutcome(
 }
 
 /**
- * Returns when the database can take deliveries: reachable, not read-only, migrated,
- * and its role may write. For readiness checks.
+ * Returns when the database can take deliveries: reachable, not read-only, migrated, and open to its role's
+ * writes. For readiness checks.
  *
  * @throws StorageFault that says which of these it is not.
  */

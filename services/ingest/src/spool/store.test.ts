@@ -112,6 +112,7 @@ test('leaves to the instance that is gone what it has no room for', () => {
   gone.append(deliveries('b', 'c', 'd'))
   gone.close()
   expect(() => own.adopt(limits)).toThrow('SPOOL_MAX_BYTES is 300')
+  expect(() => own.adopt(limits)).toThrow(expect.objectContaining({ cause: expect.any(SpoolFullError) }))
   expect(own.oldest(limits)).toBeNull()
   expect(idsOf(open())).toEqual(['b', 'c', 'd'])
 })

@@ -113,6 +113,7 @@ export function openSpoolStore(options: { dir: string; maxBytes: number }): Spoo
       if (content.deliveries === 0) database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     },
     adopt(limits) {
+      // No page is too large for a spool that is small.
       const room = { ...limits, maxBytes: Math.min(limits.maxBytes, maxBytes / 4) }
       let trouble: unknown
       for (const other of foldersIn(dir)) {
