@@ -1,19 +1,19 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { alignedTables, markdownReport, targetLines } from './report.ts'
+import { compareWith } from './against.ts'
+import { alignedTables, comparisonTable, markdownReport } from './report.ts'
 import type { Bench, Scenario, ScenarioResult } from './scenario.ts'
-import { ack } from './scenarios/ack.ts'
-import { drain } from './scenarios/drain.ts'
-import { endToEnd } from './scenarios/end-to-end.ts'
 import { footprint } from './scenarios/footprint.ts'
 import { growth } from './scenarios/growth.ts'
 import { latency } from './scenarios/latency.ts'
 import { quietBacklog } from './scenarios/quiet-backlog.ts'
 import { spool } from './scenarios/spool.ts'
-import { startBenchServers } from './servers.ts'
-import { showStep } from './steps.ts'
+import { throughput } from './scenarios/throughput.ts'
+import { type BenchServers, startBenchServers } from './servers.ts'
+import { type Steps, showStep } from './steps.ts'
+import { UsageError } from './usage-error.ts'
 
-const scenarios: readonly Scenario[] = [ack, drain, endToEnd, latency, quietBacklog, growth, footprint, spool]
+const scenarios: readonly Scenario[] = [throughput, latency, quietBacklog, growth, footprint, spool]
 const names = scenarios.map(({ name }) => name)
 const resultsFile = new URL('./results.md', import.meta.url)
 
@@ -23,14 +23,31 @@ npm run bench                     everything: about 20 minutes on 2 cores; write
 npm run bench -- --only NAME      one scenario, and again for more: ${names.join(', ')}
 npm run bench -- --quick          one short round each: whether it runs, not how fast
 npm run bench -- --full           adds the large growth rounds: a million queued, ten million stored
+npm run bench -- --against REF    this tree and another commit in alternating rounds, about 10 minutes: CPU an event and
+                                  rate of ack, drain and end to end
+npm run bench -- --postgres 15    on a Postgres that Debian installed, instead of the one of npm
+npm run bench -- --json           prints every sample instead of tables
 `
 
-function readArguments(): { only: readonly Scenario[]; quick: boolean; full: boolean } {
+interface Arguments {
+  only: readonly Scenario[]
+  quick: boolean
+  full: boolean
+  against: string | undefined
+  postgres: string | undefined
+  json: boolean
+}
+
+/** @throws UsageError */
+function readArguments(): Arguments {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', multiple: true, default: [] },
       quick: { type: 'boolean', default: false },
       full: { type: 'boolean', default: false },
+      against: { type: 'string' },
+      postgres: { type: 'string' },
+      json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -38,51 +55,82 @@ function readArguments(): { only: readonly Scenario[]; quick: boolean; full: boo
     process.stdout.write(help)
     process.exit(0)
   }
-  const unknown = values.only.find((name) => !names.includes(name))
-  if (unknown !== undefined) throw new Error(`--only got ${unknown}, and takes ${names.join(', ')}`)
-  const only =
-    values.only.length === 0 ? scenarios : scenarios.filter(({ name }) => values.only.includes(name))
-  return { only, quick: values.quick, full: values.full }
+  const { only, against } = values
+  const unknown = only.find((name) => !names.includes(name))
+  if (unknown !== undefined) throw new UsageError(`--only got ${unknown}, and takes ${names.join(', ')}`)
+  if (against !== undefined && (only.length > 0 || values.full)) {
+    throw new UsageError(
+      '--against measures ack, drain and end to end: it goes with neither --only nor --full',
+    )
+  }
+  return {
+    ...values,
+    against,
+    postgres: values.postgres,
+    only: only.length === 0 ? scenarios : scenarios.filter(({ name }) => only.includes(name)),
+  }
 }
 
-async function main({ only, quick, full }: ReturnType<typeof readArguments>): Promise<void> {
+async function main(args: Arguments): Promise<void> {
   const steps = showStep()
   steps.show('starting Postgres and Redis')
-  const servers = await startBenchServers((line) => steps.show(line))
-  const results: ScenarioResult[] = []
+  const servers = await startBenchServers({ postgres: args.postgres, log: (line) => steps.show(line) })
   try {
-    for (const scenario of only) {
-      const bench: Bench = {
-        servers,
-        rounds: quick ? 1 : 3,
-        scale: quick ? 0.1 : 1,
-        full,
-        onStep: (step) => steps.show(`${scenario.name}: ${step}`),
-      }
-      const result = await scenario.run(bench)
-      results.push(result)
-      steps.clear()
-      process.stdout.write(`${alignedTables(result)}\n`)
-    }
+    await (args.against === undefined ? runScenarios : runComparison)(args, servers, steps)
   } finally {
     steps.clear()
     await servers.stop()
   }
-  process.stdout.write(`${targetLines(results.flatMap(({ targets }) => targets))}\n`)
-  if (only.length < scenarios.length || quick) return
+}
+
+async function runScenarios(
+  { only, quick, full, postgres, json }: Arguments,
+  servers: BenchServers,
+  steps: Steps,
+): Promise<void> {
+  const results: ScenarioResult[] = []
+  for (const scenario of only) {
+    const bench: Bench = {
+      servers,
+      rounds: quick ? 1 : 3,
+      scale: quick ? 0.1 : 1,
+      full,
+      onStep: (step) => steps.show(`${scenario.name}: ${step}`),
+    }
+    for (const result of await scenario.run(bench)) {
+      results.push(result)
+      steps.clear()
+      if (!json) process.stdout.write(`${alignedTables(result)}\n`)
+    }
+  }
+  if (json) process.stdout.write(`${JSON.stringify(results)}\n`)
+  if (only.length < scenarios.length || quick || postgres !== undefined) return
   await writeFile(resultsFile, markdownReport(results, servers.versions))
-  process.stdout.write('Written to test/bench/results.md.\n')
+  process.stderr.write('\nWritten to test/bench/results.md.\n')
+}
+
+async function runComparison(
+  { against, quick, json }: Arguments,
+  servers: BenchServers,
+  steps: Steps,
+): Promise<void> {
+  const { title, compared } = await compareWith(against!, {
+    servers,
+    quick,
+    onStep: (step) => steps.show(step),
+  })
+  steps.clear()
+  process.stdout.write(`${json ? JSON.stringify({ title, compared }) : comparisonTable(title, compared)}\n`)
 }
 
 // The servers' folder is removed, and they with it, when this process exits.
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
 
-let chosen: ReturnType<typeof readArguments>
 try {
-  chosen = readArguments()
+  await main(readArguments())
 } catch (error) {
-  process.stderr.write(`bench: ${(error as Error).message}\n`)
-  process.exit(2)
+  if (!(error instanceof UsageError)) throw error
+  process.stderr.write(`bench: ${error.message}\n`)
+  process.exitCode = 2
 }
-await main(chosen)

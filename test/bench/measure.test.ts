@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { median, ratio, sideBySide } from './measure.ts'
-import { isMet } from './scenario.ts'
+import { median, ratioOf, samplesOf, sideBySide } from './measure.ts'
 
 test('the median is the middle sample, or the mean of the middle two', () => {
   expect(median([3, 1, 2])).toBe(2)
@@ -8,7 +7,7 @@ test('the median is the middle sample, or the mean of the middle two', () => {
   expect(median([7])).toBe(7)
 })
 
-test('everyone is measured in every round, in turn, and ratios are those of the medians', async () => {
+test('everyone is measured in every round, in turn', async () => {
   const order: string[] = []
   const contestant = (name: string, samples: number[]) => ({
     name,
@@ -23,16 +22,29 @@ test('everyone is measured in every round, in turn, and ratios are those of the 
     onStep: () => undefined,
   })
   expect(order).toEqual(['a0', 'b0', 'a1', 'b1', 'a2', 'b2'])
-  expect(ratio(measured, 'a', 'b')).toBe(4)
-  expect(() => ratio(measured, 'a', 'c')).toThrow('nothing was measured of c')
+  expect(samplesOf(measured, 'b')).toEqual([1, 100, 5])
+  expect(() => samplesOf(measured, 'c')).toThrow('nothing was measured of c')
 })
 
-test('a target is met at its limit, from above or from below', () => {
-  const target = { what: '', unit: '×', aim: 1, limit: 0.5 } as const
-  expect([0.49, 0.5, 0.51].map((value) => isMet({ ...target, value }))).toEqual([false, true, true])
-  expect([0.49, 0.5, 0.51].map((value) => isMet({ ...target, value, lowerIsBetter: true }))).toEqual([
-    true,
-    true,
-    false,
-  ])
+test('a ratio is taken turn by turn, so that what falls on both alike does not show', () => {
+  const others = Array.from({ length: 45 }, (_, turn) => 100 + 50 * Math.sin(turn))
+  const drifting = ratioOf(
+    others.map((other) => 1.1 * other),
+    others,
+  )
+  expect(drifting.median).toBeCloseTo(1.1, 6)
+  expect(drifting.interval[1] - drifting.interval[0]).toBeCloseTo(0, 6)
+})
+
+test('the interval of a ratio is that of its median, which is narrower than the middle half of many samples', () => {
+  const samples = Array.from({ length: 101 }, (_, index) => index)
+  const { median, interval, middleHalf } = ratioOf(
+    samples,
+    samples.map(() => 1),
+  )
+  expect(median).toBe(50)
+  // Ranks 41 to 61 of 101 hold the median in 95 of 100 cases, counted from 1.
+  expect(interval).toEqual([40, 60])
+  expect(middleHalf).toEqual([25, 75])
+  expect(ratioOf([3], [2])).toEqual({ median: 1.5, interval: [1.5, 1.5], middleHalf: [1.5, 1.5] })
 })

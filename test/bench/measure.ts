@@ -4,7 +4,7 @@ export interface Measured {
   samples: number[]
 }
 
-export interface Contestant {
+export interface Measurement {
   name: string
   /** Starts from scratch, measures once, and leaves nothing running. */
   measure(round: number): Promise<number>
@@ -15,7 +15,7 @@ export interface Contestant {
  * each of them alike.
  */
 export async function sideBySide(options: {
-  contestants: readonly Contestant[]
+  contestants: readonly Measurement[]
   rounds: number
   onStep: (step: string) => void
 }): Promise<Measured[]> {
@@ -37,9 +37,26 @@ export function median(samples: readonly number[]): number {
   return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle - 1)]!) / 2
 }
 
-/** How many times the median of `one` is that of `other`. */
-export function ratio(measured: readonly Measured[], one: string, other: string): number {
-  return median(samplesOf(measured, one)) / median(samplesOf(measured, other))
+/** A ratio that was measured many times. */
+export interface Ratio {
+  median: number
+  /** Where the median lies with 95 % confidence, by the binomial distribution of ranks. */
+  interval: [number, number]
+  /** Between which the middle half of the samples lies. */
+  middleHalf: [number, number]
+}
+
+/** The ratio of two rows of samples that were taken in turn. */
+export function ratioOf(ones: readonly number[], others: readonly number[]): Ratio {
+  const sorted = ones.map((one, index) => one / others[index]!).sort((one, other) => one - other)
+  const at = (rank: number) => sorted[Math.min(Math.max(Math.round(rank), 0), sorted.length - 1)]!
+  const last = sorted.length - 1
+  const halfWidth = 0.98 * Math.sqrt(sorted.length)
+  return {
+    median: median(sorted),
+    interval: [at(last / 2 - halfWidth), at(last / 2 + halfWidth)],
+    middleHalf: [at(last / 4), at((3 * last) / 4)],
+  }
 }
 
 export function samplesOf(measured: readonly Measured[], name: string): number[] {

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { choosePort, startService } from '@vss-pipeline/local-stack'
-import type { BenchServers } from './servers.ts'
 
 /** A service under measurement, a process of its own. */
 export interface Program {
+  pid: number
   /** Where it takes deliveries; a worker takes none. */
   webhookUrl: string
   /** Where it tells its metrics; peers have none. */
@@ -13,17 +13,29 @@ export interface Program {
   stop(): Promise<void>
 }
 
+export interface ServerUrls {
+  databaseUrl: string
+  redisUrl: string
+}
+
 const exitWithParent = new URL('../../packages/local-stack/src/exit-with-parent.ts', import.meta.url).href
 
-/** Starts our ingest or worker as it comes. */
+/**
+ * Starts our ingest or worker as it comes.
+ *
+ * @param options.root another checkout to start it from
+ * @param options.settings environment variables that differ from the defaults
+ */
 export async function startOurs(
   name: 'ingest' | 'worker',
-  servers: BenchServers,
-  settings: NodeJS.ProcessEnv = {},
+  { databaseUrl, redisUrl }: ServerUrls,
+  options: { root?: string; settings?: NodeJS.ProcessEnv } = {},
 ): Promise<Program> {
+  const { root, settings } = options
   const service = await startService(name, {
-    databaseUrl: servers.databaseUrl,
-    redisUrl: servers.redisUrl,
+    ...(root !== undefined && { root }),
+    databaseUrl,
+    redisUrl,
     env: { ...process.env, LOG_LEVEL: 'error', ...settings },
     onLine: (_, line) => process.stderr.write(`${name}: ${line}\n`),
   })
@@ -31,7 +43,11 @@ export async function startOurs(
 }
 
 /** Starts a program of `peers/`, and waits until it says `ready`. */
-export async function startPeer(path: string, servers: BenchServers): Promise<Program> {
+export async function startPeer(
+  path: string,
+  servers: ServerUrls,
+  settings: NodeJS.ProcessEnv = {},
+): Promise<Program> {
   const port = await choosePort(0)
   const child = spawn(process.execPath, ['--import', exitWithParent, path], {
     env: {
@@ -39,11 +55,13 @@ export async function startPeer(path: string, servers: BenchServers): Promise<Pr
       DATABASE_URL: servers.databaseUrl,
       REDIS_URL: servers.redisUrl,
       PORT: String(port),
+      ...settings,
     },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   await saysReady(child, path)
   return {
+    pid: child.pid!,
     webhookUrl: `http://127.0.0.1:${port}/webhooks/vss`,
     async stop() {
       const ended = once(child, 'exit')

@@ -1,28 +1,13 @@
 import { cpus, totalmem } from 'node:os'
-import { styleText } from 'node:util'
 import { alignColumns, displayCount, title as heading } from '../../services/cli/src/text.ts'
-import { median, samplesOf } from './measure.ts'
-import { peers } from './peers/index.ts'
-import { isMet, type ResultTable, type ScenarioResult, type Target } from './scenario.ts'
+import type { Compared } from './against.ts'
+import { loadGenerator } from './load/load-generator.ts'
+import { median, ratioOf, samplesOf } from './measure.ts'
+import type { CostTable, FigureTable, ResultTable, ScenarioResult } from './scenario.ts'
 
 /** A scenario's tables for the screen. */
 export function alignedTables({ title, method, tables }: ScenarioResult): string {
   return `\n${heading(title)}\n${method}\n\n${tables.map((table) => align(cellsOf(table))).join('\n\n')}`
-}
-
-/** The promised figures for the screen, a line each. */
-export function targetLines(targets: readonly Target[]): string {
-  const rows = targets.map((target) => {
-    const verdict = isMet(target) ? 'met' : 'short'
-    const colour = isMet(target) ? 'green' : 'red'
-    return [
-      target.what,
-      reached(target),
-      promised(target),
-      styleText(colour, verdict, { stream: process.stdout }),
-    ]
-  })
-  return `\n${align([['target', 'reached', 'promised', ''], ...rows])}`
 }
 
 /** All of it as Markdown, with what it was measured on. */
@@ -35,32 +20,51 @@ export function markdownReport(
     ({ title, method, tables }) =>
       `## ${title}\n\n${method}\n\n${tables.map((table) => markdown(cellsOf(table))).join('\n\n')}\n`,
   )
-  const targets = results.flatMap((result) => result.targets)
-  const targetRows = targets.map((target) => [
-    target.what,
-    reached(target),
-    promised(target),
-    isMet(target) ? 'yes' : 'no',
-  ])
   return `# Benchmark
 
 Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}. Medians of alternating rounds, with the lowest and the highest.
 
-- ${cpus().length} cores (${cpu?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB; the load generator, the services, Postgres and Redis share them.
-- Node ${process.versions.node}, ${serverVersions.join(', ')}; ${Object.values(peers)
-    .map(({ name }) => name)
-    .join(', ')}
+- ${cpus().length} cores (${cpu?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB; the load generator (${loadGenerator}), the services, Postgres and Redis share them.
+- Node ${process.versions.node}, ${serverVersions.join(', ')}.
 - Postgres with its default settings (\`fsync\` and \`synchronous_commit\` on), Redis with \`appendfsync always\`.
-- Events: the seeded generator's, varied, some of them corrections or duplicates. Everyone validates and enriches them with the same code and stores the same session and leg columns; this pipeline also keeps its ledger.
-
-## Targets
-
-${markdown([['', 'reached', 'at least (aim)', 'met'], ...targetRows])}
+- Events: the seeded generator's, varied, some of them corrections or duplicates, made before the clock starts. Everyone gets the same, after the same warm-up, and is counted by the sessions that are stored.
+- CPU: what the operating system accounts to each process. It varies less from run to run than rates do, but it does.
 
 ${sections.join('\n')}`
 }
 
-function cellsOf({ unit, measured, comparedWith }: ResultTable): string[][] {
+/** What this tree and another commit reached, side by side, for the screen. */
+export function comparisonTable(title: string, compared: readonly Compared[]): string {
+  const rows = compared.map(({ kind, figure, here, there }) => {
+    const ratio = ratioOf(here, there)
+    return [
+      `${kind}: ${figure}`,
+      number(median(here)),
+      number(median(there)),
+      ratio.median.toFixed(3),
+      range(ratio.interval),
+      range(ratio.middleHalf),
+    ]
+  })
+  return `
+${heading('This tree (here) and another commit (there)')}
+There: ${title}
+${compared[0]!.here.length} turns of each in alternation. Ratio: here for one there, the median of the
+turns; where it lies with 95 % confidence; the middle half of the turns. CPU in
+microseconds an event: less is better. events/s: more is better.
+
+${align([['', 'here', 'there', 'ratio', '95 %', 'half'], ...rows])}`
+}
+
+function range([from, to]: readonly [number, number]): string {
+  return `${from.toFixed(2)} – ${to.toFixed(2)}`
+}
+
+function cellsOf(table: ResultTable): string[][] {
+  return 'costs' in table ? costCells(table) : figureCells(table)
+}
+
+function figureCells({ unit, measured, comparedWith }: FigureTable): string[][] {
   const reference = comparedWith === undefined ? undefined : median(samplesOf(measured, comparedWith))
   const header = ['', unit, 'from – to', ...(reference === undefined ? [] : ['ratio'])]
   const rows = measured.map(({ name, samples }) => [
@@ -72,20 +76,18 @@ function cellsOf({ unit, measured, comparedWith }: ResultTable): string[][] {
   return [header, ...rows]
 }
 
+function costCells({ unit, costs }: CostTable): string[][] {
+  const columns = [...new Set(costs.flatMap(({ figures }) => Object.keys(figures)))]
+  const rows = costs.map(({ name, figures }) => [
+    name,
+    ...columns.map((column) => (figures[column] === undefined ? '' : number(figures[column]))),
+  ])
+  return [[unit, ...columns], ...rows]
+}
+
 function number(value: number): string {
-  return value >= 100 ? displayCount(Math.round(value)) : value.toPrecision(3)
-}
-
-function reached({ value, unit }: Target): string {
-  return withUnit(value, unit)
-}
-
-function promised({ limit, aim, unit, lowerIsBetter = false }: Target): string {
-  return `${lowerIsBetter ? 'at most ' : ''}${withUnit(limit, unit)} (${withUnit(aim, unit)})`
-}
-
-function withUnit(value: number, unit: Target['unit']): string {
-  return unit === '×' ? value.toFixed(2) : `${number(value)}${unit === '/s' ? '' : ' '}${unit}`
+  if (value >= 100) return displayCount(Math.round(value))
+  return value >= 10 ? value.toFixed(1) : value.toPrecision(2)
 }
 
 /** Names to the left, figures to the right. */

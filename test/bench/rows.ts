@@ -1,65 +1,66 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Events } from './load.ts'
-import type { BenchServers } from './servers.ts'
+import type { Events } from './load/events.ts'
+import type { BenchDatabase } from './servers.ts'
 
-const shortestPollMs = 100
+const shortestPollMs = 50
 const longestPollMs = 1_000
 const timeoutMs = 600_000
 
-/**
- * Where the rows of events are counted: for us in the ledger, which has one for each event; for peers, who have
- * none, in the sessions.
- */
-export type Counted = 'vss.deliveries' | 'vss.sessions'
+/** Where rows are counted, and how many there are when all of some events have become rows. */
+export interface Rows {
+  database: BenchDatabase
+  table: string
+  expected(events: Events): number
+}
 
-function expectedRows(counted: Counted, events: Events): number {
-  return counted === 'vss.deliveries' ? events.bodies.length : events.sessions
+/** One for each session: what the pipeline and its peers have in common. */
+export function sessionRows(database: BenchDatabase, table = 'vss.sessions'): Rows {
+  return { database, table, expected: ({ sessions }) => sessions }
+}
+
+/** One for each event: the pipeline alone has it, and it can be emptied beside sessions that stay. */
+export function ledgerRows(database: BenchDatabase): Rows {
+  return { database, table: 'vss.deliveries', expected: ({ bodies }) => bodies.length }
 }
 
 /**
- * Waits until all events are rows. Looks again after half of the time that the rest seems to take: counting costs
- * the server what is being measured.
+ * Waits until all events are rows. Looks again after half of the time that the
+ * rest seems to take: counting takes time from what is being measured.
  *
  * @throws when there is no end within ten minutes.
  */
-export async function allStored({ db }: BenchServers, counted: Counted, events: Events): Promise<void> {
-  const expected = expectedRows(counted, events)
+export async function allStored({ database, table, expected }: Rows, events: Events): Promise<void> {
+  const wanted = expected(events)
   const startedAt = performance.now()
   for (;;) {
-    const { rows } = await db.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${counted}`)
+    const { rows } = await database.db.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`)
     const { count } = rows[0]!
-    if (count >= expected) return
+    if (count >= wanted) return
     const elapsedMs = performance.now() - startedAt
-    if (elapsedMs > timeoutMs) throw new Error(`${count} of ${expected} rows were stored in ten minutes`)
-    const restMs = (elapsedMs * (expected - count)) / Math.max(count, 1)
+    if (elapsedMs > timeoutMs) throw new Error(`${count} of ${wanted} rows were stored in ten minutes`)
+    const restMs = (elapsedMs * (wanted - count)) / Math.max(count, 1)
     await wait(Math.min(Math.max(restMs / 2, shortestPollMs), longestPollMs))
   }
 }
 
-/** When the last row became visible, milliseconds since the epoch. */
-export async function lastCommitMs(servers: BenchServers, counted: Counted): Promise<number> {
-  return (await readCommits(servers, counted)).lastMs
+/** When the rows that stand became visible. */
+export interface Commits {
+  /** Milliseconds since the epoch. */
+  firstMs: number
+  lastMs: number
+  /** The share of the rows that came after the first transaction. */
+  shareAfterFirst: number
 }
 
-/** Events a second while a backlog is worked off: those after the first transaction, in the time from then on. */
-export async function drainRate(servers: BenchServers, counted: Counted, events: Events): Promise<number> {
-  const { firstMs, lastMs, afterFirst } = await readCommits(servers, counted)
-  const share = afterFirst / expectedRows(counted, events)
-  return (events.bodies.length * share * 1000) / (lastMs - firstMs)
-}
-
-async function readCommits(
-  { db }: BenchServers,
-  counted: Counted,
-): Promise<{ firstMs: number; lastMs: number; afterFirst: number }> {
-  const { rows } = await db.query(
-    `WITH commits AS (SELECT pg_xact_commit_timestamp(xmin) AS at FROM ${counted}),
+export async function readCommits({ database, table }: Rows): Promise<Commits> {
+  const { rows } = await database.db.query<Commits>(
+    `WITH commits AS (SELECT pg_xact_commit_timestamp(xmin) AS at FROM ${table}),
        bounds AS (SELECT min(at) AS first, max(at) AS last FROM commits)
      SELECT
        (extract(epoch FROM first) * 1000)::float8 AS "firstMs",
        (extract(epoch FROM last) * 1000)::float8 AS "lastMs",
-       (SELECT count(*)::int FROM commits WHERE at > first) AS "afterFirst"
+       (SELECT (count(*) FILTER (WHERE at > first))::float8 / count(*) FROM commits) AS "shareAfterFirst"
      FROM bounds`,
   )
-  return rows[0]
+  return rows[0]!
 }

@@ -4,7 +4,7 @@ import type { BenchServers } from './servers.ts'
 export interface Scenario {
   /** For `--only`. */
   name: string
-  run(bench: Bench): Promise<ScenarioResult>
+  run(bench: Bench): Promise<ScenarioResult[]>
 }
 
 /** What a scenario works with. */
@@ -23,10 +23,12 @@ export interface ScenarioResult {
   /** How it was measured, in a sentence or two. */
   method: string
   tables: ResultTable[]
-  targets: Target[]
 }
 
-export interface ResultTable {
+export type ResultTable = FigureTable | CostTable
+
+/** One figure of each contestant, with its range. */
+export interface FigureTable {
   /** The unit of all samples; it heads the column of medians. */
   unit: string
   measured: Measured[]
@@ -34,17 +36,15 @@ export interface ResultTable {
   comparedWith?: string
 }
 
-/** A figure that the project promises. */
-export interface Target {
-  what: string
-  value: number
-  unit: '×' | 'ms' | '/s' | 'MB'
-  /** What must be reached: at least, or at most where `lowerIsBetter`. */
-  limit: number
-  aim: number
-  lowerIsBetter?: boolean
+/** Several figures of each contestant, a column each. */
+export interface CostTable {
+  /** What the first column's names are followed by, such as `CPU µs/event`. */
+  unit: string
+  costs: Costs[]
 }
 
-export function isMet({ value, limit, lowerIsBetter = false }: Target): boolean {
-  return lowerIsBetter ? value <= limit : value >= limit
+/** Medians by column; a contestant that has nothing to do with a column lacks it. */
+export interface Costs {
+  name: string
+  figures: Readonly<Record<string, number>>
 }

@@ -1,67 +1,162 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { createTemporaryFolder, startPostgres, startRedis } from '@vss-pipeline/local-stack'
-import { migrate } from '@vss-pipeline/storage'
+import { promisify } from 'node:util'
+import {
+  createTemporaryFolder,
+  type PostgresBinaries,
+  projectRoot,
+  type RunningServer,
+  startPostgres,
+  startRedis,
+  until,
+} from '@vss-pipeline/local-stack'
 import { Redis } from 'ioredis'
 import pg from 'pg'
+import { UsageError } from './usage-error.ts'
+
+const run = promisify(execFile)
 
 /** A Postgres and a Redis of the benchmark's own, durable as in production: fsync on, `appendfsync always`. */
-export interface BenchServers {
-  databaseUrl: string
+export interface BenchServers extends BenchDatabase {
   redisUrl: string
-  /** One connection, for looking. */
-  db: pg.Client
   redis: Redis
   /** What answers: `PostgreSQL 18.4`, `Redis 8.0.2`. */
   versions: string[]
-  /** Empties the tables and the queues, and has Postgres write out what it held back. */
+  /** Process ids of the servers, by name. */
+  pids: Readonly<Record<'Redis' | 'Postgres', number>>
+  /** Empties the tables and the queues, and has both servers write out what they held back. */
   reset(): Promise<void>
+  /** Another database on the same server, with the schema as a checkout has it. */
+  createDatabase(name: string, root: string): Promise<BenchDatabase>
   stop(): Promise<void>
 }
 
-export async function startBenchServers(log: (line: string) => void): Promise<BenchServers> {
-  const folder = await createTemporaryFolder()
-  const redisServer = await startRedis({ dataDir: join(folder.path, 'redis'), port: 0, log })
-  const postgresServer = await startPostgresWithCommitTimes(join(folder.path, 'postgres'))
-  await migrate({ databaseUrl: postgresServer.url })
+export interface BenchDatabase {
+  databaseUrl: string
+  /** One connection, for looking. */
+  db: pg.Client
+  /** The process that serves it. */
+  observerPid: number
+}
 
-  const db = new pg.Client({ connectionString: postgresServer.url, application_name: 'vss-bench' })
-  await db.connect()
+/** @param options.postgres a major version as Debian packages it; without one, the Postgres that npm installed. */
+export async function startBenchServers(options: {
+  postgres: string | undefined
+  log: (line: string) => void
+}): Promise<BenchServers> {
+  const binaries = options.postgres === undefined ? undefined : debianBinaries(options.postgres)
+  const folder = await createTemporaryFolder()
+  const redisServer = await startRedis({ dataDir: join(folder.path, 'redis'), port: 0, log: options.log })
+  const postgresServer = await startPostgresWithCommitTimes(join(folder.path, 'postgres'), binaries)
+  await migrate(postgresServer.url, projectRoot)
+
+  const database = await openDatabase(postgresServer.url)
+  const { db } = database
   const redis = new Redis(redisServer.url)
+  // A file that is rewritten while it is measured tells nothing; it is, between one contestant and the next.
+  await redis.config('SET', 'auto-aof-rewrite-percentage', '0')
+  const others: pg.Client[] = []
   return {
-    databaseUrl: postgresServer.url,
+    ...database,
     redisUrl: redisServer.url,
-    db,
     redis,
     versions: [await postgresVersion(db), await redisVersion(redis)],
+    pids: { Redis: redisServer.pid, Postgres: postgresServer.pid },
     async reset() {
       await redis.flushall()
-      await db.query('TRUNCATE vss.sessions, vss.call_legs, vss.deliveries')
-      // The peers' queues; they make them again.
-      await db.query('DROP SCHEMA IF EXISTS pgboss, graphile_worker CASCADE')
+      await rewriteAppendOnlyFile(redis)
+      await truncateRows(db)
+      // What the peers keep; they make it again.
+      await db.query(`DROP SCHEMA IF EXISTS ${peerSchemas.join(', ')} CASCADE`)
       await db.query('CHECKPOINT')
+    },
+    async createDatabase(name, root) {
+      await db.query(`CREATE DATABASE ${name}`)
+      const url = new URL(postgresServer.url)
+      url.pathname = `/${name}`
+      await migrate(url.href, root)
+      const other = await openDatabase(url.href)
+      others.push(other.db)
+      return other
     },
     async stop() {
       redis.disconnect()
-      await db.end()
+      await Promise.all([db, ...others].map((client) => client.end()))
       await folder.remove()
     },
   }
 }
 
+/** Empties the tables of events; `table` may be one more. */
+export async function truncateRows(db: pg.Client, table = 'vss.sessions'): Promise<void> {
+  await db.query(`TRUNCATE vss.sessions, vss.call_legs, vss.deliveries, ${table}`)
+}
+
+const peerSchemas = ['pgboss', 'graphile_worker', 'lean']
+
+/** What autovacuum does within a minute of a peer's queue in production, and would not within a slice. */
+export async function vacuumQueues(db: pg.Client): Promise<void> {
+  const { rows } = await db.query<{ tables: string | null }>(
+    `SELECT string_agg(oid::regclass::text, ', ') AS tables FROM pg_class
+     WHERE relkind = 'r' AND relnamespace::regnamespace::text = ANY ($1)`,
+    [peerSchemas],
+  )
+  if (rows[0]!.tables !== null) await db.query(`VACUUM (ANALYZE) ${rows[0]!.tables}`)
+}
+
+function debianBinaries(major: string): PostgresBinaries {
+  const folder = `/usr/lib/postgresql/${major}/bin`
+  const binaries = { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres') }
+  if (!existsSync(binaries.postgres)) {
+    throw new UsageError(
+      `--postgres got ${major}, and there is no ${binaries.postgres}: install the package postgresql-${major}, or leave it out for the Postgres that npm installed`,
+    )
+  }
+  return binaries
+}
+
 /** Commit times tell when a row became visible, without anybody looking at it all the time. */
-async function startPostgresWithCommitTimes(dataDir: string) {
-  const first = await startPostgres({ dataDir, port: 0 })
+async function startPostgresWithCommitTimes(
+  dataDir: string,
+  binaries: PostgresBinaries | undefined,
+): Promise<RunningServer> {
+  const first = await startPostgres({ dataDir, port: 0, binaries })
   const db = new pg.Client({ connectionString: first.url })
   await db.connect()
   await db.query('ALTER SYSTEM SET track_commit_timestamp = on')
   await db.end()
   await first.stop()
-  return await startPostgres({ dataDir, port: 0 })
+  return await startPostgres({ dataDir, port: 0, binaries })
+}
+
+/** As an operator would, so that any checkout can be asked. */
+async function migrate(databaseUrl: string, root: string): Promise<void> {
+  await run(process.execPath, ['packages/storage/src/migrate.ts'], {
+    cwd: root,
+    env: { ...process.env, DATABASE_URL: databaseUrl },
+  })
+}
+
+async function openDatabase(databaseUrl: string): Promise<BenchDatabase> {
+  const db = new pg.Client({ connectionString: databaseUrl, application_name: 'vss-bench' })
+  await db.connect()
+  const { rows } = await db.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  return { databaseUrl, db, observerPid: rows[0]!.pid }
+}
+
+async function rewriteAppendOnlyFile(redis: Redis): Promise<void> {
+  await redis.bgrewriteaof()
+  await until(
+    'A rewrite of the append-only file',
+    async () => /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/.test(await redis.info('persistence')),
+    { timeoutMs: 30_000 },
+  )
 }
 
 async function postgresVersion(db: pg.Client): Promise<string> {
   const { rows } = await db.query<{ server_version: string }>('SHOW server_version')
-  return `PostgreSQL ${rows[0]!.server_version}`
+  return `PostgreSQL ${rows[0]!.server_version.split(' ')[0]}`
 }
 
 async function redisVersion(redis: Redis): Promise<string> {

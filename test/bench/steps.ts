@@ -1,7 +1,12 @@
 import { clearLine, cursorTo } from 'node:readline'
 
-/** What is under way, on standard error: one line that changes on a terminal, a line each step elsewhere. */
-export function showStep(): { show(step: string): void; clear(): void } {
+/** Says what is under way, on standard error: one line that changes on a terminal, a line each step elsewhere. */
+export interface Steps {
+  show(step: string): void
+  clear(): void
+}
+
+export function showStep(): Steps {
   const { stderr } = process
   const startedAt = performance.now()
   function clear(): void {

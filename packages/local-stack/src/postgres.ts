@@ -6,7 +6,7 @@ import { type Account, findAccount } from './account.ts'
 import { recordFile } from './data-folder.ts'
 import { launchServer, type RunningServer } from './launch-server.ts'
 import { findProcesses } from './orphans.ts'
-import { findPostgresBinaries } from './postgres-binaries.ts'
+import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts'
 import { commandLineOf, recordOf, stopProcess, stopRecorded } from './process-record.ts'
 import { readSettings, type ServerSettings } from './server-settings.ts'
 
@@ -22,6 +22,8 @@ export interface PostgresOptions {
   dataDir: string
   /** The port to take when the folder remembers none; 0, or a port that is taken: any free one. Default 54320. */
   port?: number | undefined
+  /** The programs to run; those that npm installed by default. */
+  binaries?: PostgresBinaries | undefined
   signal?: AbortSignal | undefined
 }
 
@@ -38,7 +40,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
   const dataDir = resolve(options.dataDir)
   const cluster = join(dataDir, 'data')
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const binaries = await findPostgresBinaries()
+  const binaries = options.binaries ?? (await findPostgresBinaries())
   await stopRecorded(recordFile(dataDir))
   await clearLeftovers(cluster, binaries.postgres)
 

@@ -39,6 +39,8 @@ export interface RunningService {
 }
 
 export interface ServiceOptions {
+  /** The checkout to start it from: this one by default. */
+  root?: string
   databaseUrl: string
   redisUrl: string
   /** The service's other settings, and all of its environment; this process's own by default. */
@@ -60,7 +62,7 @@ export interface ServiceOptions {
  * @throws LocalStackError with the service's last words when it ends instead.
  */
 export async function startService(name: ServiceName, options: ServiceOptions): Promise<RunningService> {
-  const { folder, onLine, signal } = options
+  const { root = projectRoot, folder, onLine, signal } = options
   const { env, url, opsUrl } = await settle(name, options)
   if (folder) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 })
   const service = startProcess({
@@ -70,7 +72,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
     stopSignals: ['SIGTERM', 'SIGKILL'],
     // It keeps a deadline of its own; ours is for one that has lost its senses.
     graceMs: (Number(env.SHUTDOWN_TIMEOUT_MS) || defaultShutdownTimeoutMs) + 5_000,
-    spawn: { cwd: projectRoot, env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
+    spawn: { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
   })
 
   let lastLine = ''

@@ -2,8 +2,9 @@
  * One graphile-worker job an event, each stored in a transaction of its own. The settings, batching included, are
  * those of the figures on graphile-worker's performance page: https://worker.graphile.org/docs/performance
  */
-import { Logger, run } from 'graphile-worker'
+import { run } from 'graphile-worker'
 import { Pool } from 'pg'
+import { quietLogger } from './graphile-logger.ts'
 import { onSigterm } from './on-sigterm.ts'
 import { storeJobData } from './store-event.ts'
 
@@ -19,10 +20,7 @@ const runner = await run({
       localQueue: { size: 500 },
       completeJobBatchDelay: 0,
       failJobBatchDelay: 0,
-      // Without its line about each job that succeeded, which its own performance test leaves out as well.
-      logger: new Logger(() => (level, message) => {
-        if (level === 'error' || level === 'warning') console.error(message)
-      }),
+      logger: quietLogger,
     },
   },
   taskList: { event: (payload) => storeJobData(pool, payload) },

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { fillGraphile, fillPgBoss, fillTutorial } from './backlogs.ts'
 
 /** A program, or a pair of them, that somebody would write instead of the pipeline. */
 export interface Peer {
@@ -11,46 +10,84 @@ export interface Peer {
   ingest: string
   /** The program that stores what ingest has queued; without one, ingest stores it or nobody does. */
   worker?: string
-  /** Queues one job for each body, quickly, as ingest would have; before the worker is started. */
-  fill?(servers: { databaseUrl: string; redisUrl: string }, bodies: readonly Uint8Array[]): Promise<void>
+  /** Where its sessions are; nowhere where nobody stores any. */
+  table?: string
 }
 
-/** A peer with a queue between its two programs. */
-export type QueuePeer = Required<Peer>
+const sessions = 'vss.sessions'
+const bullmq = `BullMQ ${versionOf('bullmq', 1)}`
+const pgBoss = `pg-boss ${versionOf('pg-boss', 1)}`
+const graphile = `graphile-worker ${versionOf('graphile-worker', 2)}`
 
-const bareHandler: Peer = {
-  name: 'bare handler',
+/** A handler that keeps nothing: what the web server alone can do. */
+export const bareHandler: Peer = {
+  name: 'a handler that keeps nothing',
   ingest: program('bare-handler.ts'),
 }
 
-const insertInHandler: Peer = {
-  name: 'insert in the handler',
-  ingest: program('insert-in-handler.ts'),
+/** A handler that stores what it is given, as it is given: what one saves by neither validating nor enriching. */
+export const leanHandler: Peer = {
+  name: 'lean handler, unchecked, few columns',
+  ingest: program('lean-handler.ts'),
+  table: 'lean.sessions',
 }
 
-const tutorial: QueuePeer = {
-  name: `tutorial BullMQ ${versionOf('bullmq', 1)}`,
-  ingest: program('tutorial-ingest.ts'),
-  worker: program('tutorial-worker.ts'),
-  fill: ({ redisUrl }, bodies) => fillTutorial(redisUrl, bodies),
+export const bullmqJobAnEvent: Peer = {
+  name: `${bullmq}, a job an event`,
+  ingest: program('bullmq-ingest.ts'),
+  worker: program('bullmq-worker.ts'),
+  table: sessions,
 }
 
-const pgBoss: QueuePeer = {
-  name: `pg-boss ${versionOf('pg-boss', 1)}`,
-  ingest: program('pg-boss-ingest.ts'),
-  worker: program('pg-boss-worker.ts'),
-  fill: ({ databaseUrl }, bodies) => fillPgBoss(databaseUrl, bodies),
-}
-
-const graphile: QueuePeer = {
-  name: `graphile-worker ${versionOf('graphile-worker', 2)}`,
-  ingest: program('graphile-ingest.ts'),
-  worker: program('graphile-worker.ts'),
-  fill: ({ databaseUrl }, bodies) => fillGraphile(databaseUrl, bodies),
-}
-
-/** What the pipeline is measured against, and the limit that a bare handler sets. */
-export const peers = { bareHandler, insertInHandler, tutorial, pgBoss, graphile }
+/** What stores the same rows as the pipeline: each as its documentation shows it, and at its best. */
+export const peers: readonly Peer[] = [
+  {
+    name: 'handler, transaction',
+    ingest: program('insert-in-handler.ts'),
+    table: sessions,
+  },
+  {
+    name: 'handler, one prepared statement',
+    ingest: program('prepared-statement.ts'),
+    table: sessions,
+  },
+  {
+    name: 'handler, group commit',
+    ingest: program('group-commit.ts'),
+    table: sessions,
+  },
+  bullmqJobAnEvent,
+  {
+    name: `${bullmq}, many at once`,
+    ingest: program('bullmq-bulk-ingest.ts'),
+    worker: program('bullmq-bulk-worker.ts'),
+    table: sessions,
+  },
+  {
+    name: `${pgBoss}, a job an event`,
+    ingest: program('pg-boss-ingest.ts'),
+    worker: program('pg-boss-worker.ts'),
+    table: sessions,
+  },
+  {
+    name: `${pgBoss}, many at once`,
+    ingest: program('pg-boss-bulk-ingest.ts'),
+    worker: program('pg-boss-bulk-worker.ts'),
+    table: sessions,
+  },
+  {
+    name: `${graphile}, a job an event`,
+    ingest: program('graphile-ingest.ts'),
+    worker: program('graphile-worker.ts'),
+    table: sessions,
+  },
+  {
+    name: `${graphile}, many at once`,
+    ingest: program('graphile-bulk-ingest.ts'),
+    worker: program('graphile-bulk-worker.ts'),
+    table: sessions,
+  },
+]
 
 function program(file: string): string {
   return fileURLToPath(new URL(file, import.meta.url))

@@ -2,8 +2,8 @@
  * One BullMQ job a request, as BullMQ's quick start shows: https://docs.bullmq.io/readme-1
  */
 import { Hono } from 'hono'
+import { openQueue } from './bullmq-queue.ts'
 import { serve } from './serve.ts'
-import { openQueue } from './tutorial-queue.ts'
 
 const queue = openQueue(process.env.REDIS_URL!)
 await queue.waitUntilReady()

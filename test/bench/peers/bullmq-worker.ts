@@ -4,9 +4,9 @@
  */
 import { Worker } from 'bullmq'
 import { Pool } from 'pg'
+import { prefix, queueName } from './bullmq-queue.ts'
 import { onSigterm } from './on-sigterm.ts'
 import { storeJobData } from './store-event.ts'
-import { queueName } from './tutorial-queue.ts'
 
 const concurrency = 50
 /** As fast as 50 were: twenty transactions at once keep a small server busy, and the other jobs wait for Redis. */
@@ -15,6 +15,7 @@ const connections = 20
 const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: connections })
 const worker = new Worker(queueName, (job) => storeJobData(pool, job.data), {
   connection: { url: process.env.REDIS_URL! },
+  prefix,
   concurrency,
 })
 worker.on('failed', (_job, error) => console.error(error))

@@ -1,0 +1,32 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { Pool } from 'undici'
+import { createLatencies, type LatencySummary } from '../../../services/cli/src/send/latencies.ts'
+
+const connections = 64
+
+/**
+ * Posts bodies at an even rate, whether or not earlier ones have been answered: as the platform does.
+ *
+ * @returns how long the answers took, from when each post was due.
+ */
+export async function postAtRate(
+  url: string,
+  bodies: readonly Buffer[],
+  ratePerSecond: number,
+): Promise<LatencySummary> {
+  const { origin, pathname } = new URL(url)
+  const client = new Pool(origin, { connections })
+  const latencies = createLatencies()
+  const startedAt = performance.now() + 10
+  const answers = bodies.map(async (body, index) => {
+    const dueAt = startedAt + (index * 1000) / ratePerSecond
+    await wait(dueAt - performance.now())
+    const response = await client.request({ method: 'POST', path: pathname, body })
+    await response.body.dump()
+    if (response.statusCode !== 200) throw new Error(`a post was answered with ${response.statusCode}`)
+    latencies.add(performance.now() - dueAt)
+  })
+  await Promise.all(answers)
+  await client.close()
+  return latencies.summarize()!
+}

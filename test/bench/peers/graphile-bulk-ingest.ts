@@ -1,0 +1,34 @@
+/**
+ * graphile-worker at its best: requests that come while a job is being added share the next one, whose payload is an
+ * array: a batch job of its documentation. https://worker.graphile.org/docs/jobs#batch-jobs
+ */
+import { createGroupCommit } from '@vss-pipeline/runtime'
+import { makeWorkerUtils } from 'graphile-worker'
+import { Hono } from 'hono'
+import { serve } from './serve.ts'
+
+const connections = 4
+
+const workerUtils = await makeWorkerUtils({
+  connectionString: process.env.DATABASE_URL!,
+  maxPoolSize: connections,
+})
+await workerUtils.migrate()
+const jobs = createGroupCommit<unknown>({
+  async commit(events) {
+    await workerUtils.addJob('events', events)
+  },
+  sizeOf: () => ({ count: 1, bytes: 0 }),
+  maxCount: 500,
+  maxBytes: Number.POSITIVE_INFINITY,
+  maxInFlight: connections,
+  minCountBeside: 16,
+})
+const app = new Hono()
+
+app.post('/webhooks/vss', async (c) => {
+  await jobs.submit(await c.req.json())
+  return c.json({ ok: true })
+})
+
+serve(app, async () => workerUtils.release())

@@ -1,0 +1,187 @@
+import { type Contestant, ourPipeline, peerContestant, type Running } from '../contestant.ts'
+import { copyStoredRows } from '../copy.ts'
+import { cpuOf, type Figures, mediansOf, rateOf } from '../figures.ts'
+import { type Events, makeEvents } from '../load/events.ts'
+import { connections, loadGenerator } from '../load/load-generator.ts'
+import { type Measured, median } from '../measure.ts'
+import { bareHandler, leanHandler, peers } from '../peers/index.ts'
+import type { Bench, CostTable, FigureTable, Scenario, ScenarioResult } from '../scenario.ts'
+import type { BenchServers } from '../servers.ts'
+import { acknowledge, drain, emptyTables, endToEnd, type Slice } from '../slices.ts'
+import { readWritten, type Written, writtenPerEvent } from '../storage.ts'
+
+const ours = ourPipeline()
+const contestants = [ours, ...[...peers, leanHandler, bareHandler].map(peerContestant)]
+
+const eventsASlice = 12_000
+const eventsToWarmUp = 3_000
+/** Everyone warms up for so long at least, and is measured for so long at least, in slices of the same events. */
+const warmUpMs = 3_000
+const measuredMs = 2_000
+const mostSlices = 6
+
+/** What a contestant did in one round; a kind of slice that it cannot do is empty. */
+interface Round {
+  endToEnd: Slice[]
+  ack: Slice[]
+  drain: Slice[]
+  /** For each event that went from POST to row. */
+  written: Written
+}
+
+/** The pipeline beside what would be written instead: from POST to row, and each half of it. */
+export const throughput: Scenario = {
+  name: 'throughput',
+  async run(bench) {
+    const { servers, rounds, scale, onStep } = bench
+    const events = makeEvents(eventsASlice * scale, 'throughput')
+    const warmUp = makeEvents(eventsToWarmUp * scale, 'warm-up')
+    const measured = new Map(contestants.map(({ name }) => [name, [] as Round[]]))
+    const copies: Measured[] = [
+      { name: 'COPY of the same rows', samples: [] },
+      { name: 'COPY of them in binary', samples: [] },
+    ]
+    for (let round = 0; round < rounds; round++) {
+      for (const contestant of contestants) {
+        onStep(`${contestant.name}, round ${round + 1} of ${rounds}`)
+        measured.get(contestant.name)!.push(await measureRound(bench, contestant, events, warmUp))
+        if (contestant !== ours) continue
+        // These write again what the worker has just written.
+        copies[0]!.samples.push(await copyStoredRows(servers.databaseUrl, 'text'))
+        copies[1]!.samples.push(await copyStoredRows(servers.databaseUrl, 'binary'))
+      }
+    }
+    return resultsOf(measured, copies)
+  },
+}
+
+async function measureRound(
+  { servers, scale }: Bench,
+  contestant: Contestant,
+  events: Events,
+  warmUp: Events,
+): Promise<Round> {
+  await servers.reset()
+  const running = await contestant.start(servers)
+  let before: Written
+  let slices: Omit<Round, 'written'>
+  try {
+    const warm = running.rows === undefined ? acknowledge : endToEnd
+    await repeat(warmUpMs * scale, () => onEmptyTables(warm, servers, running, warmUp))
+    before = await readWritten(servers)
+    slices = await measureSlices(servers, running, events, measuredMs * scale)
+  } finally {
+    await running.stop()
+  }
+  const stored = eventsOf(slices.endToEnd) + eventsOf(slices.drain)
+  return { ...slices, written: writtenPerEvent(before, await readWritten(servers), stored) }
+}
+
+async function measureSlices(
+  servers: BenchServers,
+  running: Running,
+  events: Events,
+  ms: number,
+): Promise<Omit<Round, 'written'>> {
+  if (running.rows === undefined) {
+    return {
+      endToEnd: [],
+      ack: await repeat(ms, () => onEmptyTables(acknowledge, servers, running, events)),
+      drain: [],
+    }
+  }
+  const whole = await repeat(ms, () => onEmptyTables(endToEnd, servers, running, events))
+  // A handler that stores answers when it has: the one is the other.
+  if (running.workers.length === 0) {
+    return { endToEnd: whole, ack: whole.map((slice) => ({ ...slice, ms: slice.ackMs })), drain: [] }
+  }
+  const ack: Slice[] = []
+  const drained = await repeat(ms, async () => {
+    ack.push(await onEmptyTables(acknowledge, servers, running, events))
+    return await drain(servers, running, events)
+  })
+  return { endToEnd: whole, ack, drain: drained }
+}
+
+async function onEmptyTables<One extends Slice>(
+  measure: (servers: BenchServers, running: Running, events: Events) => Promise<One>,
+  servers: BenchServers,
+  running: Running,
+  events: Events,
+): Promise<One> {
+  await emptyTables(servers, running)
+  return await measure(servers, running, events)
+}
+
+async function repeat<One extends Slice>(ms: number, measure: () => Promise<One>): Promise<One[]> {
+  const slices: One[] = []
+  let measuredMs = 0
+  do {
+    const slice = await measure()
+    slices.push(slice)
+    measuredMs += slice.ms
+  } while (measuredMs < ms && slices.length < mostSlices)
+  return slices
+}
+
+function eventsOf(slices: readonly Slice[]): number {
+  return slices.reduce((sum, slice) => sum + slice.events, 0)
+}
+
+type Kind = 'endToEnd' | 'ack' | 'drain'
+
+function resultsOf(measured: ReadonlyMap<string, Round[]>, copies: Measured[]): ScenarioResult[] {
+  const figures = (kind: Kind, others: Measured[] = []): FigureTable => ({
+    unit: 'events/s',
+    measured: [
+      ...[...measured]
+        .filter(([, rounds]) => rounds[0]![kind].length > 0)
+        .map(([name, rounds]) => ({ name, samples: rounds.map((round) => rateOf(round[kind])) })),
+      ...others,
+    ].sort((one, other) => median(other.samples) - median(one.samples)),
+    comparedWith: ours.name,
+  })
+  const costs = (
+    kind: Kind,
+    programs: string[],
+    more: (round: Round) => Figures = () => ({}),
+  ): CostTable => ({
+    unit: 'CPU µs/event',
+    costs: figures(kind).measured.map(({ name }) => ({
+      name,
+      figures: mediansOf(
+        measured.get(name)!.map((round) => ({
+          ...cpuOf(round[kind], programs),
+          ...cpuOfLoad(round[kind]),
+          ...more(round),
+        })),
+      ),
+    })),
+  })
+  return [
+    {
+      title: 'End to end',
+      method: `Posted from ${connections} connections, one process of each kind; from the first POST to the last visible row. Handlers without a queue answer when the rows are committed.`,
+      tables: [
+        figures('endToEnd'),
+        costs('endToEnd', ['ingest', 'worker', 'Postgres', 'Redis'], (round) => round.written),
+      ],
+    },
+    {
+      title: 'Acknowledgements',
+      method: `The same, from the first POST to the last answer, while no worker runs.`,
+      tables: [figures('ack'), costs('ack', ['ingest', 'Postgres', 'Redis'])],
+    },
+    {
+      title: 'Drain',
+      method: `The backlog that those have left, worked off by one worker process; from the first committed row to the last. COPY: one connection, one COPY a table, all in one transaction; text is its default format.`,
+      tables: [figures('drain', copies), costs('drain', ['worker', 'Postgres', 'Redis'])],
+    },
+  ]
+}
+
+/** Beside the others' sum: it is no part of what is measured. */
+function cpuOfLoad(slices: readonly Slice[]): Figures {
+  const { load } = cpuOf(slices, ['load'])
+  return load === undefined ? {} : { [loadGenerator]: load }
+}

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import type { BenchServers } from './servers.ts'
+
+/** What went to disk. A figure that a server or the system does not tell is left out. */
+export type Written = Readonly<Record<string, number>>
+
+/**
+ * Reads what the servers have written since they began.
+ *
+ * Postgres tells of its syncs late, at the latest when a connection ends: read when those of a contestant have.
+ */
+export async function readWritten(servers: BenchServers): Promise<Written> {
+  return { ...(await readWal(servers)), ...(await readAppendOnlyFile(servers)) }
+}
+
+/** @returns what was written between two readings, for each of `events`. */
+export function writtenPerEvent(before: Written, after: Written, events: number): Written {
+  return Object.fromEntries(
+    Object.entries(after).map(([name, value]) => [name, (value - (before[name] ?? 0)) / events]),
+  )
+}
+
+async function readWal({ db }: BenchServers): Promise<Written> {
+  const { rows: versions } = await db.query<{ hasIo: boolean }>(
+    `SELECT current_setting('server_version_num')::int >= 180000 AS "hasIo"`,
+  )
+  // Version 18 moved them from one view to the other.
+  const syncs = versions[0]!.hasIo
+    ? `(SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal')`
+    : '(SELECT wal_sync FROM pg_stat_wal)'
+  const { rows } = await db.query<{ bytes: number; syncs: number }>(
+    `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS bytes, ${syncs}::float8 AS syncs`,
+  )
+  return { 'WAL bytes': rows[0]!.bytes, 'WAL syncs': rows[0]!.syncs }
+}
+
+/**
+ * Redis counts the bytes of the file but not the writes, each of which ends in an fsync. They are the writes of the
+ * process, as Linux counts them in /proc/PID/io, but for those to clients, which Redis counts.
+ */
+async function readAppendOnlyFile({ redis, pids }: BenchServers): Promise<Written> {
+  const info = await redis.info('everything')
+  const told = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? Number.NaN)
+  const written = { 'AOF bytes': told('aof_current_size') }
+  const allWrites = readWrites(pids.Redis)
+  if (allWrites === undefined) return written
+  return { ...written, 'AOF writes': allWrites - told('total_writes_processed') }
+}
+
+function readWrites(pid: number): number | undefined {
+  try {
+    return Number(/^syscw: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1])
+  } catch {
+    return undefined
+  }
+}
