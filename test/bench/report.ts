@@ -77,7 +77,11 @@ function figureCells({ unit, measured, comparedWith }: FigureTable): string[][] 
 }
 
 function costCells({ unit, costs }: CostTable): string[][] {
-  const columns = [...new Set(costs.flatMap(({ figures }) => Object.keys(figures)))]
+  // Whoever has the most of them has them in order.
+  const byCount = costs
+    .map(({ figures }) => Object.keys(figures))
+    .sort((one, other) => other.length - one.length)
+  const columns = [...new Set(byCount.flat())]
   const rows = costs.map(({ name, figures }) => [
     name,
     ...columns.map((column) => (figures[column] === undefined ? '' : number(figures[column]))),

@@ -141,41 +141,34 @@ function resultsOf(measured: ReadonlyMap<string, Round[]>, copies: Measured[]): 
     ].sort((one, other) => median(other.samples) - median(one.samples)),
     comparedWith: ours.name,
   })
-  const costs = (
-    kind: Kind,
-    programs: string[],
-    more: (round: Round) => Figures = () => ({}),
-  ): CostTable => ({
-    unit: 'CPU µs/event',
+  const costs = (unit: string, kind: Kind, of: (round: Round) => Figures): CostTable => ({
+    unit,
     costs: figures(kind).measured.map(({ name }) => ({
       name,
-      figures: mediansOf(
-        measured.get(name)!.map((round) => ({
-          ...cpuOf(round[kind], programs),
-          ...cpuOfLoad(round[kind]),
-          ...more(round),
-        })),
-      ),
+      figures: mediansOf(measured.get(name)!.map(of)),
     })),
   })
+  const cpu = (kind: Kind, programs: string[]): CostTable =>
+    costs('CPU µs/event', kind, (round) => ({ ...cpuOf(round[kind], programs), ...cpuOfLoad(round[kind]) }))
   return [
     {
       title: 'End to end',
       method: `Posted from ${connections} connections, one process of each kind; from the first POST to the last visible row. Handlers without a queue answer when the rows are committed.`,
       tables: [
         figures('endToEnd'),
-        costs('endToEnd', ['ingest', 'worker', 'Postgres', 'Redis'], (round) => round.written),
+        cpu('endToEnd', ['ingest', 'worker', 'Postgres', 'Redis']),
+        costs('written/event', 'endToEnd', (round) => round.written),
       ],
     },
     {
       title: 'Acknowledgements',
       method: `The same, from the first POST to the last answer, while no worker runs.`,
-      tables: [figures('ack'), costs('ack', ['ingest', 'Postgres', 'Redis'])],
+      tables: [figures('ack'), cpu('ack', ['ingest', 'Postgres', 'Redis'])],
     },
     {
       title: 'Drain',
       method: `The backlog that those have left, worked off by one worker process; from the first committed row to the last. COPY: one connection, one COPY a table, all in one transaction; text is its default format.`,
-      tables: [figures('drain', copies), costs('drain', ['worker', 'Postgres', 'Redis'])],
+      tables: [figures('drain', copies), cpu('drain', ['worker', 'Postgres', 'Redis'])],
     },
   ]
 }
