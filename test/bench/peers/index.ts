@@ -59,7 +59,7 @@ export const peers: readonly Peer[] = [
   bullmqJobAnEvent,
   {
     name: `${bullmq}, many at once`,
-    ingest: program('bullmq-bulk-ingest.ts'),
+    ingest: program('bullmq-text-ingest.ts'),
     worker: program('bullmq-bulk-worker.ts'),
     table: sessions,
   },
