@@ -99,7 +99,7 @@ async function drainBeside({ servers }: Bench, contestant: Contestant, events: E
 }
 
 /** Runs `work` with a contestant that is warm and whose ledger is empty. */
-export async function withRunning<Result>(
+async function withRunning<Result>(
   { servers, contestant }: { servers: Bench['servers']; contestant: Contestant },
   work: (running: Running) => Promise<Result>,
 ): Promise<Result> {

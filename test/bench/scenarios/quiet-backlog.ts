@@ -3,12 +3,12 @@ import { rateOf } from '../figures.ts'
 import { makeEvents } from '../load/events.ts'
 import { postAtRate } from '../load/post-at-rate.ts'
 import { sideBySide } from '../measure.ts'
+import { startOurs } from '../programs.ts'
 import { usedBytesPer } from '../redis-memory.ts'
 import { ledgerRows } from '../rows.ts'
 import type { Scenario } from '../scenario.ts'
-import { drain, pauseWorkers } from '../slices.ts'
+import { drain } from '../slices.ts'
 import { oneJobEach } from './footprint.ts'
-import { withRunning } from './growth.ts'
 
 const ratePerSecond = 200
 const seconds = 15
@@ -19,19 +19,22 @@ export const quietBacklog: Scenario = {
   async run(bench) {
     const { servers, scale } = bench
     const events = makeEvents(ratePerSecond * Math.max(seconds * scale, 5), 'quiet')
-    const contestant = ourPipeline({ rowsIn: ledgerRows })
     const drained: number[] = []
 
     async function leaveAndDrain(): Promise<number> {
       await servers.reset()
-      return await withRunning({ servers, contestant }, async (running) => {
+      const running = await ourPipeline({ workers: 0, rowsIn: ledgerRows }).start(servers)
+      try {
         const bytes = await usedBytesPer(servers.redis, events.bodies.length, async () => {
-          pauseWorkers(running)
           await postAtRate(running.ingest.webhookUrl, events.bodies, ratePerSecond)
         })
-        drained.push(rateOf([await drain(servers, running, events)]))
+        const worker = await startOurs('worker', servers)
+        drained.push(rateOf([await drain(servers, { ...running, workers: [worker] }, events)]))
+        await worker.stop()
         return bytes
-      })
+      } finally {
+        await running.stop()
+      }
     }
 
     const peer = oneJobEach(bench, events)
@@ -42,7 +45,7 @@ export const quietBacklog: Scenario = {
     return [
       {
         title: 'Quiet backlog',
-        method: `${ratePerSecond} events/s for ${seconds} s while the worker does nothing; then it works them off.`,
+        method: `${ratePerSecond} events/s for ${seconds} s while no worker runs; then one is started.`,
         tables: [
           { unit: 'Redis bytes/event', measured, comparedWith: peer.name },
           { unit: 'drained events/s', measured: [{ name: 'one worker', samples: drained }] },
