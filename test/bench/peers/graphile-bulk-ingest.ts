@@ -2,9 +2,9 @@
  * graphile-worker at its best: requests that come while a job is being added share the next one, whose payload is an
  * array: a batch job of its documentation. https://worker.graphile.org/docs/jobs#batch-jobs
  */
-import { createGroupCommit } from '@vss-pipeline/runtime'
 import { makeWorkerUtils } from 'graphile-worker'
 import { Hono } from 'hono'
+import { createRequestGroup } from './request-group.ts'
 import { serve } from './serve.ts'
 
 const connections = 4
@@ -14,15 +14,9 @@ const workerUtils = await makeWorkerUtils({
   maxPoolSize: connections,
 })
 await workerUtils.migrate()
-const jobs = createGroupCommit<unknown>({
-  async commit(events) {
-    await workerUtils.addJob('events', events)
-  },
-  sizeOf: () => ({ count: 1, bytes: 0 }),
-  maxCount: 500,
-  maxBytes: Number.POSITIVE_INFINITY,
-  maxInFlight: connections,
-  minCountBeside: 16,
+const jobs = createRequestGroup<unknown>({
+  connections,
+  commit: (events) => workerUtils.addJob('events', events),
 })
 const app = new Hono()
 
