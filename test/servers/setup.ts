@@ -24,7 +24,8 @@ export type GivenServers = Partial<Pick<TestServers, 'databaseUrl' | 'redisUrl'>
 
 /**
  * Provides Postgres and Redis to all tests: `TEST_DATABASE_URL` and `TEST_REDIS_URL` where set, else containers
- * when a Docker engine answers, else servers of this machine; `TEST_SERVERS=containers|local` decides instead.
+ * when a Docker engine answers and has the images, else servers of this machine; `TEST_SERVERS=containers|local`
+ * decides instead.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const read = createEnvReader(process.env)
@@ -43,9 +44,27 @@ export default async function setup(project: TestProject): Promise<() => Promise
 async function start(given: GivenServers, kind: string | undefined): Promise<TestServers> {
   const { databaseUrl, redisUrl } = given
   if (databaseUrl && redisUrl) return { databaseUrl, redisUrl, stop: async () => undefined }
-  const useContainers = kind ? kind === 'containers' : await isDockerThere()
-  console.log(
-    `Test servers: ${useContainers ? 'containers' : 'local'} (TEST_SERVERS=containers|local decides)`,
-  )
-  return useContainers ? startContainers(given) : startLocalServers(given)
+  if (kind === 'local' || (kind === undefined && !(await isDockerThere()))) return await startLocal(given)
+  say('containers')
+  try {
+    return await startContainers(given)
+  } catch (error) {
+    // Asked for, they are what is to be tested; otherwise an engine that cannot fetch images is as good as none.
+    if (kind === 'containers') throw error
+    console.log(`${(error as Error).message}: ${reasonOf(error as Error)}`)
+    return await startLocal(given)
+  }
+}
+
+async function startLocal(given: GivenServers): Promise<TestServers> {
+  say('local')
+  return await startLocalServers(given)
+}
+
+function say(kind: 'containers' | 'local'): void {
+  console.log(`Test servers: ${kind} (TEST_SERVERS=containers|local decides)`)
+}
+
+function reasonOf({ cause }: Error & { cause?: unknown }): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -12,12 +12,12 @@ const options = {
 
 test('the line to copy posts an example that exists to where ingest listens', () => {
   expect(renderBanner(options)).toContain(
-    '  curl --data-binary @test/fixtures/example-completed.json http://127.0.0.1:8080/webhooks/vss\n',
+    "  curl -w '\\n' --data-binary @test/fixtures/example-completed.json http://127.0.0.1:8080/webhooks/vss\n",
   )
 })
 
 test('the line to copy carries the header that ingest asks for', () => {
-  expect(renderBanner({ ...options, authHeader: 'x-secret' })).toContain("curl -H 'x-secret: ")
+  expect(renderBanner({ ...options, authHeader: 'x-secret' })).toContain("curl -w '\\n' -H 'x-secret: ")
 })
 
 test('the row is shown by psql where there is one, else by vss', () => {

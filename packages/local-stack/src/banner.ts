@@ -38,7 +38,7 @@ ${strong('vss-pipeline is running.')} Ctrl-C stops it.
 
 ${strong("Post the vendor's example:")}
 
-  curl${header} --data-binary @${exampleFile} ${url}
+  curl -w '\\n'${header} --data-binary @${exampleFile} ${url}
 
 ${strong('Show the row:')}
 

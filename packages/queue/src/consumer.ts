@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis'
 import { UnknownPayloadError } from './codec.ts'
 import { connectRedis, disconnectRedis } from './connection.ts'
 import { warnOfDurabilityProblems } from './durability.ts'
+import { forgetWhenIdle } from './forgetting.ts'
 import { openQueue, queueName } from './queue.ts'
 
 /** A batch as its handler holds it, with what is known of earlier tries. */
@@ -56,6 +57,8 @@ export function createConsumer(options: {
   lockDurationMs?: number
   /** How often that is looked for. */
   stalledIntervalMs?: number
+  /** How often it is looked whether the queue has been empty for long enough to rewrite Redis' file. */
+  idleCheckIntervalMs?: number
 }): Consumer {
   const {
     redisUrl,
@@ -93,6 +96,9 @@ export function createConsumer(options: {
   })
   worker.on('error', onQueueError)
   worker.on('stalled', onStalled)
+  const queue = openQueue(client, prefix)
+  const forgetting = forgetWhenIdle({ client, queue, logger, checkIntervalMs: options.idleCheckIntervalMs })
+  worker.on('completed', forgetting.batchDone)
   const stopKeepingPace = keepPace({ worker, client, concurrency, lockDurationMs })
 
   let running = 0
@@ -196,11 +202,12 @@ export function createConsumer(options: {
   }
 
   return {
-    queue: openQueue(client, prefix),
+    queue,
     client,
     async close() {
       stopping = true
       stopKeepingPace()
+      forgetting.stop()
       await closeWorker(worker, client)
     },
   }

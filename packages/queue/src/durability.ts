@@ -2,6 +2,7 @@ import type { Logger } from '@vss-pipeline/runtime'
 import type { Redis } from 'ioredis'
 
 const minimumVersion = [6, 2] as const
+const settings = ['maxmemory-policy', 'appendfsync', 'no-appendfsync-on-rewrite']
 
 /**
  * What stands between this Redis and "a 200 means kept", one sentence a problem; empty when nothing does.
@@ -26,6 +27,10 @@ export async function findDurabilityProblems(client: Redis): Promise<string[]> {
   } else if (config.get('appendfsync') !== 'always') {
     const fsync = config.get('appendfsync')
     problems.push(`appendfsync is "${fsync}": a crash loses the last deliveries acknowledged; set always`)
+  } else if (config.get('no-appendfsync-on-rewrite') === 'yes') {
+    problems.push(
+      'no-appendfsync-on-rewrite is "yes": a crash during a rewrite loses the deliveries acknowledged since it began; set no',
+    )
   }
   return problems
 }
@@ -44,14 +49,8 @@ export function warnOfDurabilityProblems(client: Redis, logger: Logger): void {
 
 async function readConfig(client: Redis): Promise<Map<string, string> | undefined> {
   try {
-    const [policy, fsync] = (await Promise.all([
-      client.config('GET', 'maxmemory-policy'),
-      client.config('GET', 'appendfsync'),
-    ])) as [string[], string[]]
-    return new Map([
-      [policy[0] ?? '', policy[1] ?? ''],
-      [fsync[0] ?? '', fsync[1] ?? ''],
-    ])
+    const replies = (await Promise.all(settings.map((name) => client.config('GET', name)))) as string[][]
+    return new Map(replies.map(([name = '', value = '']) => [name, value]))
   } catch {
     return undefined
   }

@@ -8,7 +8,12 @@ import { createRecordingLogger } from './recording-logger.ts'
 
 const redis = await startOwnRedis()
 
-const durable = { appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction' }
+const durable = {
+  appendonly: 'yes',
+  appendfsync: 'always',
+  'no-appendfsync-on-rewrite': 'no',
+  'maxmemory-policy': 'noeviction',
+}
 
 async function configure(settings: Partial<typeof durable>): Promise<void> {
   for (const [name, value] of Object.entries(settings)) await redis.client.config('SET', name, value)
@@ -26,6 +31,10 @@ test.each([
     'appendfsync is "everysec": a crash loses the last deliveries acknowledged; set always',
   ],
   [{ appendfsync: 'no' }, 'appendfsync is "no": a crash loses the last deliveries acknowledged; set always'],
+  [
+    { 'no-appendfsync-on-rewrite': 'yes' },
+    'no-appendfsync-on-rewrite is "yes": a crash during a rewrite loses the deliveries acknowledged since it began; set no',
+  ],
   [
     { appendonly: 'no' },
     'appendonly is off: a crash of Redis loses acknowledged deliveries; set appendonly yes',

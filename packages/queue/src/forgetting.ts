@@ -1,0 +1,78 @@
+import type { Logger } from '@vss-pipeline/runtime'
+import type { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+
+const defaultCheckIntervalMs = 10_000
+const checksBeforeRewrite = 6
+const lockMs = 60_000
+
+export interface Forgetting {
+  /** Says that batches have left the queue: their bodies are still in Redis' append-only file. */
+  batchDone(): void
+  stop(): void
+}
+
+/**
+ * Has Redis rewrite its append-only file when the queue has been empty for a minute. Until a rewrite the file holds
+ * every body that ever passed through the queue, phone numbers included; by itself Redis rewrites it once it has
+ * doubled beyond 64 MB, which at low traffic takes months.
+ *
+ * One of several workers does it, and nobody where the file is no larger than the data: a Redis that others fill as
+ * well is left to its own rules.
+ *
+ * @param options.checkIntervalMs how often the queue is looked at; it must be empty six times in a row
+ */
+export function forgetWhenIdle(options: {
+  client: Redis
+  queue: Queue
+  logger: Logger
+  checkIntervalMs?: number | undefined
+}): Forgetting {
+  const { client, queue, logger, checkIntervalMs = defaultCheckIntervalMs } = options
+  let hasBodies = false
+  let emptyChecks = 0
+
+  async function check(): Promise<void> {
+    if (!hasBodies || client.status !== 'ready') return
+    try {
+      emptyChecks = (await isEmpty()) ? emptyChecks + 1 : 0
+      if (emptyChecks < checksBeforeRewrite) return
+      emptyChecks = 0
+      if (!(await isWorthwhile())) return
+      // Whoever comes second would rewrite what has just been rewritten.
+      const isOurs = await client.set(queue.toKey('rewriting'), '1', 'PX', lockMs, 'NX')
+      hasBodies = false
+      if (isOurs === null) return
+      await client.bgrewriteaof()
+      logger.info('Redis rewrites its append-only file: bodies that have left the queue leave it too')
+    } catch (error) {
+      // Servers that others manage often forbid the command; they also keep no file of ours.
+      hasBodies = false
+      logger.debug({ err: error }, 'Redis does not rewrite its append-only file')
+    }
+  }
+
+  async function isEmpty(): Promise<boolean> {
+    const counts = await queue.getJobCounts('waiting', 'active', 'delayed')
+    return Object.values(counts).every((count) => count === 0)
+  }
+
+  async function isWorthwhile(): Promise<boolean> {
+    const info = await client.info()
+    const told = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0)
+    return (
+      told('aof_enabled') === 1 &&
+      told('aof_rewrite_in_progress') === 0 &&
+      told('aof_current_size') > told('used_memory_dataset')
+    )
+  }
+
+  const timer = setInterval(check, checkIntervalMs)
+  timer.unref()
+  return {
+    batchDone() {
+      hasBodies = true
+    },
+    stop: () => clearInterval(timer),
+  }
+}
