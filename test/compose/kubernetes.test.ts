@@ -79,6 +79,20 @@ test('what the manifests refer to is there', async () => {
   for (const { key } of auth!.spec.secretTargetRef) expect(secretKeys).toContain(key)
 })
 
+test('no proxy is believed by default, and what runs there reaches names, Postgres and Redis alone', async () => {
+  const manifests = await readManifests()
+  const settings = manifests.find(({ metadata }) => metadata.name === 'vss-settings')!
+  expect(settings.data.TRUSTED_PROXIES).toBe('')
+  const egress = manifests.filter(({ spec }) => spec?.policyTypes?.includes('Egress'))
+  const ports = egress.flatMap(({ spec }) => spec.egress.flatMap((rule: { ports: object[] }) => rule.ports))
+  expect(ports).toEqual([
+    { port: 53, protocol: 'UDP' },
+    { port: 53, protocol: 'TCP' },
+    { port: 5432, protocol: 'TCP' },
+    { port: 6379, protocol: 'TCP' },
+  ])
+})
+
 function metadataOf({ metadata }: { metadata: { name: string } }): { name: string } {
   return metadata
 }
