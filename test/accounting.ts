@@ -18,19 +18,7 @@ export async function expectAccountedFor(
   options: { withinMs: number },
 ): Promise<void> {
   const deliveryIds = acknowledged.map(({ deliveryId }) => deliveryId)
-  expect(new Set(deliveryIds).size, 'ids were given out once').toBe(deliveryIds.length)
-
-  await until(
-    `The ledger's account of ${deliveryIds.length} deliveries`,
-    async () => (await countRecorded(pool, deliveryIds)) >= deliveryIds.length,
-    { timeoutMs: options.withinMs },
-  ).catch(() => undefined)
-
-  const outcomes = await readOutcomes(pool, deliveryIds)
-  const missing = deliveryIds.filter((deliveryId) => !outcomes.has(deliveryId))
-  expect(missing, 'acknowledged, but not in the ledger').toEqual([])
-  const repeated = [...outcomes].filter(([, found]) => found.length !== 1).map(([deliveryId]) => deliveryId)
-  expect(repeated, 'in the ledger more than once').toEqual([])
+  const outcomes = await expectInLedgerOnce(pool, deliveryIds, options)
 
   const misjudged = acknowledged.filter(({ deliveryId, event }) => {
     const isRejected = outcomes.get(deliveryId)?.[0] === 'rejected'
@@ -47,6 +35,32 @@ export async function expectAccountedFor(
   // Thousands of rows have come within seconds: without statistics the comparison takes minutes.
   await pool.query('ANALYZE vss.sessions, vss.deliveries')
   expect(await findOutdatedSessions(pool), 'sessions that do not stand as their newest delivery').toEqual([])
+}
+
+/**
+ * Waits until every id is in the ledger, and holds it to exactly once.
+ *
+ * @returns the outcomes of each, one.
+ */
+export async function expectInLedgerOnce(
+  pool: Pool,
+  deliveryIds: string[],
+  options: { withinMs: number },
+): Promise<Map<string, Outcome[]>> {
+  expect(new Set(deliveryIds).size, 'ids were given out once').toBe(deliveryIds.length)
+
+  await until(
+    `The ledger's account of ${deliveryIds.length} deliveries`,
+    async () => (await countRecorded(pool, deliveryIds)) >= deliveryIds.length,
+    { timeoutMs: options.withinMs },
+  ).catch(() => undefined)
+
+  const outcomes = await readOutcomes(pool, deliveryIds)
+  const missing = deliveryIds.filter((deliveryId) => !outcomes.has(deliveryId))
+  expect(missing, 'acknowledged, but not in the ledger').toEqual([])
+  const repeated = [...outcomes].filter(([, found]) => found.length !== 1).map(([deliveryId]) => deliveryId)
+  expect(repeated, 'in the ledger more than once').toEqual([])
+  return outcomes
 }
 
 /** How many deliveries the ledger has. */

@@ -5,6 +5,8 @@ import type { Redis } from 'ioredis'
 const defaultCheckIntervalMs = 10_000
 const checksBeforeRewrite = 6
 const lockMs = 60_000
+/** Redis' own tables and scripts take one megabyte: what holds more than this is data of others. */
+const othersDataBytes = 64 * 1024 * 1024
 
 export interface Forgetting {
   /** Says that batches have left the queue: their bodies are still in Redis' append-only file. */
@@ -17,8 +19,8 @@ export interface Forgetting {
  * every body that ever passed through the queue, phone numbers included; by itself Redis rewrites it once it has
  * doubled beyond 64 MB, which at low traffic takes months.
  *
- * One of several workers does it, and nobody where the file is no larger than the data: a Redis that others fill as
- * well is left to its own rules.
+ * One of several workers does it, and nobody where the file is no larger than much other data: a Redis that others
+ * fill as well is left to its own rules.
  *
  * @param options.checkIntervalMs how often the queue is looked at; it must be empty six times in a row
  */
@@ -63,7 +65,7 @@ export function forgetWhenIdle(options: {
     return (
       told('aof_enabled') === 1 &&
       told('aof_rewrite_in_progress') === 0 &&
-      told('aof_current_size') > told('used_memory_dataset')
+      told('used_memory_dataset') < Math.max(othersDataBytes, told('aof_current_size'))
     )
   }
 

@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process'
+import { buffer } from 'node:stream/consumers'
+import { generateEvents } from '@vss-pipeline/vss'
+import { expect, test } from 'vitest'
+import { expectInLedgerOnce } from '../accounting.ts'
+import { startRunningPipeline } from '../running-pipeline.ts'
+import { postBodies } from './post-bodies.ts'
+
+const count = 2_000
+
+test(`${count} bodies that zzuf has changed are each in the ledger once, and harm nobody`, async () => {
+  const pipeline = await startRunningPipeline()
+  const events = [...generateEvents({ seed: 'zzuf', count, dirtyShare: 0.2 })]
+  const bodies: Buffer[] = []
+  for (const [seed, { body }] of events.entries()) bodies.push(await mutate(body, seed))
+
+  const deliveryIds = await postBodies(pipeline.webhookUrl, bodies)
+  const outcomes = await expectInLedgerOnce(pipeline.pool, deliveryIds, { withinMs: 30_000 })
+
+  const kinds = new Set([...outcomes.values()].flat())
+  expect([...kinds]).toEqual(expect.arrayContaining(['stored', 'rejected']))
+  const { rows } = await pipeline.pool.query(
+    `SELECT delivery_id FROM vss.deliveries WHERE reasons @> '[{"code": "kills_worker"}]'`,
+  )
+  expect(rows).toEqual([])
+})
+
+/** Changes up to two bits in a hundred; the same seed changes the same ones. */
+async function mutate(body: Uint8Array, seed: number): Promise<Buffer> {
+  const zzuf = spawn('zzuf', ['--seed', `${seed}`, '--ratio', '0.0002:0.02'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  zzuf.stdin.end(body)
+  return await buffer(zzuf.stdout)
+}

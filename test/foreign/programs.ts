@@ -1,0 +1,31 @@
+import { execFileSync } from 'node:child_process'
+import { findOnPath } from '@vss-pipeline/local-stack'
+
+/** The Debian packages that have the programs, by program. */
+const packages = {
+  nginx: 'nginx-light',
+  haproxy: 'haproxy',
+  caddy: 'caddy',
+  slowhttptest: 'slowhttptest',
+  zzuf: 'zzuf',
+} as const
+
+/** Installs what is missing, where this is root on Debian. @throws with the line to run elsewhere. */
+export default function setup(): void {
+  // An ordinary user's PATH lacks where Debian puts servers.
+  process.env.PATH += ':/usr/sbin'
+  const missing = Object.entries(packages).filter(([program]) => findOnPath(program) === undefined)
+  if (missing.length === 0) return
+  const names = missing.map(([, name]) => name)
+  const line = `apt-get install --no-install-recommends ${names.join(' ')}`
+  if (process.getuid?.() !== 0 || findOnPath('apt-get') === undefined) {
+    throw new Error(`test:foreign needs ${missing.map(([program]) => program).join(', ')}: sudo ${line}`)
+  }
+  console.log(`Installing ${names.join(', ')}`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  execFileSync('apt-get', ['update', '--quiet=2'], { env, stdio: 'inherit' })
+  execFileSync('apt-get', ['install', '--yes', '--quiet=2', '--no-install-recommends', ...names], {
+    env,
+    stdio: 'ignore',
+  })
+}

@@ -1,0 +1,40 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { generateEvents } from '@vss-pipeline/vss'
+import { describe, expect, test } from 'vitest'
+import { expectAccountedFor } from '../accounting.ts'
+import { postUntilAcknowledged } from '../load.ts'
+import { startRunningPipeline } from '../running-pipeline.ts'
+import { proxies, startProxy } from './proxies.ts'
+
+const env = { TRUSTED_PROXIES: '127.0.0.1/32' }
+
+/** Longer than nginx keeps an idle connection to ingest, and than Node's own servers keep theirs. */
+const quietMs = 65_000
+
+describe.each(proxies.map((proxy) => [proxy.name, proxy] as const))('behind %s', (name, proxy) => {
+  test('every POST is acknowledged at its first try, also after a quiet minute, and accounted for', async () => {
+    const pipeline = await startRunningPipeline({ env })
+    const url = await startProxy(proxy, pipeline.webhookUrl)
+    const events = [...generateEvents({ seed: `behind-${name}`, count: 10_200, dirtyShare: 0.05 })]
+
+    const busy = await postUntilAcknowledged(url, events.slice(0, 10_000), { connections: 64 })
+    // Connections age in real time only.
+    await pause(quietMs)
+    const after = await postUntilAcknowledged(url, events.slice(10_000), { connections: 64 })
+
+    expect(Object.fromEntries(busy.answers)).toEqual({ 200: 10_000 })
+    expect(Object.fromEntries(after.answers)).toEqual({ 200: 200 })
+    await expectAccountedFor(pipeline.pool, [...busy.acknowledged, ...after.acknowledged], {
+      withinMs: 30_000,
+    })
+  })
+
+  test('a body over the limit is answered 413, and an unknown path 404', async () => {
+    const pipeline = await startRunningPipeline({ env })
+    const url = await startProxy(proxy, pipeline.webhookUrl)
+    const post = (target: string, body: string) => fetch(target, { method: 'POST', body })
+    expect((await post(url, 'x'.repeat(70_000))).status).toBe(413)
+    expect((await post(`${url}/elsewhere`, '{}')).status).toBe(404)
+    expect((await post(url, '{}')).status).toBe(200)
+  })
+})

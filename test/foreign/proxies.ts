@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { choosePort, createTemporaryFolder, until } from '@vss-pipeline/local-stack'
+import { onTestFinished } from 'vitest'
+
+interface Proxy {
+  name: string
+  /** @param folder the proxy's own, for what it writes */
+  configuration(ports: { listen: number; ingest: number }, folder: string): string
+  command(file: string, folder: string): string[]
+}
+
+/** Each set up as its manual does it, and as docs/deploying.md asks for. */
+export const proxies: readonly Proxy[] = [
+  {
+    name: 'nginx',
+    configuration: ({ listen, ingest }, folder) => `
+      daemon off;
+      pid ${folder}/nginx.pid;
+      error_log ${folder}/error.log;
+      ${process.getuid?.() === 0 ? 'user root;' : ''}
+      events { worker_connections 4096; }
+      http {
+        access_log off;
+        client_body_temp_path ${folder}/body;
+        proxy_temp_path ${folder}/proxy;
+        fastcgi_temp_path ${folder}/fastcgi;
+        uwsgi_temp_path ${folder}/uwsgi;
+        scgi_temp_path ${folder}/scgi;
+        upstream ingest { server 127.0.0.1:${ingest}; keepalive 64; }
+        server {
+          listen 127.0.0.1:${listen};
+          location / {
+            proxy_pass http://ingest;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+          }
+        }
+      }`,
+    command: (file, folder) => ['nginx', '-p', folder, '-c', file],
+  },
+  {
+    name: 'haproxy',
+    configuration: ({ listen, ingest }) => `
+defaults
+  mode http
+  option forwardfor
+  http-reuse always
+  timeout connect 5s
+  timeout client 300s
+  timeout server 300s
+frontend webhook
+  bind 127.0.0.1:${listen}
+  default_backend ingest
+backend ingest
+  server ingest 127.0.0.1:${ingest} pool-purge-delay 300s
+`,
+    command: (file) => ['haproxy', '-db', '-f', file],
+  },
+  {
+    name: 'caddy',
+    configuration: ({ listen, ingest }) => `
+{
+  admin off
+  auto_https off
+}
+http://127.0.0.1:${listen} {
+  reverse_proxy 127.0.0.1:${ingest}
+}
+`,
+    command: (file) => ['caddy', 'run', '--adapter', 'caddyfile', '--config', file],
+  },
+]
+
+/** Starts a proxy before ingest, until the test has finished. @returns the URL to post to. */
+export async function startProxy(proxy: Proxy, webhookUrl: string): Promise<string> {
+  const folder = await createTemporaryFolder()
+  onTestFinished(() => folder.remove())
+  const { port: ingest, pathname } = new URL(webhookUrl)
+  const listen = await choosePort(0)
+  const file = join(folder.path, 'proxy.conf')
+  mkdirSync(join(folder.path, 'logs'))
+  writeFileSync(file, proxy.configuration({ listen, ingest: Number(ingest) }, folder.path))
+
+  const [program, ...args] = proxy.command(file, folder.path)
+  const child = spawn(program!, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, HOME: folder.path, XDG_DATA_HOME: folder.path, XDG_CONFIG_HOME: folder.path },
+  })
+  let said = ''
+  child.stderr!.on('data', (text) => {
+    said = (said + text).slice(-2_000)
+  })
+  const ended = once(child, 'exit')
+  onTestFinished(async () => {
+    child.kill('SIGTERM')
+    await ended
+  })
+  await until(`The start of ${proxy.name}`, () => child.exitCode !== null || isOpen(listen), {
+    timeoutMs: 20_000,
+  })
+  if (child.exitCode !== null) throw new Error(`${proxy.name} ended: ${said}`)
+  return `http://127.0.0.1:${listen}${pathname}`
+}
+
+async function isOpen(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
