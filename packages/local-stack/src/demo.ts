@@ -129,43 +129,42 @@ async function waitForLedger(
   return deliveries
 }
 
+/** The columns that tell the most, in the width of a terminal; `vss sessions show` has them all. */
 function print(deliveries: DeliveryRow[], stored: StoredSession[]): void {
   const sessions = stored.map(({ session }) => ({
-    session_id: session.sessionId,
+    session_id: shortened(session.sessionId),
     status: session.status,
     caller: session.caller,
-    virtual_number: session.virtualNumber,
     callee: session.callee,
     answered: session.answered,
     ring_s: session.ringSeconds,
     talk_s: session.talkSeconds,
-    mos: session.mosMin,
-    band: session.mosBand,
-    error: session.errorCode,
   }))
   const legs = stored.flatMap(({ session, legs }) =>
     legs.map((leg) => ({
-      session_id: session.sessionId,
+      session_id: shortened(session.sessionId),
       leg: leg.leg,
       direction: leg.direction,
       status: leg.status,
       source: leg.source,
       destination: leg.destination,
       ring_s: leg.ringSeconds,
-      duration_s: leg.durationSeconds,
       mos: leg.mos,
-      error: leg.errorCode,
     })),
   )
   const ledger = deliveries.map((delivery) => ({
     delivery_id: delivery.deliveryId,
     outcome: delivery.outcome,
-    session_id: delivery.sessionId,
+    session_id: delivery.sessionId && shortened(delivery.sessionId),
     reasons: delivery.reasons.map(({ code }) => code),
   }))
   console.log(`\n${renderTable('vss.sessions', sessions)}`)
   console.log(`\n${renderTable('vss.call_legs', legs)}`)
   console.log(`\n${renderTable('vss.deliveries, the ledger', ledger)}\n`)
+}
+
+function shortened(id: string): string {
+  return `${id.slice(0, 8)}…`
 }
 
 /** @throws LocalStackError when an outcome, a session or its legs are not what the examples must become. */

@@ -14,6 +14,11 @@ test('npm run demo shows the rows of its three deliveries and leaves nothing beh
   expect(output()).toMatch(/vss\.sessions[\s\S]*COMPLETED[\s\S]*ERROR/)
   expect(output()).toMatch(/vss\.call_legs[\s\S]*INBOUND[\s\S]*OUTBOUND/)
   expect(output()).toMatch(/the ledger[\s\S]*stored[\s\S]*stored[\s\S]*rejected.*malformed_json/)
+  expect(
+    output()
+      .split('\n')
+      .filter((line) => line.length > 80),
+  ).toEqual([])
   expect(code).toBe(0)
   expect(readdirSync(temporaryFolder)).toEqual([])
 })
