@@ -1,4 +1,6 @@
 export * from './backoff.ts'
+export * from './bounded-server.ts'
+export * from './connections.ts'
 export * from './deadline.ts'
 export * from './env.ts'
 export * from './group-commit.ts'

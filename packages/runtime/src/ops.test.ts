@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { Counter, Registry } from 'prom-client'
-import { expect, test } from 'vitest'
+import { type AddressInfo, connect } from 'node:net'
+import { Counter, Gauge, Registry } from 'prom-client'
+import { expect, onTestFinished, test } from 'vitest'
 import { createLifecycle } from './lifecycle.ts'
 import { createLogger } from './logger.ts'
 import { createMetricsRegistry } from './metrics.ts'
@@ -76,6 +76,25 @@ test('metrics are Prometheus text, with the process’s own', async () => {
   expect(text).toMatch(/^process_resident_memory_bytes \d+$/m)
 })
 
+test('those who ask for metrics at once share one rendering; who asks later gets a new one', async () => {
+  const registry = new Registry()
+  let renderings = 0
+  new Gauge({
+    name: 'renderings',
+    help: 'A test.',
+    registers: [registry],
+    collect() {
+      this.set(++renderings)
+    },
+  })
+  const app = createTestApp({}, registry)
+  const read = async () => (await app.request('/metrics')).text()
+  const texts = await Promise.all(Array.from({ length: 100 }, read))
+  expect(new Set(texts).size).toBe(1)
+  expect(renderings).toBe(1)
+  expect(await read()).toMatch(/^renderings 2$/m)
+})
+
 test('anything else is 404', async () => {
   expect((await createTestApp().request('/')).status).toBe(404)
   expect((await createTestApp().request('/livez', { method: 'POST' })).status).toBe(404)
@@ -94,6 +113,38 @@ test('the ops listener serves until its lifecycle closes', async () => {
   expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200)
   expect(await lifecycle.close()).toBe(true)
   await expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toThrow()
+})
+
+test('a flood of requests on the ops port is bounded: each connection costs one rendering and is closed', async () => {
+  const lifecycle = createLifecycle({ logger: silent(), timeoutMs: 5_000 })
+  onTestFinished(() => void lifecycle.close())
+  const registry = new Registry()
+  let renderings = 0
+  const collect = () => void renderings++
+  new Gauge({ name: 'test', help: 'A test.', registers: [registry], collect })
+  const options = { host: '127.0.0.1', port: 0, registry, checks: {}, progress, lifecycle }
+  const port = await startOpsServer(options)
+  const sockets = Array.from({ length: 10 }, () => connect(port, '127.0.0.1'))
+  const flood = 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1_900)
+  await Promise.all(
+    sockets.map((socket) => {
+      socket.on('error', () => undefined)
+      socket.resume().write(flood)
+      return once(socket, 'close')
+    }),
+  )
+  expect(renderings).toBeLessThanOrEqual(10)
+  expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200)
+})
+
+test('the ops port serves a health check of HTTP/1.0', async () => {
+  const lifecycle = createLifecycle({ logger: silent(), timeoutMs: 5_000 })
+  onTestFinished(() => void lifecycle.close())
+  const options = { host: '127.0.0.1', port: 0, registry: new Registry(), checks: {}, progress, lifecycle }
+  const socket = connect(await startOpsServer(options), '127.0.0.1')
+  socket.write('GET /livez HTTP/1.0\r\n\r\n')
+  const [chunk] = await once(socket, 'data')
+  expect(String(chunk)).toMatch(/^HTTP\/1\.1 200 /)
 })
 
 test('an ops port in use is an error that names OPS_PORT', async () => {

@@ -1,11 +1,14 @@
-import type { Server } from 'node:http'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Registry } from 'prom-client'
+import { createBoundedServer } from './bounded-server.ts'
 import { withinMs } from './deadline.ts'
 import { closeServer, listen } from './http.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Progress } from './progress.ts'
+
+/** Few ask, every few seconds. */
+const limits = { maxConnections: 100, requestTimeoutMs: 10_000, keepAliveTimeoutMs: 75_000 }
 
 /** One thing a service needs to do its work: resolves when it is there, throws when it is not. */
 export type ReadinessCheck = () => Promise<unknown>
@@ -21,20 +24,32 @@ export function createOpsApp(options: {
   progress: Progress
 }): Hono {
   const { registry, checks, progress } = options
+  const check = shareWhileRunning(() => runChecks(checks))
+  const render = shareWhileRunning(() => registry.metrics())
   const app = new Hono()
   app.get('/livez', (c) =>
     progress.isStuck ? c.json({ status: 'stuck' }, 503) : c.json({ status: 'alive' }),
   )
   app.get('/readyz', async (c) => {
-    const results = await runChecks(checks)
+    const results = await check()
     const ready = Object.values(results).every((result) => result === 'ok')
     return c.json({ status: ready ? 'ready' : 'not ready', checks: results }, ready ? 200 : 503)
   })
   app.get('/metrics', async (c) => {
-    const text = await registry.metrics()
-    return c.text(text, 200, { 'Content-Type': registry.contentType })
+    return c.text(await render(), 200, { 'Content-Type': registry.contentType })
   })
   return app
+}
+
+/** Those who ask while the work is being done share its result: many at once cost no more than one. */
+function shareWhileRunning<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let running: Promise<Result> | undefined
+  return function share() {
+    running ??= work().finally(() => {
+      running = undefined
+    })
+    return running
+  }
 }
 
 async function runChecks(checks: Record<string, ReadinessCheck>): Promise<Record<string, string>> {
@@ -61,7 +76,13 @@ export async function startOpsServer(options: {
   lifecycle: Lifecycle
 }): Promise<number> {
   const { host, port, registry, checks, progress, lifecycle } = options
-  const server = createAdaptorServer({ fetch: createOpsApp({ registry, checks, progress }).fetch }) as Server
+  const { fetch } = createOpsApp({ registry, checks, progress })
+  // A health check over HTTP/1.0 names no host.
+  const { server } = createBoundedServer({
+    listener: getRequestListener(fetch, { hostname: 'localhost' }),
+    answerError: () => 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
+    ...limits,
+  })
   const boundPort = await listen(server, {
     host,
     port,
