@@ -73,6 +73,14 @@ describe('the source of a request', () => {
     expect(sourceAddress(peer, forwardedFor)).toBe(source)
   })
 
+  test('is found from the right, no further than 32 proxies and whatever stands left of them', () => {
+    const proxies = Array.from({ length: 40 }, (_, n) => `10.0.0.${n}`)
+    expect(sourceAddress('10.1.1.1', ['203.0.113.9', ...proxies].join())).toBe('10.0.0.8')
+    expect(sourceAddress('10.1.1.1', ['203.0.113.9', ...proxies.slice(10)].join())).toBe('203.0.113.9')
+    expect(sourceAddress('10.1.1.1', `${':'.repeat(8_000)},203.0.113.9`)).toBe('203.0.113.9')
+    expect(sourceAddress('10.1.1.1', `${' '.repeat(8_000)}203.0.113.9`)).toBe('10.1.1.1')
+  })
+
   test('never believes the header when no proxy is trusted', () => {
     expect(createSourceAddress([])('127.0.0.1', '203.0.113.9')).toBe('127.0.0.1')
   })

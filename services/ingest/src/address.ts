@@ -14,9 +14,15 @@ export function createAddressSet(cidrs: readonly string[]): (address: string) =>
   }
 }
 
+/** No chain of proxies is longer. */
+const maxHops = 32
+/** Longer than any address, with its brackets, zone and port. */
+const maxHopLength = 100
+
 /**
  * Finds who sent a request: the peer, or, when the peer is a trusted proxy, the rightmost hop of
- * `X-Forwarded-For` that is none. What stands left of that hop is the sender's own claim and never looked at.
+ * `X-Forwarded-For` that is none. What stands left of that hop is the sender's own claim and never looked at,
+ * however long it is; and no more than 32 hops are.
  *
  * @returns an IPv4 or IPv6 address, or null when the peer has none (its socket is gone).
  */
@@ -26,13 +32,23 @@ export function createSourceAddress(trustedProxies: readonly string[]) {
     if (peer === undefined) return null
     let source = plainAddress(peer)
     if (forwardedFor === undefined || trustedProxies.length === 0) return source
-    const hops = forwardedFor.split(',').map((hop) => plainAddress(withoutPort(hop.trim())))
-    for (let hop = hops.pop(); hop !== undefined && isTrusted(source); hop = hops.pop()) {
-      if (isIP(hop) === 0) break
+    let end = forwardedFor.length
+    for (let hops = 0; hops < maxHops && end >= 0 && isTrusted(source); hops++) {
+      const comma = end === 0 ? -1 : forwardedFor.lastIndexOf(',', end - 1)
+      const hop = readHop(forwardedFor.slice(comma + 1, end))
+      if (hop === undefined) break
       source = hop
+      end = comma
     }
     return source
   }
+}
+
+/** @returns the address of a hop; undefined when it has none. */
+function readHop(text: string): string | undefined {
+  if (text.length > maxHopLength) return undefined
+  const address = plainAddress(withoutPort(text.trim()))
+  return isIP(address) === 0 ? undefined : address
 }
 
 /** Some proxies append the sender's port: `203.0.113.7:4711`, `[2001:db8::1]:4711`. */
