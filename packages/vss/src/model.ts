@@ -16,15 +16,18 @@ export interface Delivery {
 }
 
 /** Why a delivery was rejected. */
-export type ReasonCode =
-  | 'malformed_json'
-  | 'not_an_object'
-  | 'unsupported_event'
-  | 'missing_field'
-  | 'invalid_field'
-  | 'undecodable_batch'
-  | 'kills_worker'
-  | 'refused_by_database'
+export const REASON_CODES = [
+  'malformed_json',
+  'not_an_object',
+  'unsupported_event',
+  'missing_field',
+  'invalid_field',
+  'undecodable_batch',
+  'kills_worker',
+  'refused_by_database',
+] as const
+
+export type ReasonCode = (typeof REASON_CODES)[number]
 
 export interface Reason {
   readonly code: ReasonCode
@@ -35,22 +38,25 @@ export interface Reason {
 }
 
 /** A stored event's data-quality flag. */
-export type Anomaly =
-  | 'unknown_status'
-  | 'unknown_action'
-  | 'unknown_direction'
-  | 'unknown_type'
-  | 'unknown_field'
-  | 'status_mismatch'
-  | 'call_count_mismatch'
-  | 'ends_before_start'
-  | 'duration_mismatch'
-  | 'connected_before_initiated'
-  | 'error_mismatch'
-  | 'invalid_value'
-  | 'number_not_e164'
-  | 'number_country_mismatch'
-  | 'quality_out_of_range'
+export const ANOMALIES = [
+  'unknown_status',
+  'unknown_action',
+  'unknown_direction',
+  'unknown_type',
+  'unknown_field',
+  'status_mismatch',
+  'call_count_mismatch',
+  'ends_before_start',
+  'duration_mismatch',
+  'connected_before_initiated',
+  'error_mismatch',
+  'invalid_value',
+  'number_not_e164',
+  'number_country_mismatch',
+  'quality_out_of_range',
+] as const
+
+export type Anomaly = (typeof ANOMALIES)[number]
 
 export type QualityBand = 'excellent' | 'good' | 'fair' | 'poor' | 'bad'
 
@@ -133,4 +139,6 @@ export interface Session extends Omit<NormalizedSession, 'legs' | 'anomalies'> {
 }
 
 /** What became of a delivery: the ledger's one word for it. */
-export type Outcome = 'stored' | 'duplicate' | 'superseded' | 'rejected'
+export const OUTCOMES = ['stored', 'duplicate', 'superseded', 'rejected'] as const
+
+export type Outcome = (typeof OUTCOMES)[number]

@@ -1,5 +1,6 @@
 import { Counter, Histogram, type Registry } from '@vss-pipeline/runtime'
 import type { Recorded } from '@vss-pipeline/storage'
+import { ANOMALIES, OUTCOMES, REASON_CODES } from '@vss-pipeline/vss'
 
 export interface WorkerMetrics {
   /** A transaction was committed. */
@@ -29,6 +30,10 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
     labelNames: ['code'],
     registers,
   })
+  // An alert on a rate sees no first burst of a series that begins with it.
+  for (const outcome of OUTCOMES) outcomes.inc({ outcome }, 0)
+  for (const code of REASON_CODES) rejectReasons.inc({ code }, 0)
+  for (const code of ANOMALIES) anomalies.inc({ code }, 0)
   const receiptToRow = new Histogram({
     name: 'vss_receipt_to_row_seconds',
     help: "From a delivery's receipt at ingest to its committed row.",

@@ -1,0 +1,13 @@
+import { createMetricsRegistry } from '@vss-pipeline/runtime'
+import { ANOMALIES, OUTCOMES, REASON_CODES } from '@vss-pipeline/vss'
+import { expect, test } from 'vitest'
+import { createWorkerMetrics } from './metrics.ts'
+
+test('every outcome, reason and anomaly is counted from the start, so that an alert sees its first burst', async () => {
+  const registry = createMetricsRegistry()
+  createWorkerMetrics(registry)
+  const samples = (await registry.metrics()).split('\n')
+  for (const outcome of OUTCOMES) expect(samples).toContain(`vss_outcomes_total{outcome="${outcome}"} 0`)
+  for (const code of REASON_CODES) expect(samples).toContain(`vss_reject_reasons_total{code="${code}"} 0`)
+  for (const code of ANOMALIES) expect(samples).toContain(`vss_anomalies_total{code="${code}"} 0`)
+})
