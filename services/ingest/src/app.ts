@@ -1,18 +1,20 @@
 import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import type { Logger } from '@vss-pipeline/runtime'
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { createAddressSet, createSourceAddress } from './address.ts'
-import { readBody } from './body.ts'
+import { discardRest, readBody } from './body.ts'
 import type { IngestConfig } from './config.ts'
 import type { Keep } from './keep.ts'
 import type { IngestMetrics } from './metrics.ts'
 import { Refusal } from './refusal.ts'
 import { createStamp } from './stamp.ts'
+import type { WaitingBytes } from './waiting-bytes.ts'
 
 type Env = { Bindings: HttpBindings }
 
-export const webhookPath = '/webhooks/vss'
+/** With a slash behind as well: some put it there, and it is sent once. */
+const webhookPaths = ['/webhooks/vss', '/webhooks/vss/'] as const
 
 /**
  * The public listener: `POST /webhooks/vss` answers 200 with the delivery's id once the delivery is kept. The
@@ -23,20 +25,26 @@ export function createApp(deps: {
   /** Tells whether a credential is one of the secrets. */
   isAuthentic: (credential: string | undefined) => boolean
   keep: Keep
+  /** Has the bodies that are arriving. */
+  waiting: WaitingBytes
   metrics: IngestMetrics
   logger: Logger
 }): Hono<Env> {
-  const { config, isAuthentic, keep, metrics, logger } = deps
+  const { config, isAuthentic, keep, waiting, metrics, logger } = deps
   const admitAddress = createAddressGuard(config)
+  const admitSite = createSiteGuard(isAuthentic)
   const admitSecret = createSecretGuard(config.webhookAuthHeader, isAuthentic)
   const stampDelivery = createStamp()
+  const bodyLimits = { maxBodyBytes: config.maxBodyBytes, waiting }
   const app = new Hono<Env>()
 
-  app.post(webhookPath, async function acceptDelivery(c) {
+  async function acceptDelivery(c: Context<Env>): Promise<Response> {
     const { incoming } = c.env
+    admitMethod(incoming)
     const sourceIp = admitAddress(incoming)
+    admitSite(incoming)
     admitSecret(incoming)
-    const body = await readBody(incoming, config.maxBodyBytes)
+    const body = await readBody(c.env, bodyLimits)
     const delivery = stampDelivery(body, sourceIp)
     try {
       await keep(delivery)
@@ -45,21 +53,24 @@ export function createApp(deps: {
     }
     metrics.accepted()
     return c.json({ deliveryId: delivery.deliveryId })
-  })
-  app.all(webhookPath, function refuseMethod() {
-    throw new Refusal('method_not_allowed')
-  })
+  }
+  for (const path of webhookPaths) app.all(path, acceptDelivery)
   app.notFound(function refusePath() {
     throw new Refusal('not_found')
   })
-  app.onError(function answerRefusal(error) {
+  app.onError(async function answerRefusal(error, c) {
     const refusal = error instanceof Refusal ? error : new Refusal('internal_error', { cause: error })
     if (refusal.code === 'internal_error') logger.error({ err: error }, 'a request failed unexpectedly')
     // A body that breaks off leaves nobody to answer; what Node answered instead, server.ts has counted.
     if (refusal.code !== 'bad_request') metrics.refused(refusal.code)
-    return refusal.toResponse()
+    await discardRest(c.env.incoming)
+    return refusal.toResponse({ closes: !c.env.incoming.complete })
   })
   return app
+}
+
+function admitMethod({ method }: IncomingMessage): void {
+  if (method !== 'POST') throw new Refusal('method_not_allowed')
 }
 
 /** Tells who sends a request, and refuses addresses outside the allow-list when there is one. */
@@ -72,6 +83,16 @@ function createAddressGuard(config: Pick<IngestConfig, 'allowedIps' | 'trustedPr
       throw new Refusal('forbidden')
     }
     return sourceIp
+  }
+}
+
+/**
+ * Refuses what a browser sends for another site, where no secret is asked for: any page its user opens could post
+ * to a listener that only this machine reaches. A secret keeps such a page out by itself.
+ */
+function createSiteGuard(isAuthentic: (credential: string | undefined) => boolean) {
+  return function admitSite({ headers }: IncomingMessage): void {
+    if (headers['sec-fetch-site'] === 'cross-site' && isAuthentic(undefined)) throw new Refusal('forbidden')
   }
 }
 

@@ -1,44 +1,72 @@
-import type { IncomingMessage } from 'node:http'
-import { Refusal } from './refusal.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Refusal, type RefusalCode } from './refusal.ts'
+import type { WaitingBytes } from './waiting-bytes.ts'
 
 const maxChunks = 64
 
+/** Requests whose sender asked whether it may send the body, and has not been told. */
+const awaitingGoAhead = new WeakSet<IncomingMessage>()
+
+/** The sender of a request waits for `100 Continue`: it gets that once its body is read, and not if it is refused. */
+export function awaitGoAhead(incoming: IncomingMessage): void {
+  awaitingGoAhead.add(incoming)
+}
+
 /**
- * Reads a request's body as the bytes that were sent, and keeps none of it past the limit: by Content-Length
+ * Reads a request's body as the bytes that were sent, and keeps none of it past the limits: by Content-Length
  * before reading anything, by counting while it streams.
  *
- * @throws Refusal `payload_too_large`, or `bad_request` when the sender went away in the middle.
+ * @param limits.waiting has what arrived of the body until all of it is there.
+ * @throws Refusal `payload_too_large`; `unavailable` when there is no room for it; `bad_request` when the sender
+ *   went away in the middle.
  */
-export function readBody(incoming: IncomingMessage, maxBodyBytes: number): Promise<Buffer> {
+export function readBody(
+  request: { incoming: IncomingMessage; outgoing: Pick<ServerResponse, 'writeContinue'> },
+  limits: { maxBodyBytes: number; waiting: WaitingBytes },
+): Promise<Buffer> {
+  const { incoming, outgoing } = request
+  const { maxBodyBytes, waiting } = limits
   return new Promise((resolve, reject) => {
-    function refuse(): void {
-      discardRest(incoming, () => reject(new Refusal('payload_too_large')))
-    }
     if (Number(incoming.headers['content-length'] ?? 0) > maxBodyBytes) {
-      refuse()
+      reject(new Refusal('payload_too_large'))
       return
     }
+    if (incoming.headers.expect !== undefined && awaitingGoAhead.delete(incoming)) outgoing.writeContinue()
     const chunks: Buffer[] = []
     let length = 0
     function collect(chunk: Buffer): void {
-      length += chunk.length
-      if (length <= maxBodyBytes) {
-        chunks.push(chunk)
-        // Tiny chunks cost far more memory than their bytes.
-        if (chunks.length === maxChunks) chunks.splice(0, maxChunks, Buffer.concat(chunks, length))
+      if (length + chunk.length > maxBodyBytes) {
+        refuse('payload_too_large')
         return
       }
-      chunks.length = 0
+      if (!waiting.take(chunk.length)) {
+        refuse('unavailable')
+        return
+      }
+      length += chunk.length
+      chunks.push(chunk)
+      // Tiny chunks cost far more memory than their bytes.
+      if (chunks.length === maxChunks) chunks.splice(0, maxChunks, Buffer.concat(chunks, length))
+    }
+    function refuse(code: RefusalCode): void {
       incoming.off('data', collect)
       incoming.off('end', finish)
-      refuse()
+      forget()
+      reject(new Refusal(code))
     }
     function finish(): void {
       incoming.off('close', abandon)
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length))
+      forget()
     }
     function abandon(cause?: Error): void {
+      forget()
       reject(new Refusal('bad_request', { cause }))
+    }
+    function forget(): void {
+      waiting.giveBack(length)
+      length = 0
+      chunks.length = 0
     }
     incoming.on('data', collect)
     incoming.on('end', finish)
@@ -50,26 +78,29 @@ export function readBody(incoming: IncomingMessage, maxBodyBytes: number): Promi
 const discardLimits = { pauseMs: 50, totalMs: 500, bytes: 4 * 1024 * 1024 } as const
 
 /**
- * Reads on and keeps nothing until the sender has finished or pauses, within limits. The answer to come ends the
- * connection: one who is still sending would find it reset, and the answer lost.
+ * Reads on and keeps nothing until the sender of a refused request has finished or pauses, within limits. The answer
+ * to come ends the connection: one who is still sending would find it reset, and the answer lost.
  */
-function discardRest(incoming: IncomingMessage, done: () => void): void {
-  let discarded = 0
-  const pause = setTimeout(stop, discardLimits.pauseMs)
-  const deadline = setTimeout(stop, discardLimits.totalMs)
-  function discard(chunk: Buffer): void {
-    pause.refresh()
-    discarded += chunk.length
-    if (discarded > discardLimits.bytes) stop()
-  }
-  function stop(): void {
-    clearTimeout(pause)
-    clearTimeout(deadline)
-    incoming.off('data', discard)
-    incoming.pause()
-    done()
-  }
-  incoming.on('data', discard)
-  incoming.once('end', stop)
-  incoming.once('close', stop)
+export function discardRest(incoming: IncomingMessage): Promise<void> | undefined {
+  if (incoming.complete || incoming.destroyed || awaitingGoAhead.has(incoming)) return
+  return new Promise((resolve) => {
+    let discarded = 0
+    const pause = setTimeout(stop, discardLimits.pauseMs)
+    const deadline = setTimeout(stop, discardLimits.totalMs)
+    function discard(chunk: Buffer): void {
+      pause.refresh()
+      discarded += chunk.length
+      if (discarded > discardLimits.bytes) stop()
+    }
+    function stop(): void {
+      clearTimeout(pause)
+      clearTimeout(deadline)
+      incoming.off('data', discard)
+      incoming.pause()
+      resolve()
+    }
+    incoming.on('data', discard)
+    incoming.once('end', stop)
+    incoming.once('close', stop)
+  })
 }

@@ -21,14 +21,16 @@ export interface IngestConfig {
   trustedProxies: string[]
   maxBodyBytes: number
   maxConnections: number
-  /** How long a request may take to arrive, headers and body. */
+  /** How long a request may take to arrive, headers and body, and an answer to be taken. */
   requestTimeoutMs: number
+  /** How long a connection without a request stays open. */
+  keepAliveTimeoutMs: number
   /** From receipt to durable, waiting for a turn included. */
   enqueueTimeoutMs: number
   /** Where deliveries are kept while Redis is away; without it they are refused then. */
   spoolDir: string | undefined
   spoolMaxBytes: number
-  /** How much memory deliveries may take that wait to be kept; what comes on top is refused at once. */
+  /** How much memory bodies that are arriving and deliveries that wait to be kept may take; the rest is refused. */
   maxWaitingBytes: number
   logLevel: string
   shutdownTimeoutMs: number
@@ -56,6 +58,13 @@ export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
     maxBodyBytes: read.integer('MAX_BODY_BYTES', { default: 65_536, min: 1_024, max: 16 * 1024 * 1024 }),
     maxConnections: read.integer('MAX_CONNECTIONS', { default: 4_096, min: 1, max: 1_000_000 }),
     requestTimeoutMs: read.integer('REQUEST_TIMEOUT_MS', { default: 10_000, min: 100, max: 600_000 }),
+    // Longer than the usual proxies keep their side open, Google's 600 s included: one that sends while we close
+    // finds the connection reset, and does not send a POST again.
+    keepAliveTimeoutMs: read.integer('KEEP_ALIVE_TIMEOUT_MS', {
+      default: 620_000,
+      min: 1_000,
+      max: 86_400_000,
+    }),
     enqueueTimeoutMs: read.integer('ENQUEUE_TIMEOUT_MS', { default: 500, min: 10, max: 60_000 }),
     spoolDir: read.text('SPOOL_DIR', { default: '' }) || undefined,
     spoolMaxBytes: read.integer('SPOOL_MAX_BYTES', { default: gib, min: mib, max: 1024 * gib }),

@@ -1,9 +1,10 @@
 import type { Producer } from '@vss-pipeline/queue'
 import { batchLimits, sizeOfDelivery } from '@vss-pipeline/queue'
-import { createGroupCommit, type Logger, type Progress } from '@vss-pipeline/runtime'
+import { createGroupCommit, type Progress } from '@vss-pipeline/runtime'
 import type { Delivery } from '@vss-pipeline/vss'
 import type { IngestMetrics } from './metrics.ts'
 import type { Spooler } from './spool/spooler.ts'
+import type { WaitingBytes } from './waiting-bytes.ts'
 
 /** How long a batch may wait for company while others wait for workers anyway. */
 const longestLingerMs = 50
@@ -15,19 +16,16 @@ export type Keep = (delivery: Delivery) => Promise<void>
 
 /**
  * Makes deliveries durable: in the queue, or where there is a spool and the queue is away, there. Those that wait
- * for it take no more memory than `maxWaitingBytes`; what comes on top is refused at once.
+ * for it take their memory from `waiting`; where that has no more, they are refused at once.
  */
 export function createKeep(options: {
   enqueue: Keep
   spooler: Spooler | undefined
   metrics: IngestMetrics
   progress: Progress
-  logger: Logger
-  maxWaitingBytes: number
+  waiting: WaitingBytes
 }): Keep {
-  const { enqueue, spooler, metrics, progress, logger, maxWaitingBytes } = options
-  let waitingBytes = 0
-  let isRefusing = false
+  const { enqueue, spooler, metrics, progress, waiting } = options
 
   async function enqueueOrSpool(delivery: Delivery): Promise<void> {
     if (spooler === undefined) return await enqueue(delivery)
@@ -44,19 +42,12 @@ export function createKeep(options: {
 
   return async function keep(delivery) {
     const bytes = delivery.body.length + bytesPerDelivery
-    if (waitingBytes + bytes > maxWaitingBytes) {
-      if (!isRefusing)
-        logger.warn({ waitingBytes, maxWaitingBytes }, 'refusing: too many deliveries wait to be kept')
-      isRefusing = true
-      throw new Error(`deliveries of ${waitingBytes} bytes wait: MAX_WAITING_BYTES is ${maxWaitingBytes}`)
-    }
-    waitingBytes += bytes
+    if (!waiting.take(bytes)) throw new Error('too many deliveries wait to be kept')
     progress.begin()
     try {
       await enqueueOrSpool(delivery)
     } finally {
-      waitingBytes -= bytes
-      if (waitingBytes < maxWaitingBytes / 2) isRefusing = false
+      waiting.giveBack(bytes)
       progress.end()
     }
   }

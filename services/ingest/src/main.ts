@@ -19,6 +19,7 @@ import { watchSecrets } from './secrets.ts'
 import { createIngestServer } from './server.ts'
 import { openSpool, type Spool } from './spool/spool.ts'
 import { createSpooler } from './spool/spooler.ts'
+import { createWaitingBytes } from './waiting-bytes.ts'
 
 const startGraceMs = 500
 /** No delivery waits for so long on purpose. */
@@ -72,17 +73,11 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   })
 
   const enqueue = createEnqueue({ producer, metrics, enqueueTimeoutMs })
-  const keep = createKeep({
-    enqueue,
-    spooler,
-    metrics,
-    progress,
-    logger,
-    maxWaitingBytes: config.maxWaitingBytes,
-  })
+  const waiting = createWaitingBytes({ maxWaitingBytes: config.maxWaitingBytes, logger })
+  const keep = createKeep({ enqueue, spooler, metrics, progress, waiting })
   const secrets = watchSecrets({ secrets: config.webhookSecrets, env: process.env, logger })
   lifecycle.onClose('secrets', secrets.stop)
-  const app = createApp({ config, isAuthentic: secrets.isAuthentic, keep, metrics, logger })
+  const app = createApp({ config, isAuthentic: secrets.isAuthentic, keep, waiting, metrics, logger })
   // So that who waits for "listening" is not refused; a Redis that is away must not keep us from saying so.
   await producer.awaitConnection(startGraceMs)
   const server = createIngestServer({ app, config, metrics })

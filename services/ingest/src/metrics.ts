@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from '@vss-pipeline/runtime'
-import type { RefusalCode } from './refusal.ts'
+import { type RefusalCode, refusalCodes } from './refusal.ts'
 import type { Spool } from './spool/spool.ts'
 
 export interface IngestMetrics {
@@ -30,6 +30,8 @@ export function createIngestMetrics(registry: Registry): IngestMetrics {
     labelNames: ['reason'],
     registers,
   })
+  // An alert on a rate sees no first burst of a series that begins with it.
+  for (const reason of refusalCodes) refused.inc({ reason }, 0)
   const batchDeliveries = new Histogram({
     name: 'vss_batch_deliveries',
     help: 'Deliveries in each batch enqueued.',

@@ -1,25 +1,59 @@
+interface RefusalKind {
+  status: number
+  message: string
+  /** The connection ends with the answer: whoever is refused holds no place, and is asked to read on for nothing. */
+  closes: boolean
+}
+
 /** Every way a request is refused: the `code` of its JSON answer and the label of its metric. */
 export const refusals = {
-  not_found: { status: 404, message: 'there is nothing at this path: POST to /webhooks/vss' },
-  method_not_allowed: { status: 405, message: 'this path takes POST only' },
-  forbidden: { status: 403, message: 'this address may not send here' },
-  unauthorized: { status: 401, message: 'the secret is missing or wrong' },
-  payload_too_large: { status: 413, message: 'the body is over the size limit' },
-  request_timeout: { status: 408, message: 'the request did not arrive in time' },
-  bad_request: { status: 400, message: 'this is no valid HTTP request' },
-  headers_too_large: { status: 431, message: 'the request headers are over the size limit' },
-  unavailable: { status: 503, message: 'the delivery could not be kept: send it again later' },
-  internal_error: { status: 500, message: 'the request failed unexpectedly: send it again later' },
-} as const
+  bad_request: { status: 400, message: 'this is no valid HTTP request', closes: true },
+  headers_too_large: { status: 431, message: 'the request headers are over the size limit', closes: true },
+  unsupported_http_version: { status: 505, message: 'this speaks HTTP/1.1 and HTTP/1.0', closes: true },
+  unsupported_transfer_coding: {
+    status: 501,
+    message: 'the only transfer coding taken is chunked',
+    closes: true,
+  },
+  not_found: { status: 404, message: 'there is nothing at this path: POST to /webhooks/vss', closes: true },
+  method_not_allowed: { status: 405, message: 'this path takes POST only', closes: true },
+  forbidden: { status: 403, message: 'this sender may not post here', closes: true },
+  unauthorized: { status: 401, message: 'the secret is missing or wrong', closes: true },
+  payload_too_large: { status: 413, message: 'the body is over the size limit', closes: true },
+  request_timeout: { status: 408, message: 'the request did not arrive in time', closes: true },
+  unavailable: {
+    status: 503,
+    message: 'the delivery could not be kept: send it again later',
+    closes: false,
+  },
+  internal_error: {
+    status: 500,
+    message: 'the request failed unexpectedly: send it again later',
+    closes: false,
+  },
+} as const satisfies Record<string, RefusalKind>
 
 export type RefusalCode = keyof typeof refusals
 
-const refusalHeaders: Partial<Record<RefusalCode, Record<string, string>>> = {
+export const refusalCodes = Object.keys(refusals) as RefusalCode[]
+
+const furtherHeaders: Partial<Record<RefusalCode, Record<string, string>>> = {
   method_not_allowed: { Allow: 'POST' },
-  // The rest of the body is not read: the connection cannot be used again.
-  payload_too_large: { Connection: 'close' },
   unavailable: { 'Retry-After': '2' },
   internal_error: { 'Retry-After': '2' },
+}
+
+/** @param options.closes Closes the connection in any case. */
+export function refusalHeaders(
+  code: RefusalCode,
+  options: { closes?: boolean } = {},
+): Record<string, string> {
+  const closes = options.closes || refusals[code].closes
+  return {
+    'Content-Type': 'application/json',
+    ...furtherHeaders[code],
+    ...(closes && { Connection: 'close' }),
+  }
 }
 
 export function refusalBody(code: RefusalCode): string {
@@ -35,10 +69,11 @@ export class Refusal extends Error {
     this.code = code
   }
 
-  toResponse(): Response {
+  /** @param options.closes Closes the connection in any case. */
+  toResponse(options?: { closes?: boolean }): Response {
     return new Response(refusalBody(this.code), {
       status: refusals[this.code].status,
-      headers: { 'Content-Type': 'application/json', ...refusalHeaders[this.code] },
+      headers: refusalHeaders(this.code, options),
     })
   }
 }

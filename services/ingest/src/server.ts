@@ -1,54 +1,74 @@
-import { createServer, type Server } from 'node:http'
+import {
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener, RequestError } from '@hono/node-server'
+import { createBoundedServer } from '@vss-pipeline/runtime'
 import type { Hono } from 'hono'
+import { awaitGoAhead, discardRest } from './body.ts'
 import type { IngestConfig } from './config.ts'
 import type { IngestMetrics } from './metrics.ts'
-import { Refusal, type RefusalCode, refusalBody, refusals } from './refusal.ts'
+import { protocolFault } from './protocol.ts'
+import { Refusal, type RefusalCode, refusalBody, refusalHeaders, refusals } from './refusal.ts'
 
-/** An HTTP server for the app that bounds what a client may hold: connections, header size, and time. */
+/** An HTTP server for the app that bounds what a client may hold, and refuses in our form what never gets there. */
 export function createIngestServer(deps: {
   // biome-ignore lint/suspicious/noExplicitAny: the server serves an app of any environment
   app: Hono<any>
-  config: Pick<IngestConfig, 'requestTimeoutMs' | 'maxConnections'>
+  config: Pick<IngestConfig, 'requestTimeoutMs' | 'maxConnections' | 'keepAliveTimeoutMs'>
   metrics: IngestMetrics
 }): Server {
   const { app, config, metrics } = deps
-  const limits = {
-    headersTimeout: config.requestTimeoutMs,
-    requestTimeout: config.requestTimeoutMs,
-    // Node looks for late requests only so often; its default of 30 s would make the limits above a fiction.
-    connectionsCheckingInterval: Math.min(config.requestTimeoutMs / 2, 1_000),
-    // Longer than the usual load balancer keeps its side open, so that it is not us who closes under it.
-    keepAliveTimeout: 75_000,
-    maxHeaderSize: 8 * 1024,
-    // A request without a Host is refused below, in our form.
-    requireHostHeader: false,
-  }
+  // Without a Host, the URL needs some name.
+  const serve = getRequestListener(app.fetch, { errorHandler: refuseUnroutable, hostname: 'localhost' })
+
   /** Answers a request whose target or Host makes no URL: there is nothing to route. */
   function refuseUnroutable(error: unknown): Response {
     const refusal = new Refusal(error instanceof RequestError ? 'bad_request' : 'internal_error')
     metrics.refused(refusal.code)
     return refusal.toResponse()
   }
-  const server = createServer(limits, getRequestListener(app.fetch, { errorHandler: refuseUnroutable }))
-  server.maxConnections = config.maxConnections
+  async function refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    code: RefusalCode,
+  ): Promise<void> {
+    metrics.refused(code)
+    await discardRest(request)
+    const body = refusalBody(code)
+    response.writeHead(refusals[code].status, headersWithLength(code, body)).end(body)
+  }
+
+  /** What Node refuses before there is a request to route still gets an answer in our form. */
+  function refuseRaw(code: RefusalCode): string {
+    metrics.refused(code)
+    return rawAnswer(code)
+  }
+
+  const { server, connections } = createBoundedServer({
+    listener(request, response) {
+      const fault = protocolFault(request)
+      if (fault === undefined) void serve(request, response)
+      else void refuse(request, response, fault)
+    },
+    answerError: (error) => refuseRaw(clientErrors[error.code ?? ''] ?? 'bad_request'),
+    ...config,
+  })
+  server.on('checkContinue', (request, response) => {
+    awaitGoAhead(request)
+    server.emit('request', request, response)
+  })
   // Node would answer an expectation other than 100-continue itself; it may as well be ignored.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
-  // What Node refuses before there is a request to route still gets an answer in our form.
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
-      socket.destroy()
-      return
-    }
-    // A probe that connects and says nothing has asked for nothing.
-    if (socket.bytesRead === 0) {
-      socket.destroy()
-      return
-    }
-    const code = clientErrors[error.code ?? ''] ?? 'bad_request'
-    metrics.refused(code)
-    socket.end(rawAnswer(code), () => socket.destroy())
+
+  server.on('connect', (_request, socket: Socket) => {
+    // Node has taken its own listener off.
+    socket.on('error', () => socket.destroy())
+    connections.endWith(socket, () => refuseRaw('method_not_allowed'))
   })
   return server
 }
@@ -56,22 +76,18 @@ export function createIngestServer(deps: {
 const clientErrors: Record<string, RefusalCode> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
+  HPE_INVALID_VERSION: 'unsupported_http_version',
+  // The first line of HTTP/2.
+  HPE_PAUSED_H2_UPGRADE: 'unsupported_http_version',
 }
 
-const statusTexts: Partial<Record<RefusalCode, string>> = {
-  request_timeout: 'Request Timeout',
-  headers_too_large: 'Request Header Fields Too Large',
-  bad_request: 'Bad Request',
+function headersWithLength(code: RefusalCode, body: string): OutgoingHttpHeaders {
+  return { ...refusalHeaders(code), 'Content-Length': Buffer.byteLength(body) }
 }
 
 function rawAnswer(code: RefusalCode): string {
+  const { status } = refusals[code]
   const body = refusalBody(code)
-  return [
-    `HTTP/1.1 ${refusals[code].status} ${statusTexts[code]}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-    '',
-    body,
-  ].join('\r\n')
+  const lines = Object.entries(headersWithLength(code, body)).map(([name, value]) => `${name}: ${value}`)
+  return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n')
 }

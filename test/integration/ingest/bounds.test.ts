@@ -214,15 +214,80 @@ describe('a sender that goes away in the middle of its body', () => {
   })
 })
 
-test('connections beyond the limit are closed, those within it are served', async () => {
-  const ingest = await startIngest({ config: { maxConnections: 2 } })
-  const first = await openRawClient(ingest.port)
-  const second = await openRawClient(ingest.port)
-  await until('both', async () => (await ingest.openConnections()) === 2, { timeoutMs: 2_000 })
-  const third = await openRawClient(ingest.port)
-  expect(await third.ended).toBe('')
-  for (const client of [first, second]) {
-    client.send('POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-    expect(parseAnswers(await client.ended)[0]?.status).toBe(200)
+describe('bodies that are still arriving', () => {
+  const half = 'x'.repeat(60_000)
+
+  test('take from the memory that deliveries may wait in: beyond it the answer is 503', async () => {
+    const ingest = await startIngest({ config: { maxWaitingBytes: 5.5 * half.length } })
+    const clients = await Promise.all(Array.from({ length: 6 }, () => openRawClient(ingest.port)))
+    for (const client of clients) client.send(lengthHead(65_000) + half)
+    const answer = parseAnswers(await Promise.race(clients.map((client) => client.ended)))[0]
+    expect(answer?.status).toBe(503)
+    expect(answer?.headers.get('retry-after')).toBe('2')
+    expect(answer?.headers.get('connection')).toBe('close')
+    expect(JSON.parse(answer!.body).error.code).toBe('unavailable')
+    expect(await ingest.refused()).toEqual({ unavailable: 1 })
+
+    const [waiting] = clients.filter((client) => client.received === '')
+    waiting!.send('x'.repeat(5_000))
+    await until('its answer', () => waiting!.received.startsWith('HTTP/1.1 200'), { timeoutMs: 2_000 })
+  })
+
+  test('give back what they took when their sender goes away', async () => {
+    const ingest = await startIngest({ config: { maxWaitingBytes: 5 * half.length } })
+    for (let round = 0; round < 3; round++) {
+      const clients = await Promise.all(Array.from({ length: 5 }, () => openRawClient(ingest.port)))
+      for (const client of clients) client.send(lengthHead(65_000) + half)
+      // Only what is there can be given back.
+      for (const client of clients) client.socket.end()
+      await Promise.all(clients.map((client) => client.ended))
+      await until('their end', async () => (await ingest.openConnections()) === 0, { timeoutMs: 2_000 })
+    }
+    expect(await ingest.refused()).toEqual({ bad_request: 15 })
+  })
+})
+
+describe('connections at the limit', () => {
+  const whole = 'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n'
+
+  test('make room for a new one: the longest idle is closed', async () => {
+    const ingest = await startIngest({ config: { maxConnections: 2 } })
+    const first = await openRawClient(ingest.port)
+    await until('the first', async () => (await ingest.openConnections()) === 1, { timeoutMs: 2_000 })
+    const second = await openRawClient(ingest.port)
+    await until('the second', async () => (await ingest.openConnections()) === 2, { timeoutMs: 2_000 })
+    first.send(whole)
+    await until('the answer', () => first.received !== '', { timeoutMs: 2_000 })
+    await expectServing(ingest)
+    expect(await second.ended).toBe('')
+    first.send(whole)
+    await until('the second answer', () => ingest.kept.length === 3, { timeoutMs: 2_000 })
+  })
+
+  test('that have a request in hand are kept, and new ones closed', async () => {
+    const ingest = await startIngest({ config: { maxConnections: 2 } })
+    const clients = [await openRawClient(ingest.port), await openRawClient(ingest.port)]
+    const head = lengthHead(4).replace('\r\n\r\n', '\r\nExpect: 100-continue\r\n\r\n')
+    for (const client of clients) client.send(head)
+    for (const client of clients) await until('its turn', () => client.received !== '', { timeoutMs: 2_000 })
+    const third = await openRawClient(ingest.port)
+    expect(await third.ended).toBe('')
+    for (const client of clients) {
+      client.send('body')
+      await until('its answer', () => client.received.includes('HTTP/1.1 200'), { timeoutMs: 2_000 })
+    }
+  })
+})
+
+test('clients that pipeline without end and read nothing are cut off, and hold no memory', async () => {
+  const ingest = await startIngest()
+  const flood = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5_000)
+  const clients = await Promise.all(Array.from({ length: 50 }, () => openRawClient(ingest.port)))
+  for (const client of clients) {
+    client.socket.pause()
+    client.send(flood)
   }
+  await until('their end', async () => (await ingest.openConnections()) === 0, { timeoutMs: 5_000 })
+  expect((await ingest.refused()).not_found).toBeLessThanOrEqual(50 * 32)
+  await expectServing(ingest)
 })

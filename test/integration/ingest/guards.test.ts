@@ -1,5 +1,6 @@
 import { type Dispatcher, request } from 'undici'
 import { describe, expect, test } from 'vitest'
+import { refusalCodes } from '../../../services/ingest/src/refusal.ts'
 import { exchange, openRawClient, parseAnswers } from './raw-client.ts'
 import { startIngest } from './running-ingest.ts'
 
@@ -69,11 +70,56 @@ describe('the first guard that a request fails decides', () => {
   })
 })
 
+describe('a refused request', () => {
+  const config = { webhookSecrets: ['word'], allowedIps: ['203.0.113.9'], trustedProxies: ['127.0.0.1'] }
+  const head = 'HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n'
+  test.each([
+    [401, `POST /webhooks/vss ${head}Content-Length: 2\r\n\r\nhi`],
+    [403, 'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi'],
+    [404, `GET / ${head}\r\n`],
+    [405, `GET /webhooks/vss ${head}\r\n`],
+    [413, `POST /webhooks/vss ${head}Authorization: word\r\nContent-Length: 65537\r\n\r\n`],
+  ])('that is answered %d is the last of its connection', async (status, text) => {
+    const ingest = await startIngest({ config })
+    const answer = await exchange(ingest.port, text)
+    expect(answer.status).toBe(status)
+    expect(answer.headers.get('connection')).toBe('close')
+  })
+
+  test('is read to its end, so that one who is still sending gets the answer', async () => {
+    const ingest = await startIngest({ config })
+    const client = await openRawClient(ingest.port)
+    const errors: Error[] = []
+    client.socket.on('error', (error) => errors.push(error))
+    client.send(`POST /webhooks/vss ${head}Content-Length: 50000\r\n\r\n`)
+    for (let n = 0; n < 50; n++) {
+      client.send('x'.repeat(1_000))
+      await new Promise(setImmediate)
+    }
+    expect(parseAnswers(await client.ended)[0]?.status).toBe(401)
+    expect(errors).toEqual([])
+  })
+
+  test.each([
+    ['at another path', '/', 'word', '2', 404],
+    ['without the secret', '/webhooks/vss', 'wrong', '2', 401],
+    ['of a body too long', '/webhooks/vss', 'word', '65537', 413],
+  ])('%s is not told to send its body', async (_, path, secret, length, status) => {
+    const ingest = await startIngest({ config })
+    const answer = await exchange(
+      ingest.port,
+      `POST ${path} ${head}Expect: 100-continue\r\nAuthorization: ${secret}\r\nContent-Length: ${length}\r\n\r\n`,
+    )
+    // `100 Continue` would be the first one.
+    expect(answer.status).toBe(status)
+  })
+})
+
 describe('404', () => {
   test.each([
     '/',
     '/webhooks',
-    '/webhooks/vss/',
+    '/webhooks/vss//',
     '/webhooks/vssx',
     '//webhooks/vss',
     '/WEBHOOKS/VSS',
@@ -201,6 +247,26 @@ describe('403', () => {
     expect((await ask(ingest.url)).status).toBe(200)
   })
 
+  test.each([
+    ['cross-site', 403],
+    ['same-origin', 200],
+    ['none', 200],
+  ])('without a secret, a browser that says %s is answered %d', async (site, status) => {
+    const ingest = await startIngest()
+    // Before the length is looked at.
+    const body = status === 403 ? 'x'.repeat(65_537) : '{}'
+    const answer = await ask(ingest.url, { headers: { 'sec-fetch-site': site }, body })
+    expect(answer.status).toBe(status)
+    if (status === 403) expect(JSON.parse(answer.text)).toEqual(refusal('forbidden'))
+    expect(ingest.kept).toHaveLength(status === 200 ? 1 : 0)
+  })
+
+  test('is not the answer to a browser with the secret', async () => {
+    const ingest = await startIngest({ config: { webhookSecrets: ['word'] } })
+    const headers = { 'sec-fetch-site': 'cross-site', authorization: 'word' }
+    expect((await ask(ingest.url, { headers })).status).toBe(200)
+  })
+
   test('counts the last of several headers as the nearest', async () => {
     const ingest = await startIngest({ config: allowed })
     const twice = 'X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 8.8.8.8\r\n'
@@ -210,6 +276,13 @@ describe('403', () => {
     )
     expect(status).toBe(403)
   })
+})
+
+test('every code is counted from the start, so that an alert sees its first burst', async () => {
+  const ingest = await startIngest()
+  const metrics = await ingest.registry.metrics()
+  for (const code of refusalCodes)
+    expect(metrics).toContain(`vss_requests_refused_total{reason="${code}"} 0\n`)
 })
 
 describe('503', () => {

@@ -1,6 +1,7 @@
+import { until } from '@vss-pipeline/local-stack'
 import { request } from 'undici'
 import { afterEach, expect, test } from 'vitest'
-import { openRawClient, parseAnswers } from './raw-client.ts'
+import { exchange, openRawClient, parseAnswers } from './raw-client.ts'
 import { type RunningIngest, startIngest } from './running-ingest.ts'
 
 const post = 'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\n'
@@ -20,11 +21,16 @@ async function expectServing(ingest: RunningIngest): Promise<void> {
 
 test.each([
   ['no HTTP', 400, '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n'],
-  ['another protocol', 400, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ['another protocol', 505, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ['HTTP/2.0', 505, `POST /webhooks/vss HTTP/2.0\r\nHost: a\r\n${end}`],
+  ['HTTP/0.9', 505, `POST /webhooks/vss HTTP/0.9\r\nHost: a\r\n${end}`],
+  ['HTTP/1.7', 505, `POST /webhooks/vss HTTP/1.7\r\nHost: a\r\n${end}`],
   ['no Host', 400, `POST /webhooks/vss HTTP/1.1\r\n${end}`],
   ['a Host with a space', 400, `POST /webhooks/vss HTTP/1.1\r\nHost: a b\r\n${end}`],
   ['a Host with a path', 400, `POST /webhooks/vss HTTP/1.1\r\nHost: a/b@c\r\n${end}`],
-  ['an empty Host', 400, `POST /webhooks/vss HTTP/1.1\r\nHost:\r\n${end}`],
+  ['two Hosts', 400, `${post}Host: a\r\n${end}`],
+  ['two Hosts of HTTP/1.0', 400, `POST /webhooks/vss HTTP/1.0\r\nHost: a\r\nhost: b\r\n${end}`],
+  ['compressed chunks', 501, `${post}Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n`],
   ['a Host with a port beyond all', 400, `POST /webhooks/vss HTTP/1.1\r\nHost: a:99999\r\n${end}`],
   ['a target of another scheme', 400, `POST ftp://a/webhooks/vss HTTP/1.1\r\nHost: a\r\n${end}`],
   ['an asterisk for a target', 400, `OPTIONS * HTTP/1.1\r\nHost: a\r\n${end}`],
@@ -48,7 +54,13 @@ test.each([
   const [answer] = parseAnswers(await client.ended)
   expect(answer?.status).toBe(status)
   expect(answer?.headers.get('content-type')).toBe('application/json')
-  const codes: Record<number, string> = { 400: 'bad_request', 404: 'not_found', 431: 'headers_too_large' }
+  const codes: Record<number, string> = {
+    400: 'bad_request',
+    404: 'not_found',
+    431: 'headers_too_large',
+    501: 'unsupported_transfer_coding',
+    505: 'unsupported_http_version',
+  }
   expect(JSON.parse(answer!.body)).toEqual({
     error: { code: codes[status], message: expect.stringMatching(/.{10,}/) },
   })
@@ -58,16 +70,43 @@ test.each([
   await expectServing(ingest)
 })
 
-test.each([
-  ['CONNECT', 'CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n'],
-  ['nothing but line ends', '\r\n\r\n\r\n'],
-])('%s does not bring the server down', async (_, text) => {
+test('nothing but line ends does not bring the server down', async () => {
   const ingest = await startIngest({ config: { requestTimeoutMs: 300 } })
   const client = await openRawClient(ingest.port)
-  client.send(text)
+  client.send('\r\n\r\n\r\n')
   await client.ended
   expect(ingest.kept).toEqual([])
   await expectServing(ingest)
+})
+
+test('CONNECT is a method like others that are not allowed', async () => {
+  const ingest = await startIngest()
+  const answer = await exchange(ingest.port, 'CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n')
+  expect(answer.status).toBe(405)
+  expect(answer.headers.get('allow')).toBe('POST')
+  expect(answer.headers.get('content-type')).toBe('application/json')
+  expect(JSON.parse(answer.body).error.code).toBe('method_not_allowed')
+  expect(await ingest.refused()).toEqual({ method_not_allowed: 1 })
+  await expectServing(ingest)
+})
+
+test.each([
+  ['garbage', 400, 'garbage\r\n\r\n', 'bad_request'],
+  ['CONNECT', 405, 'CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n', 'method_not_allowed'],
+  ['a request broken in its body', 400, `${post}Transfer-Encoding: chunked\r\n\r\nzz\r\n`, 'bad_request'],
+  ['a request over HTTP/2.0', 505, `POST / HTTP/2.0\r\nHost: a\r\n${end}`, 'unsupported_http_version'],
+])('a good request and then %s, in one write, are answered in their order', async (_, status, text, code) => {
+  const ingest: RunningIngest = await startIngest({
+    createKeep: () => async () => {
+      const isRefused = async () => (await ingest.refused())[code] === 1
+      await until('the refusal of the second', isRefused, { timeoutMs: 5_000 })
+    },
+  })
+  const client = await openRawClient(ingest.port)
+  client.send(`${post}Content-Length: 2\r\n\r\nhi${text}`)
+  const answers = parseAnswers(await client.ended)
+  expect(answers.map((answer) => answer.status)).toEqual([200, status])
+  expect(JSON.parse(answers[1]!.body).error.code).toBe(code)
 })
 
 test.each([
@@ -75,6 +114,10 @@ test.each([
   ['an absolute target', `POST http://a/webhooks/vss HTTP/1.1\r\nHost: a\r\n${end}`],
   ['an expectation that nobody knows', `${post}Expect: tea\r\n${end}`],
   ['a wish to upgrade', `${post}Upgrade: websocket\r\n${end}`],
+  ['HTTP/1.0 without a Host', `POST /webhooks/vss HTTP/1.0\r\n${end}`],
+  ['an empty Host', `POST /webhooks/vss HTTP/1.1\r\nHost:\r\n${end}`],
+  ['a slash behind the path', `POST /webhooks/vss/ HTTP/1.1\r\nHost: a\r\n${end}`],
+  ['chunks in capitals', `${post}Connection: close\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n`],
   ['a Host that is IPv6', `POST /webhooks/vss HTTP/1.1\r\nHost: [::1]:8080\r\n${end}`],
 ])('%s is served', async (_, text) => {
   const ingest = await startIngest()

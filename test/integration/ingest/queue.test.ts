@@ -261,14 +261,14 @@ test('deliveries that wait to be kept have a bound of memory: what comes on top 
     release = resolve
   })
   const ingest = await startIngest({
-    createKeep: (metrics) =>
+    config: { maxWaitingBytes: 300_000 },
+    createKeep: (metrics, waiting) =>
       createKeep({
         enqueue: () => kept,
         spooler: undefined,
         metrics,
         progress: createProgress({ stuckAfterMs: 60_000 }),
-        logger: recording.logger,
-        maxWaitingBytes: 300_000,
+        waiting,
       }),
   })
   const body = 'x'.repeat(60_000)
@@ -276,7 +276,7 @@ test('deliveries that wait to be kept have a bound of memory: what comes on top 
   const first = await Promise.race(answers)
   expect(first).toMatchObject({ status: 503, retryAfter: '2' })
   expect(first.tookMs).toBeLessThan(500)
-  expect(recording.messages('warn')).toContain('refusing: too many deliveries wait to be kept')
+  expect(ingest.logLines.join()).toContain('refusing: too many deliveries wait to be kept')
 
   release()
   expect((await Promise.all(answers)).map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 503])

@@ -7,6 +7,7 @@ import { type IngestConfig, loadConfig } from '../../../services/ingest/src/conf
 import type { Keep } from '../../../services/ingest/src/keep.ts'
 import { createIngestMetrics, type IngestMetrics } from '../../../services/ingest/src/metrics.ts'
 import { createIngestServer } from '../../../services/ingest/src/server.ts'
+import { createWaitingBytes, type WaitingBytes } from '../../../services/ingest/src/waiting-bytes.ts'
 import { createRecordingLogger } from '../queue/recording-logger.ts'
 
 export interface RunningIngest {
@@ -19,7 +20,7 @@ export interface RunningIngest {
   registry: Registry
   metrics: IngestMetrics
   openConnections(): Promise<number>
-  /** How many requests were refused, by reason. */
+  /** How many requests were refused, by reason; reasons without any are left out. */
   refused(): Promise<Record<string, number>>
 }
 
@@ -28,7 +29,7 @@ export async function startIngest(
   options: {
     config?: Partial<IngestConfig>
     /** Makes the keep to use; by default deliveries are noted in memory. */
-    createKeep?: (metrics: IngestMetrics) => Keep
+    createKeep?: (metrics: IngestMetrics, waiting: WaitingBytes) => Keep
   } = {},
 ): Promise<RunningIngest> {
   const config = { ...loadConfig({ REDIS_URL: 'redis://unused' }), ...options.config }
@@ -36,12 +37,14 @@ export async function startIngest(
   const registry = createMetricsRegistry()
   const metrics = createIngestMetrics(registry)
   const kept: Delivery[] = []
-  const keep = options.createKeep?.(metrics) ?? (async (delivery) => void kept.push(delivery))
+  const waiting = createWaitingBytes({ maxWaitingBytes: config.maxWaitingBytes, logger })
+  const keep = options.createKeep?.(metrics, waiting) ?? (async (delivery) => void kept.push(delivery))
 
   const app = createApp({
     config,
     isAuthentic: createAuthenticator(config.webhookSecrets),
     keep,
+    waiting,
     metrics,
     logger,
   })
@@ -61,7 +64,8 @@ export async function startIngest(
       }),
     async refused() {
       const metric = await registry.getSingleMetric('vss_requests_refused_total')!.get()
-      return Object.fromEntries(metric.values.map(({ labels, value }) => [labels.reason, value]))
+      const counted = metric.values.filter(({ value }) => value > 0)
+      return Object.fromEntries(counted.map(({ labels, value }) => [labels.reason, value]))
     },
   }
 }

@@ -1,0 +1,31 @@
+import type { Logger } from '@vss-pipeline/runtime'
+
+/** Bounds what memory bodies that are arriving, and deliveries that wait to be kept, take together. */
+export interface WaitingBytes {
+  /** @returns false when there is no room: then nothing is taken. */
+  take(bytes: number): boolean
+  giveBack(bytes: number): void
+}
+
+export function createWaitingBytes(options: { maxWaitingBytes: number; logger: Logger }): WaitingBytes {
+  const { maxWaitingBytes, logger } = options
+  let waitingBytes = 0
+  let isRefusing = false
+  return {
+    take(bytes) {
+      if (waitingBytes + bytes <= maxWaitingBytes) {
+        waitingBytes += bytes
+        return true
+      }
+      if (!isRefusing) {
+        logger.warn({ waitingBytes, maxWaitingBytes }, 'refusing: too many deliveries wait to be kept')
+      }
+      isRefusing = true
+      return false
+    },
+    giveBack(bytes) {
+      waitingBytes -= bytes
+      if (waitingBytes < maxWaitingBytes / 2) isRefusing = false
+    },
+  }
+}
