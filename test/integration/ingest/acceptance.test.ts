@@ -26,6 +26,11 @@ test('a delivery is answered with 200 and the UUIDv7 it is kept under', async ()
   expect(kept?.receivedAtMs).toBeLessThanOrEqual(Date.now())
 })
 
+test('its connection stays open for longer than proxies keep theirs, and says so', async () => {
+  const ingest = await startIngest()
+  expect((await post(ingest.url, '')).headers['keep-alive']).toBe('timeout=620')
+})
+
 describe('the body is kept as sent', () => {
   test.each([
     ['JSON', Buffer.from('{"ü":"→"}'), {}],
