@@ -27,7 +27,8 @@ export function createBoundedServer(options: {
     maxHeaderSize: 8 * 1024,
     requireHostHeader: false,
   }
-  const server = createServer(limits, listener)
+  // Who ends its side after its request still gets the answer. Not documented; without it the answer is dropped.
+  const server = Object.assign(createServer(limits, listener), { httpAllowHalfOpen: true })
   const connections = boundConnections(server, { maxConnections, unreadTimeoutMs: requestTimeoutMs })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // A probe that connects and says nothing has asked for nothing.

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { until } from '@vss-pipeline/local-stack'
 import { request } from 'undici'
 import { describe, expect, test } from 'vitest'
@@ -207,9 +208,14 @@ describe('a sender that goes away in the middle of its body', () => {
   })
 
   test('and one that half-closes after its request is answered still', async () => {
-    const ingest = await startIngest()
+    const keeping = Promise.withResolvers<void>()
+    const ingest = await startIngest({ createKeep: () => () => keeping.promise })
     const client = await openRawClient(ingest.port)
     client.socket.end('POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody')
+    await once(client.socket, 'finish')
+    // An exchange that comes after it.
+    await exchange(ingest.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    keeping.resolve()
     expect(parseAnswers(await client.ended)[0]?.status).toBe(200)
   })
 })
