@@ -26,7 +26,7 @@ interface Connection {
   readonly socket: Socket
   /** Requests that are not answered. They are answered in their order, and only the newest may still be arriving. */
   inHand: number
-  newest: IncomingMessage | undefined
+  newest: ServerResponse | undefined
   /** Serves nothing more. Its last answer goes out when no more than so many requests are in hand. */
   ending: { lastAnswer: string; inHand: number } | undefined
   /** As of the last look: what is written and not taken yet, and what was written in all. */
@@ -49,7 +49,8 @@ export interface Connections {
  *
  * - At `maxConnections` the connection that has been idle for longest makes room for a new one. Where each has a
  *   request in hand, the new one is closed.
- * - A connection that sends a further request while 32 are in hand gets the answers to these, and is closed.
+ * - A connection that sends a further request while 32 are in hand gets the answers to these, and is closed. So is one
+ *   that sends a further request after one whose response has `shouldKeepAlive` set to false.
  * - A client that leaves its answers unread for `unreadTimeoutMs`, twice that at most, is cut off.
  */
 export function boundConnections(
@@ -101,7 +102,8 @@ export function boundConnections(
     const handOver = parser.onIncoming
     parser.onIncoming = function handOverWithinBounds(request, keepAlive) {
       if (connection.ending === undefined) {
-        if (connection.inHand < maxRequestsInHand) return handOver(request, keepAlive)
+        const isLast = connection.newest?.shouldKeepAlive === false
+        if (!isLast && connection.inHand < maxRequestsInHand) return handOver(request, keepAlive)
         end(connection, { lastAnswer: '', inHand: 0 })
       }
       // It is dropped with the rest, whatever it wants to upgrade to.
@@ -115,7 +117,7 @@ export function boundConnections(
     if (connection === undefined) return
     if (connection.inHand === 0) idle.delete(connection)
     connection.inHand++
-    connection.newest = request
+    connection.newest = response
     response.on('close', settle)
   }
 
@@ -170,7 +172,7 @@ export function boundConnections(
         return
       }
       const { newest } = connection
-      const isArriving = newest !== undefined && !newest.complete
+      const isArriving = newest !== undefined && !newest.req.complete
       end(connection, { lastAnswer: makeAnswer(), inHand: isArriving ? 1 : 0 })
     },
   }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import type { Logger } from '@vss-pipeline/runtime'
 import { type Context, Hono } from 'hono'
@@ -38,12 +38,22 @@ export function createApp(deps: {
   const bodyLimits = { maxBodyBytes: config.maxBodyBytes, waiting }
   const app = new Hono<Env>()
 
+  /** @returns who sends the request. @throws Refusal, and then nothing more of the connection is served. */
+  function admit({ incoming, outgoing }: Env['Bindings']): string | null {
+    try {
+      admitMethod(incoming)
+      const sourceIp = admitAddress(incoming)
+      admitSite(incoming)
+      admitSecret(incoming)
+      return sourceIp
+    } catch (refusal) {
+      endAfter(outgoing)
+      throw refusal
+    }
+  }
+
   async function acceptDelivery(c: Context<Env>): Promise<Response> {
-    const { incoming } = c.env
-    admitMethod(incoming)
-    const sourceIp = admitAddress(incoming)
-    admitSite(incoming)
-    admitSecret(incoming)
+    const sourceIp = admit(c.env)
     const body = await readBody(c.env, bodyLimits)
     const delivery = stampDelivery(body, sourceIp)
     try {
@@ -55,7 +65,8 @@ export function createApp(deps: {
     return c.json({ deliveryId: delivery.deliveryId })
   }
   for (const path of webhookPaths) app.all(path, acceptDelivery)
-  app.notFound(function refusePath() {
+  app.notFound(function refusePath(c) {
+    endAfter(c.env.outgoing)
     throw new Refusal('not_found')
   })
   app.onError(async function answerRefusal(error, c) {
@@ -67,6 +78,11 @@ export function createApp(deps: {
     return refusal.toResponse({ closes: !c.env.incoming.complete })
   })
   return app
+}
+
+/** At once: what is pipelined behind a refused request comes before the refusal is answered. */
+function endAfter(outgoing: ServerResponse): void {
+  outgoing.shouldKeepAlive = false
 }
 
 function admitMethod({ method }: IncomingMessage): void {

@@ -38,6 +38,8 @@ export function createIngestServer(deps: {
     code: RefusalCode,
   ): Promise<void> {
     metrics.refused(code)
+    // At once: what is pipelined behind it comes before the answer.
+    response.shouldKeepAlive = false
     await discardRest(request)
     const body = refusalBody(code)
     response.writeHead(refusals[code].status, headersWithLength(code, body)).end(body)

@@ -86,6 +86,18 @@ describe('a refused request', () => {
     expect(answer.headers.get('connection')).toBe('close')
   })
 
+  test.each([
+    ['at another path', `GET / ${head}\r\n`, 404],
+    ['without the secret', `POST /webhooks/vss ${head}Content-Length: 2\r\n\r\nhi`, 401],
+    ['that is no HTTP/1.1', 'GET / HTTP/1.1\r\n\r\n', 400],
+  ])('%s is the last one that is looked at, whatever comes behind it', async (_, refused, status) => {
+    const ingest = await startIngest({ config })
+    const client = await openRawClient(ingest.port)
+    client.send(`${refused}POST /webhooks/vss ${head}Authorization: word\r\nContent-Length: 2\r\n\r\nhi`)
+    expect(parseAnswers(await client.ended).map((answer) => answer.status)).toEqual([status])
+    expect(ingest.kept).toEqual([])
+  })
+
   test('is read to its end, so that one who is still sending gets the answer', async () => {
     const ingest = await startIngest({ config })
     const client = await openRawClient(ingest.port)
