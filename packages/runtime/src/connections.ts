@@ -22,13 +22,19 @@ interface ParsedSocket extends Socket {
 /** What a parser takes for "another protocol follows": it leaves the rest of what was read. */
 const parseNoMore = 2
 
+/** A connection that serves nothing more: its last answer goes out when no more than `inHand` requests are. */
+interface Ending {
+  readonly lastAnswer: string
+  readonly inHand: number
+}
+
 interface Connection {
   readonly socket: Socket
-  /** Requests that are not answered. They are answered in their order, and only the newest may still be arriving. */
+  /** How many requests are not answered. Answers go out in their order; only the newest may still be arriving. */
   inHand: number
+  /** The response to it, while any is in hand. */
   newest: ServerResponse | undefined
-  /** Serves nothing more. Its last answer goes out when no more than so many requests are in hand. */
-  ending: { lastAnswer: string; inHand: number } | undefined
+  ending: Ending | undefined
   /** As of the last look: what is written and not taken yet, and what was written in all. */
   unreadBytes: number
   writtenBytes: number
@@ -133,16 +139,13 @@ export function boundConnections(
     }
   }
 
-  function end(connection: Connection, ending: NonNullable<Connection['ending']>): void {
+  function end(connection: Connection, ending: Ending): void {
     connection.ending = ending
     idle.delete(connection)
     closeWhenAnswered(connection, ending)
   }
 
-  function closeWhenAnswered(
-    { socket, inHand }: Connection,
-    ending: NonNullable<Connection['ending']>,
-  ): void {
+  function closeWhenAnswered({ socket, inHand }: Connection, ending: Ending): void {
     if (inHand > ending.inHand || !socket.writable) return
     if (ending.lastAnswer !== '') socket.write(ending.lastAnswer)
     socket.destroySoon()

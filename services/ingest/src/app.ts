@@ -13,7 +13,7 @@ import type { WaitingBytes } from './waiting-bytes.ts'
 
 type Env = { Bindings: HttpBindings }
 
-/** With a slash behind as well: some put it there, and it is sent once. */
+/** Some register the URL with a slash behind it. A record is sent once: it must be taken there too. */
 const webhookPaths = ['/webhooks/vss', '/webhooks/vss/'] as const
 
 /**
