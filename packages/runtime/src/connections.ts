@@ -32,7 +32,7 @@ interface Connection {
   readonly socket: Socket
   /** How many requests are not answered. Answers go out in their order; only the newest may still be arriving. */
   inHand: number
-  /** The response to it, while any is in hand. */
+  /** The response to the newest request, while one is in hand. */
   newest: ServerResponse | undefined
   ending: Ending | undefined
   /** As of the last look: what is written and not taken yet, and what was written in all. */
