@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { sleepSync } from '@vss-pipeline/runtime'
 import { until } from './waiting.ts'
 
 /**
@@ -54,7 +55,7 @@ export function killRecorded(file: string): void {
   process.kill(record.pid, forceful)
   const deadline = performance.now() + forcedGraceMs
   while (isRunning(record) && performance.now() < deadline) {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+    sleepSync(10)
   }
 }
 

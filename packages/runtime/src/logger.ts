@@ -1,11 +1,13 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino'
+import { createLogOutput } from './log-output.ts'
 
 export type { Logger }
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /**
- * A structured logger: one JSON object a line on standard output.
+ * A structured logger: one JSON object a line on standard output. It never waits for who reads them: lines that
+ * nobody takes are dropped, and counted in the next one that somebody does.
  *
  * Phone numbers are personal data and never reach a log: every line passes {@link redactNumbers} on its way
  * out, so that no call site, library or error message can leak one.
@@ -15,16 +17,27 @@ export function createLogger(options: {
   level: string
   destination?: { write(line: string): void }
 }): Logger {
+  const base = { service: options.service, pid: process.pid }
   const settings = {
     level: options.level,
-    base: { service: options.service, pid: process.pid },
+    base,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: (error: unknown) => describeError(error, maxCauses) },
     hooks: { streamWrite: redactNumbers },
   }
-  // Synchronous: pino's own buffer, flushed at exit into a pipe that nobody reads, keeps a process from ending.
-  return pino(settings, options.destination ?? pino.destination({ sync: true }))
+  function tellDropped(dropped: number): string {
+    const line = {
+      level: 'warn',
+      time: new Date().toISOString(),
+      ...base,
+      dropped,
+      msg: 'log lines are missing here',
+    }
+    return `${JSON.stringify(line)}\n`
+  }
+  // Not pino's own: that one waits for its reader, either at each line or, with a buffer, at exit and without end.
+  return pino(settings, options.destination ?? createLogOutput({ tellDropped }))
 }
 
 /**

@@ -15,14 +15,21 @@ export interface IngestProcess {
   exited: Promise<number | NodeJS.Signals | null>
 }
 
-/** Starts ingest as operators do: its entry point, configured by the environment alone. */
-export function spawnIngest(env: Record<string, string>): IngestProcess {
+/**
+ * Starts ingest as operators do: its entry point, configured by the environment alone.
+ *
+ * @param options.stdout a descriptor for its log, which is then the test's to read.
+ */
+export function spawnIngest(
+  env: Record<string, string>,
+  { stdout = 'pipe' }: { stdout?: 'pipe' | number } = {},
+): IngestProcess {
   const { PATH } = process.env
-  const child = spawn(process.execPath, [main], { env: { PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [main], { env: { PATH, ...env }, stdio: ['ignore', stdout, 'pipe'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   const output = { stdout: '', stderr: '' }
-  child.stdout.on('data', (chunk) => (output.stdout += chunk))
-  child.stderr.on('data', (chunk) => (output.stderr += chunk))
+  child.stdout?.on('data', (chunk) => (output.stdout += chunk))
+  child.stderr!.on('data', (chunk) => (output.stderr += chunk))
   return {
     child,
     output,

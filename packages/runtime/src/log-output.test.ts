@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, constants, openSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { makeFifo } from '../../../test/fifo.ts'
+import { createLogOutput } from './log-output.ts'
+
+const fixture = join(import.meta.dirname, 'log-output.fixture.ts')
+
+interface Line {
+  msg: string
+  line?: number
+}
+
+/** Reads a stream from now on. @returns what gives the text so far. */
+function collect(stream: Readable): () => string {
+  let text = ''
+  stream.on('data', (chunk) => (text += chunk))
+  return () => text
+}
+
+/** Starts the fixture with a standard output of a kind that nobody reads yet. */
+function startFixture(kind: 'pipe' | 'socket') {
+  const fifo = kind === 'pipe' ? makeFifo() : undefined
+  // What Node makes for "pipe" is a pair of sockets.
+  const child = spawn(process.execPath, [fixture], { stdio: ['pipe', fifo?.writer ?? 'pipe', 'pipe'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const complaints = collect(child.stderr!)
+  return {
+    exited: once(child, 'exit'),
+    crash: () => child.stdin!.write('now'),
+    /** Waits until standard error says such a thing. */
+    async said(pattern: RegExp): Promise<string[]> {
+      await expect.poll(complaints, { timeout: 15_000 }).toMatch(pattern)
+      return pattern.exec(complaints())!
+    },
+    /** Begins to read. @returns what gives the lines so far. */
+    read(): () => Line[] {
+      const text = collect(fifo?.read() ?? child.stdout!)
+      return () =>
+        text()
+          .split('\n')
+          .slice(0, -1)
+          .map((line) => JSON.parse(line))
+    },
+  }
+}
+
+function numbersFrom(first: number, through: number): number[] {
+  return Array.from({ length: through - first + 1 }, (_, index) => first + index)
+}
+
+describe.each(['pipe', 'socket'] as const)('a %s that nobody reads', (kind) => {
+  test('stops nobody: lines are dropped, and one in their place says how many', async () => {
+    const { said, read, crash, exited } = startFixture(kind)
+    const dropped = Number((await said(/dropped (\d+)\n/))[1])
+    expect(dropped).toBeGreaterThan(1_000)
+
+    const lines = read()
+    await expect.poll(() => lines().at(-1)?.line, { timeout: 15_000 }).toBe(8_000)
+    const gap = lines().findIndex(({ msg }) => msg === 'log lines are missing here')
+    expect(lines()[gap]).toMatchObject({ level: 'warn', service: 'fixture', dropped })
+    const numbers = lines().flatMap(({ line }) => line ?? [])
+    expect(numbers).toEqual([...numbersFrom(1, gap), ...numbersFrom(gap + dropped + 1, 8_000)])
+
+    crash()
+    expect(await exited).toEqual([1, null])
+    await expect.poll(() => lines().at(-1)?.msg).toBe('last words')
+  })
+
+  test('gets the last words of a crash when it is read at last', async () => {
+    const { said, read, crash, exited } = startFixture(kind)
+    await said(/dropped/)
+    crash()
+    await said(/crashing/)
+    const lines = read()
+    expect(await exited).toEqual([1, null])
+    await expect.poll(() => lines().at(-1)?.msg).toBe('last words')
+  })
+
+  test('keeps no process from ending', async () => {
+    const { said, crash, exited } = startFixture(kind)
+    await said(/dropped/)
+    const startedAt = performance.now()
+    crash()
+    expect(await exited).toEqual([1, null])
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
+  })
+})
+
+test('a line that cannot be written is no error of who logs; it waits, and the oldest gives way', async () => {
+  const fifo = makeFifo()
+  fifo.fill()
+  const fd = openSync(fifo.path, constants.O_WRONLY | constants.O_NONBLOCK)
+  onTestFinished(() => closeSync(fd))
+  const output = createLogOutput({ fd, maxWaitingBytes: 10, tellDropped: (lines) => `${lines} missing\n` })
+  for (const line of ['one\n', 'three\n', 'four\n', 'five\n']) output.write(line)
+
+  const text = collect(fifo.read())
+  await expect.poll(() => text().trimStart()).toBe('one\n1 missing\nfour\nfive\n')
+})
