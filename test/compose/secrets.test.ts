@@ -5,9 +5,12 @@ import { until } from '@vss-pipeline/local-stack'
 import { expect, onTestFinished, test } from 'vitest'
 import { createStack } from './stack.ts'
 
+const newSecret = 'Bearer of-the-new-secret'
+const oldSecret = 'Bearer of-the-old-secret'
+
 test('secrets come from files: only those who know one may post, and no environment shows them', async () => {
   const folder = await secretsFolder({
-    'webhook-secrets': 'new-one,old-one\n',
+    'webhook-secrets': `${newSecret}\n${oldSecret}\n`,
     'redis-url': 'redis://redis:6379\n',
     'database-url': 'postgres://vss:vss@postgres:5432/vss\n',
     'owner-database-url': 'postgres://vss:vss@postgres:5432/vss\n',
@@ -21,14 +24,14 @@ test('secrets come from files: only those who know one may post, and no environm
 
   expect(await postWith(stack.webhookUrl, {})).toBe(401)
   expect(await postWith(stack.webhookUrl, { authorization: 'wrong' })).toBe(401)
-  expect(await postWith(stack.webhookUrl, { authorization: 'old-one' })).toBe(200)
+  expect(await postWith(stack.webhookUrl, { authorization: oldSecret })).toBe(200)
   await until(
     'The delivery in the ledger',
     async () => (await pool.query('SELECT FROM vss.deliveries')).rowCount === 1,
     { timeoutMs: 10_000 },
   )
   const [ingest] = await stack.containers('ingest')
-  expect(JSON.stringify(ingest!.inspected)).not.toContain('old-one')
+  expect(JSON.stringify(ingest!.inspected)).not.toContain(oldSecret)
 })
 
 async function postWith(url: string, headers: Record<string, string>): Promise<number> {

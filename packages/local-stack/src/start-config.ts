@@ -29,7 +29,7 @@ export function loadStartConfig(env: NodeJS.ProcessEnv): StartConfig {
     host: read.text('HOST', { default: '127.0.0.1' }),
     port: read.integer('PORT', { default: 8080, min: 0, max: 65_535 }),
     authHeader:
-      read.list('WEBHOOK_SECRETS').length > 0
+      read.secrets('WEBHOOK_SECRETS').length > 0
         ? read.text('WEBHOOK_AUTH_HEADER', { default: 'authorization' })
         : undefined,
   }

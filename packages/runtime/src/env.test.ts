@@ -128,6 +128,32 @@ describe('a list', () => {
   })
 })
 
+describe('secrets', () => {
+  test('are separated by commas in the variable, and by lines alone in its file', () => {
+    expect(createEnvReader({ SECRETS: ' Bearer a b, c,,' }).secrets('SECRETS')).toEqual(['Bearer a b', 'c'])
+    const read = createEnvReader({ SECRETS_FILE: fileWith('\nBasic a,b \r\n  c\n') })
+    expect(read.secrets('SECRETS')).toEqual(['Basic a,b', 'c'])
+  })
+
+  test('are none when unset or empty, as compose files leave them', () => {
+    const read = createEnvReader({ EMPTY: '', EMPTY_FILE: '' })
+    for (const name of ['UNSET', 'EMPTY']) expect(read.secrets(name)).toEqual([])
+  })
+
+  test.each([',', ' , ,', ' ', '\n'])('are refused when the variable is %j', (text) => {
+    expect(errorOf(() => createEnvReader({ SECRETS: text }).secrets('SECRETS'))).toBe(
+      'SECRETS is set but holds no secret: it takes secrets, separated by commas',
+    )
+  })
+
+  test.each(['', '\n', ' \r\n\n'])('are refused when the file holds %j', (text) => {
+    const path = fileWith(text)
+    expect(errorOf(() => createEnvReader({ SECRETS_FILE: path }).secrets('SECRETS'))).toBe(
+      `SECRETS_FILE: "${path}" holds no secret: it takes a file with one a line`,
+    )
+  })
+})
+
 describe('NAME_FILE', () => {
   test('gives the value that stands in the file, trimmed', () => {
     const read = createEnvReader({ SECRETS_FILE: fileWith('one\ntwo\n'), PORT_FILE: fileWith('81\n') })
@@ -154,6 +180,14 @@ describe('NAME_FILE', () => {
     expect(errorOf(() => createEnvReader({ HOST_FILE: path }).text('HOST'))).toBe(
       `HOST_FILE: cannot read "${path}" (ENOENT): it takes the path of a readable file`,
     )
+  })
+
+  test('that is no regular file is refused', () => {
+    for (const path of [folder, '/dev/null']) {
+      expect(errorOf(() => createEnvReader({ HOST_FILE: path }).text('HOST'))).toBe(
+        `HOST_FILE: cannot read "${path}" (not a regular file): it takes the path of a readable file`,
+      )
+    }
   })
 })
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { explainUnreadable, readRegularFileSync } from './regular-file.ts'
 
 /** A setting that stops the start. Its message is one line that names the variable, what it got and what it takes. */
 export class ConfigError extends Error {
@@ -17,6 +17,8 @@ export interface EnvReader {
   url(name: string, options: { default?: string; protocols: readonly string[] }): string
   /** Comma-separated values, trimmed, empty ones dropped; unset is `[]`. Lines count as separators too, for files. */
   list(name: string): string[]
+  /** Secrets: comma-separated in the variable, one a line in its file; unset is `[]`. Set to none of them is refused. */
+  secrets(name: string): string[]
 }
 
 /**
@@ -26,18 +28,23 @@ export interface EnvReader {
  * @throws ConfigError from each of its functions.
  */
 export function createEnvReader(env: NodeJS.ProcessEnv): EnvReader {
-  function raw(name: string): string | undefined {
+  /** The value as it was given, with the path where that was in a file; undefined when it was not. */
+  function given(name: string): { text: string; path?: string } | undefined {
     const path = env[`${name}_FILE`]
-    if (!path) return env[name]?.trim() || undefined
+    if (!path) return env[name] ? { text: env[name] } : undefined
     if (env[name]) throw new ConfigError(`${name} and ${name}_FILE are both set: set one of them`)
     try {
-      return readFileSync(path, 'utf8').trim() || undefined
+      return { text: readRegularFileSync(path), path }
     } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? 'unreadable'
+      const reason = explainUnreadable(error)
       throw new ConfigError(
         `${name}_FILE: cannot read ${JSON.stringify(path)} (${reason}): it takes the path of a readable file`,
       )
     }
+  }
+
+  function raw(name: string): string | undefined {
+    return given(name)?.text.trim() || undefined
   }
 
   function missing(name: string, takes: string): ConfigError {
@@ -90,10 +97,35 @@ export function createEnvReader(env: NodeJS.ProcessEnv): EnvReader {
     },
 
     list(name) {
-      return (raw(name) ?? '')
-        .split(/[,\n]/)
-        .map((item) => item.trim())
-        .filter((item) => item !== '')
+      return splitTrimmed(raw(name) ?? '', /[,\n]/)
+    },
+
+    secrets(name) {
+      const value = given(name)
+      if (value === undefined) return []
+      const { text, path } = value
+      const secrets = path === undefined ? splitTrimmed(text, /[,\n]/) : secretsInFile(text)
+      // Where no secret stands for "accept anyone", a slip must not.
+      if (secrets.length === 0) {
+        throw new ConfigError(
+          path === undefined
+            ? `${name} is set but holds no secret: it takes secrets, separated by commas`
+            : `${name}_FILE: ${JSON.stringify(path)} holds no secret: it takes a file with one a line`,
+        )
+      }
+      return secrets
     },
   }
+}
+
+/** The secrets in a file of them: one a line, because any other character may be part of one. */
+export function secretsInFile(text: string): string[] {
+  return splitTrimmed(text, '\n')
+}
+
+function splitTrimmed(text: string, separator: string | RegExp): string[] {
+  return text
+    .split(separator)
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
 }

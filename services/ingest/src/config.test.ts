@@ -52,7 +52,7 @@ test('every variable is read', () => {
     REDIS_URL: 'rediss://a',
     QUEUE_PREFIX: '{b}',
     REDIS_WAIT_REPLICAS: '2',
-    WEBHOOK_SECRETS: 'Basic abc, Bearer d e',
+    WEBHOOK_SECRETS: 'Basic dXNlcjpwYXNz, Bearer with spaces in it',
     WEBHOOK_AUTH_HEADER: 'X-Secret',
     ALLOWED_IPS: '203.0.113.0/24, 2001:db8::/32, 198.51.100.7',
     TRUSTED_PROXIES: '10.0.0.0/8',
@@ -75,7 +75,7 @@ test('every variable is read', () => {
     redisUrl: 'rediss://a',
     queuePrefix: '{b}',
     redisWaitReplicas: 2,
-    webhookSecrets: ['Basic abc', 'Bearer d e'],
+    webhookSecrets: ['Basic dXNlcjpwYXNz', 'Bearer with spaces in it'],
     webhookAuthHeader: 'x-secret',
     allowedIps: ['203.0.113.0/24', '2001:db8::/32', '198.51.100.7'],
     trustedProxies: ['10.0.0.0/8'],
@@ -106,16 +106,29 @@ describe('a host that others can reach', () => {
     },
   )
 
-  test('is refused with secrets that are all empty', () => {
-    expect(errorOf({ HOST: '0.0.0.0', WEBHOOK_SECRETS: ' , ' })).toContain('WEBHOOK_SECRETS is not set')
+  test('is refused with a secret that could be guessed, which is not shown', () => {
+    const weak = { HOST: '0.0.0.0', WEBHOOK_SECRETS: 'long enough, it is,change-me' }
+    for (const env of [weak, { ...weak, ALLOW_UNAUTHENTICATED: 'true' }]) {
+      expect(errorOf(env)).toBe(
+        'WEBHOOK_SECRETS has a secret of 11 characters: it takes 16 or more unless HOST is loopback',
+      )
+    }
+    expect(loadConfig({ ...required, WEBHOOK_SECRETS: 'change-me' }).webhookSecrets).toEqual(['change-me'])
   })
 
   test('is fine with a secret, or when that is asked for', () => {
-    expect(loadConfig({ ...required, HOST: '0.0.0.0', WEBHOOK_SECRETS: 'a' }).host).toBe('0.0.0.0')
+    expect(loadConfig({ ...required, HOST: '0.0.0.0', WEBHOOK_SECRETS: 'x'.repeat(16) }).host).toBe('0.0.0.0')
     expect(loadConfig({ ...required, HOST: '0.0.0.0', ALLOW_UNAUTHENTICATED: 'true' }).host).toBe('0.0.0.0')
     expect(errorOf({ HOST: '0.0.0.0', ALLOW_UNAUTHENTICATED: 'false' })).toContain('ALLOW_UNAUTHENTICATED')
   })
 })
+
+test.each([{}, { HOST: '0.0.0.0' }, { ALLOW_UNAUTHENTICATED: 'true' }])(
+  'secrets that are set but empty are refused, never taken for none: %j',
+  (env) => {
+    expect(errorOf({ ...env, WEBHOOK_SECRETS: ',' })).toContain('WEBHOOK_SECRETS is set but holds no secret')
+  },
+)
 
 test.each(['127.0.0.1', '127.8.8.8', 'localhost', '::1', ''])('loopback %j needs no secret', (host) => {
   expect(loadConfig({ ...required, HOST: host }).webhookSecrets).toEqual([])

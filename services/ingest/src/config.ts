@@ -51,7 +51,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
     redisUrl: read.url('REDIS_URL', { protocols: ['redis:', 'rediss:'] }),
     redisWaitReplicas: read.integer('REDIS_WAIT_REPLICAS', { default: 0, min: 0, max: 16 }),
     queuePrefix: read.text('QUEUE_PREFIX', { default: '{vss}' }),
-    webhookSecrets: read.list('WEBHOOK_SECRETS'),
+    webhookSecrets: read.secrets('WEBHOOK_SECRETS'),
     webhookAuthHeader: read.text('WEBHOOK_AUTH_HEADER', { default: 'authorization' }).toLowerCase(),
     allowedIps: readCidrs('ALLOWED_IPS', read.list('ALLOWED_IPS')),
     trustedProxies: readCidrs('TRUSTED_PROXIES', read.list('TRUSTED_PROXIES')),
@@ -82,7 +82,19 @@ export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
       `HOST is ${JSON.stringify(config.host)} but WEBHOOK_SECRETS is not set: set a secret, or ALLOW_UNAUTHENTICATED=true to accept anyone's POST`,
     )
   }
+  const weakness = explainWeakness(config.webhookSecrets, config.host)
+  if (weakness !== undefined) throw new ConfigError(`WEBHOOK_SECRETS ${weakness}`)
   return config
+}
+
+/** Nobody guesses as much, whatever the characters are. */
+const minSecretLength = 16
+
+/** Why secrets are too weak for a host that others reach; undefined when they are not. It shows none of them. */
+export function explainWeakness(secrets: readonly string[], host: string): string | undefined {
+  const weak = secrets.find((secret) => secret.length < minSecretLength)
+  if (weak === undefined || isLoopback(host)) return undefined
+  return `has a secret of ${weak.length} characters: it takes ${minSecretLength} or more unless HOST is loopback`
 }
 
 function isLoopback(host: string): boolean {

@@ -75,7 +75,12 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   const enqueue = createEnqueue({ producer, metrics, enqueueTimeoutMs })
   const waiting = createWaitingBytes({ maxWaitingBytes: config.maxWaitingBytes, logger })
   const keep = createKeep({ enqueue, spooler, metrics, progress, waiting })
-  const secrets = watchSecrets({ secrets: config.webhookSecrets, env: process.env, logger })
+  const secrets = watchSecrets({
+    secrets: config.webhookSecrets,
+    file: process.env.WEBHOOK_SECRETS_FILE,
+    host,
+    logger,
+  })
   lifecycle.onClose('secrets', secrets.stop)
   const app = createApp({ config, isAuthentic: secrets.isAuthentic, keep, waiting, metrics, logger })
   // So that who waits for "listening" is not refused; a Redis that is away must not keep us from saying so.

@@ -1,60 +1,87 @@
-import { ConfigError, createEnvReader, type Logger } from '@vss-pipeline/runtime'
+import { explainUnreadable, type Logger, readRegularFile, secretsInFile } from '@vss-pipeline/runtime'
 import { createAuthenticator } from './authentication.ts'
+import { explainWeakness } from './config.ts'
 
 const intervalMs = 1_000
 
 /** Tells whether a request's credential is one of the secrets, as they are now. */
 export interface Secrets {
   isAuthentic(credential: string | undefined): boolean
-  stop(): void
+}
+
+interface SecretsOptions {
+  secrets: readonly string[]
+  /** Where ingest listens: secrets that others may try have to be long. */
+  host: string
+  logger: Logger
 }
 
 /**
  * Holds the secrets, and where they come from a file reads it again every second: a new secret counts, and a
- * withdrawn one no longer does, without a restart. A file that cannot be read, or holds none, changes nothing:
- * what was valid stays valid, and the log says so.
+ * withdrawn one no longer does, without a restart. A file that cannot be read, or gives no secrets that may count,
+ * changes nothing: what was valid stays valid, and the log says so.
  *
- * @param env with `WEBHOOK_SECRETS_FILE`, or without it for secrets that stay as they are.
+ * @param options.file the path in `WEBHOOK_SECRETS_FILE`; secrets stay as they are without it.
  */
-export function watchSecrets(options: {
-  secrets: readonly string[]
-  env: NodeJS.ProcessEnv
-  logger: Logger
-}): Secrets {
-  const { env, logger } = options
-  let current = options.secrets
-  let isAuthentic = createAuthenticator(current)
-  let troubled = false
+export function watchSecrets(
+  options: SecretsOptions & { file: string | undefined },
+): Secrets & { stop(): void } {
+  const { file } = options
+  const { isAuthentic, take, refuse } = createRotation(options)
+  let isReading = false
 
-  function complain(reason: string): void {
-    if (!troubled)
-      logger.warn({ reason }, 'WEBHOOK_SECRETS_FILE gives no secrets: those of before stay valid')
-    troubled = true
-  }
-
-  function readAgain(): void {
+  /** Not in this thread's time: a disk that hangs must not hold up who posts. */
+  async function readAgain(path: string): Promise<void> {
+    if (isReading) return refuse('it has not been read within a second')
+    isReading = true
     try {
-      const secrets = createEnvReader(env).list('WEBHOOK_SECRETS')
-      if (secrets.length === 0) {
-        complain('it is empty')
-        return
-      }
-      troubled = false
-      if (secrets.join('\n') === current.join('\n')) return
-      current = secrets
-      isAuthentic = createAuthenticator(secrets)
-      logger.info({ secrets: secrets.length }, 'the secrets were read anew')
+      take(await readRegularFile(path))
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
-      complain(error.message)
+      refuse(explainUnreadable(error))
+    } finally {
+      isReading = false
     }
   }
 
-  // Without any at the start everyone may send: that is a choice, made by who configured it.
-  const isWatched = Boolean(env.WEBHOOK_SECRETS_FILE) && current.length > 0
-  const timer = isWatched ? setInterval(readAgain, intervalMs).unref() : undefined
-  return {
-    isAuthentic: (credential) => isAuthentic(credential),
-    stop: () => clearInterval(timer),
+  const timer = file ? setInterval(readAgain, intervalMs, file).unref() : undefined
+  return { isAuthentic, stop: () => clearInterval(timer) }
+}
+
+/** Secrets that change with the text of their file. */
+export function createRotation(options: SecretsOptions): Secrets & {
+  /** Takes the file's text as it was just read. It counts when it is the same twice: one half written is not. */
+  take(text: string): void
+  /** Leaves the secrets as they are, because the file gives none. */
+  refuse(reason: string): void
+} {
+  const { host, logger } = options
+  let current = options.secrets
+  let isAuthentic = createAuthenticator(current)
+  let lastText: string | undefined
+  let isTold = false
+
+  function refuse(reason: string): void {
+    if (!isTold) logger.warn({ reason }, 'WEBHOOK_SECRETS_FILE gives no secrets: those of before stay valid')
+    isTold = true
+    lastText = undefined
   }
+
+  function take(text: string): void {
+    const isSettled = text === lastText
+    lastText = text
+    if (!isSettled) return
+    const secrets = secretsInFile(text)
+    const problem = secrets.length === 0 ? 'it is empty' : explainWeakness(secrets, host)
+    if (problem !== undefined) {
+      refuse(problem)
+      return
+    }
+    isTold = false
+    if (secrets.join('\n') === current.join('\n')) return
+    current = secrets
+    isAuthentic = createAuthenticator(secrets)
+    logger.info({ secrets: secrets.length }, 'the secrets were read anew')
+  }
+
+  return { isAuthentic: (credential) => isAuthentic(credential), take, refuse }
 }

@@ -5,6 +5,7 @@ import { until } from '@vss-pipeline/local-stack'
 import { createProducer, decodeBatch } from '@vss-pipeline/queue'
 import { Agent, request } from 'undici'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { makeFifo } from '../../fifo.ts'
 import { freshPrefix } from '../queue/batches.ts'
 import { startOwnRedis } from '../queue/own-redis.ts'
 import { createRecordingLogger } from '../queue/recording-logger.ts'
@@ -212,6 +213,15 @@ describe('a start that fails', () => {
     expect(performance.now() - startedAt).toBeLessThan(5_000)
   })
 
+  test('because a setting is in a FIFO that nobody writes to does not wait for one', async () => {
+    const { path } = makeFifo()
+    const ingest = spawnIngest({ REDIS_URL: redisUrl, WEBHOOK_SECRETS_FILE: path })
+    expect(await ingest.exited).toBe(1)
+    expect(ingest.output.stderr).toBe(
+      `ingest: WEBHOOK_SECRETS_FILE: cannot read "${path}" (not a regular file): it takes the path of a readable file\n`,
+    )
+  })
+
   const badSettings: [string, Record<string, string>, string][] = [
     ['a missing', {}, 'REDIS_URL is not set: it takes a URL that begins with redis:// or rediss://'],
     [
@@ -223,6 +233,11 @@ describe('a start that fails', () => {
       'an unreadable',
       { REDIS_URL: redisUrl, WEBHOOK_SECRETS_FILE: '/nowhere/secret' },
       'WEBHOOK_SECRETS_FILE: cannot read "/nowhere/secret" (ENOENT): it takes the path of a readable file',
+    ],
+    [
+      'an empty',
+      { REDIS_URL: redisUrl, WEBHOOK_SECRETS: ',' },
+      'WEBHOOK_SECRETS is set but holds no secret: it takes secrets, separated by commas',
     ],
     [
       'an unsafe',

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { renameSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
@@ -11,6 +13,7 @@ interface Rotation {
   statusWith(secret: string): Promise<number>
   /** Puts another file in the place of the one with the secrets, as mounted secrets are changed. */
   replace(content: string): Promise<void>
+  replaceByFifo(): void
 }
 
 async function startWithSecrets(content: string): Promise<Rotation> {
@@ -37,6 +40,10 @@ async function startWithSecrets(content: string): Promise<Rotation> {
       await writeFile(`${file}.new`, content)
       await rename(`${file}.new`, file)
     },
+    replaceByFifo() {
+      execFileSync('mkfifo', [`${file}.new`])
+      renameSync(`${file}.new`, file)
+    },
   }
 }
 
@@ -56,10 +63,28 @@ test('secrets from a file are rotated without a restart', async () => {
 
 test.each([
   ['is empty', ''],
-  ['holds nothing but separators', ' ,\n'],
+  ['holds nothing but separators', ' \r\n\n'],
 ])('a file that %s opens to nobody: the secrets of before stay valid', async (_, content) => {
   const { statusWith, replace, ingest } = await startWithSecrets('old')
   await replace(content)
   await untilLogged(ingest, 'WEBHOOK_SECRETS_FILE gives no secrets: those of before stay valid')
   expect([await statusWith('old'), await statusWith('')]).toEqual([200, 401])
+})
+
+test('a comma is part of a secret in a file: no part of it is authentic', async () => {
+  const { statusWith } = await startWithSecrets('Digest a, b=c\nother\n')
+  const statuses = [await statusWith('Digest a, b=c'), await statusWith('Digest a'), await statusWith('b=c')]
+  expect(statuses).toEqual([200, 401, 401])
+})
+
+test('a file that becomes a FIFO holds up nobody: the secrets of before stay valid', async () => {
+  const { statusWith, replaceByFifo, ingest } = await startWithSecrets('old')
+  const { opsPort } = await untilLogged(ingest, 'listening')
+  replaceByFifo()
+  const line = await untilLogged(ingest, 'WEBHOOK_SECRETS_FILE gives no secrets: those of before stay valid')
+  expect(line.reason).toBe('not a regular file')
+  expect([await statusWith('old'), await statusWith('')]).toEqual([200, 401])
+  expect((await request(`http://127.0.0.1:${opsPort}/livez`)).statusCode).toBe(200)
+  ingest.child.kill('SIGTERM')
+  expect(await ingest.exited).toBe(0)
 })
