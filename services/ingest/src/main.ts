@@ -65,6 +65,7 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
     checks: {
       async [spool ? 'redis_or_spool' : 'redis']() {
         if (!isListening) throw new Error('not listening yet')
+        if (spooler?.isWithholding) throw new Error('the spool does not give back what it holds')
         if (!spooler?.takesDeliveries) await producer.probe()
       },
     },
@@ -99,10 +100,14 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   if (config.webhookSecrets.length === 0) logger.warn('WEBHOOK_SECRETS is not set: any POST is accepted')
 }
 
-async function openSpoolOf({ spoolDir, spoolMaxBytes }: IngestConfig): Promise<Spool | undefined> {
+async function openSpoolOf({
+  spoolDir,
+  spoolMaxBytes,
+  maxBodyBytes,
+}: IngestConfig): Promise<Spool | undefined> {
   if (spoolDir === undefined) return undefined
   try {
-    return await openSpool({ dir: spoolDir, maxBytes: spoolMaxBytes })
+    return await openSpool({ dir: spoolDir, maxBytes: spoolMaxBytes, maxBodyBytes })
   } catch (cause) {
     const { message } = cause as Error
     throw new ConfigError(

@@ -52,6 +52,9 @@ async function startSpooler(producer: Pick<Producer, 'enqueue'>, maxBytes = 2 **
     get takesDeliveries() {
       return spooler.takesDeliveries
     },
+    get isWithholding() {
+      return spooler.isWithholding
+    },
   }
 }
 

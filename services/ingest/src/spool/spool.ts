@@ -8,6 +8,8 @@ import type { SpoolAnswer, SpoolCall } from './thread.ts'
 
 /** Deliveries on local disk until the queue can take them. One instance's; it outlives the process. */
 export interface Spool {
+  /** The folder that it was opened in. */
+  readonly dir: string
   /** How much it holds, as of its last answer. */
   readonly content: Readonly<SpoolContent>
   /** Whether it takes much more yet. */
@@ -28,9 +30,14 @@ const nearlyFullShare = 0.95
 /**
  * Opens the spool of this instance in `dir`, and with it what an instance that is gone has left there.
  *
+ * @param options.maxBodyBytes of a delivery: the room that is kept for giving it back depends on it.
  * @throws what the file system or SQLite says when the folder cannot be used.
  */
-export async function openSpool(options: { dir: string; maxBytes: number }): Promise<Spool> {
+export async function openSpool(options: {
+  dir: string
+  maxBytes: number
+  maxBodyBytes?: number
+}): Promise<Spool> {
   const thread = new Worker(new URL('./thread.ts', import.meta.url), {
     name: 'spool',
     workerData: { ...options, batchLimits },
@@ -59,6 +66,7 @@ export async function openSpool(options: { dir: string; maxBytes: number }): Pro
   }
 
   return {
+    dir: options.dir,
     get content() {
       return content
     },

@@ -4,6 +4,7 @@ import { CommitTimeoutError, createBackoff, createGroupCommit, type Logger } fro
 import type { Delivery } from '@vss-pipeline/vss'
 import { v7 as uuidv7 } from 'uuid'
 import type { Spool } from './spool.ts'
+import { createTeller } from './teller.ts'
 
 // How often a queue that is away is asked again: soon enough that its return is noticed within a second.
 const retryDelayMs = createBackoff({ firstMs: 100, longestMs: 500 })
@@ -20,6 +21,8 @@ export interface Spooler {
   readonly isQueueAway: boolean
   /** Whether it is of use while the queue is away: it has room, and its disk did not refuse just now. */
   readonly takesDeliveries: boolean
+  /** It holds deliveries that it cannot give back: somebody has to see to its disk. */
+  readonly isWithholding: boolean
   /** Resolves when the delivery, which the queue has not taken, is on disk. Throws when it cannot be. */
   keep(delivery: Delivery): Promise<void>
   /** Enqueues what it can, while the queue takes it. The rest stays in the spool, for the next start. */
@@ -37,12 +40,13 @@ export function createSpooler(deps: {
   const stop = new AbortController()
   let stopsAtMs = Number.POSITIVE_INFINITY
   let isQueueAway = false
+  let isWithholding = false
   let refusedAtMs = Number.NEGATIVE_INFINITY
   let returned = 0
   /** From the head of the spool, on its way to the queue or there already; forgotten when the spool forgets it. */
   let head: { batchId: string; deliveries: Delivery[]; through: number; isEnqueued: boolean } | undefined
   let wake: (() => void) | undefined
-  const told = createTeller(logger)
+  const told = createTeller({ logger })
 
   const appends = createGroupCommit<Delivery>({
     commit: (deliveries) => spool.append(deliveries),
@@ -66,7 +70,7 @@ export function createSpooler(deps: {
     }
     await spool.remove(head.through)
     head = undefined
-    told.forget('refusing', 'withholding')
+    told.forget('refusing')
     refusedAtMs = Number.NEGATIVE_INFINITY
     return true
   }
@@ -74,7 +78,10 @@ export function createSpooler(deps: {
   async function returnAll(): Promise<void> {
     for (let failures = 0; performance.now() < stopsAtMs; ) {
       try {
-        if (await returnOldest()) {
+        const isReturned = await returnOldest()
+        isWithholding = false
+        told.forget('withholding')
+        if (isReturned) {
           failures = 0
           continue
         }
@@ -86,10 +93,19 @@ export function createSpooler(deps: {
       } catch (error) {
         if (stop.signal.aborted) return
         if (error instanceof QueueUnavailableError) isQueueAway = true
-        else told.once('withholding', 'error', 'the spool does not give back what it holds', error)
+        else withhold(error)
         await pause(retryDelayMs(failures++), stop.signal)
       }
     }
+  }
+
+  function withhold(error: unknown): void {
+    isWithholding = true
+    const remedy = `make room on the disk of ${spool.dir}, or mend it`
+    told.repeatedly('withholding', 'error', `the spool does not give back what it holds: ${remedy}`, {
+      err: error,
+      deliveries: spool.content.deliveries,
+    })
   }
 
   /** @returns whether there was something to take over. */
@@ -100,7 +116,7 @@ export function createSpooler(deps: {
       if (adopted > 0) logger.info({ deliveries: adopted }, 'took over what another instance had spooled')
       return adopted > 0
     } catch (error) {
-      told.once('orphans', 'error', 'what another instance has spooled cannot be taken over', error)
+      told.once('orphans', 'error', 'what another instance has spooled cannot be taken over', { err: error })
       return false
     }
   }
@@ -124,13 +140,18 @@ export function createSpooler(deps: {
     get takesDeliveries() {
       return spool.hasRoom && performance.now() - refusedAtMs > refusalCountsMs
     },
+    get isWithholding() {
+      return isWithholding
+    },
     async keep(delivery) {
       isQueueAway = true
       try {
         await appends.submit(delivery, appendTimeoutMs)
       } catch (error) {
         refusedAtMs = performance.now()
-        told.once('refusing', 'error', 'the queue is away, and the spool does not take deliveries', error)
+        told.once('refusing', 'error', 'the queue is away, and the spool does not take deliveries', {
+          err: error,
+        })
         // With nothing to return, or a disk that hangs, nobody else would find the queue again.
         if (spool.content.deliveries === 0 || error instanceof CommitTimeoutError) isQueueAway = false
         throw error
@@ -145,22 +166,6 @@ export function createSpooler(deps: {
       const { deliveries } = spool.content
       if (deliveries > 0) logger.warn({ deliveries }, 'deliveries stay in the spool for the next start')
       await spool.close()
-    },
-  }
-}
-
-type Condition = 'spooling' | 'refusing' | 'withholding' | 'orphans'
-
-/** Says that something has come about once, however often it is met, until it is over. */
-function createTeller(logger: Logger) {
-  const conditions = new Set<Condition>()
-  return {
-    once(condition: Condition, level: 'warn' | 'error', message: string, error?: unknown): void {
-      if (!conditions.has(condition)) logger[level]({ err: error }, message)
-      conditions.add(condition)
-    },
-    forget(...over: Condition[]): void {
-      for (const condition of over) conditions.delete(condition)
     },
   }
 }

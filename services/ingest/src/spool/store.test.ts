@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
@@ -101,6 +110,8 @@ test('takes over what an instance that is gone has left, a page at a time', () =
 
   const page = { maxCount: 2, maxBytes }
   expect([own.adopt(page), own.adopt(page), own.adopt(page)]).toEqual([2, 1, 0])
+  expect(existsSync(join(dir, '1', 'reserve')), 'where there is something to give back').toBe(true)
+  expect(existsSync(join(dir, '2', 'reserve')), 'where there is nothing').toBe(false)
   expect(idsOf(own)).toEqual(['a', 'b', 'c', 'd'])
   expect(own.content).toMatchObject({ deliveries: 4 })
   expect(idsOf(open()), 'of the next instance').toBeUndefined()

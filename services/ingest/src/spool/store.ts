@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { openReserve, type Reserve } from './reserve.ts'
 
 /** A delivery as the spool keeps it: when it was received stands in its id. */
 export interface SpooledDelivery {
@@ -53,8 +54,11 @@ export class SpoolFullError extends Error {
 
 const fileName = 'spool.sqlite'
 const sqliteBusy = 5
+const sqliteIoError = 10
 const sqliteCorrupt = 11
+const sqliteFull = 13
 const sqliteNotADatabase = 26
+const mib = 1024 * 1024
 /** What a delivery takes besides its body, about. */
 const bytesPerDelivery = 100
 
@@ -63,12 +67,21 @@ const bytesPerDelivery = 100
  * one's own of before a crash, or a new one. The lock is the file's and ends with the process, however it ends.
  *
  * Folders are never removed: there are as many as instances have run at once.
+ *
+ * @param options.maxBodyBytes of a delivery.
  */
-export function openSpoolStore(options: { dir: string; maxBytes: number }): SpoolStore {
-  const { dir, maxBytes } = options
+export function openSpoolStore(options: {
+  dir: string
+  maxBytes: number
+  maxBodyBytes?: number
+}): SpoolStore {
+  const { dir, maxBytes, maxBodyBytes = mib } = options
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const { database, folder } = claimAny(dir)
   const statements = prepareStatements(database)
+  const reserveBytes = reserveBytesFor(maxBodyBytes)
+  const reserve = openReserve(join(dir, folder), reserveBytes)
+  keepIfThereIsRoom(reserve)
   const content = statements.contentThrough.get(Number.MAX_SAFE_INTEGER) as unknown as SpoolContent
 
   function append(deliveries: readonly SpooledDelivery[]): void {
@@ -76,6 +89,8 @@ export function openSpoolStore(options: { dir: string; maxBytes: number }): Spoo
     if (content.bytes + bytes > maxBytes) {
       throw new SpoolFullError(`the spool holds ${content.bytes} bytes: SPOOL_MAX_BYTES is ${maxBytes}`)
     }
+    // Without it what is taken now could not be given back.
+    reserve.keep()
     inTransaction(database, () => {
       for (const { deliveryId, sourceIp, body } of deliveries)
         statements.insert.run(deliveryId, sourceIp, body)
@@ -89,11 +104,15 @@ export function openSpoolStore(options: { dir: string; maxBytes: number }): Spoo
     if (orphan === null) return 0
     try {
       const { oldest, remove } = prepareStatements(orphan)
+      const itsReserve = openReserve(other, reserveBytes)
       const page = readOldest(oldest, limits)
-      if (page === null) return 0
+      if (page === null) {
+        itsReserve.release()
+        return 0
+      }
       append(page.deliveries)
       // Killed here, both have them; the ledger takes each once.
-      remove.run(page.through)
+      withReserve(orphan, itsReserve, () => remove.run(page.through))
       return page.deliveries.length
     } finally {
       orphan.close()
@@ -106,11 +125,13 @@ export function openSpoolStore(options: { dir: string; maxBytes: number }): Spoo
     oldest: (limits) => readOldest(statements.oldest, limits),
     remove(through) {
       const removed = statements.contentThrough.get(through) as unknown as SpoolContent
-      inTransaction(database, () => statements.remove.run(through))
+      withReserve(database, reserve, () => inTransaction(database, () => statements.remove.run(through)))
       content.deliveries -= removed.deliveries
       content.bytes -= removed.bytes
       // The log has the bodies still; `secure_delete` sees to the rest.
-      if (content.deliveries === 0) database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      if (content.deliveries > 0) return
+      withReserve(database, reserve, () => emptyLog(database))
+      keepIfThereIsRoom(reserve)
     },
     adopt(limits) {
       // No page is too large for a spool that is small.
@@ -130,6 +151,41 @@ export function openSpoolStore(options: { dir: string; maxBytes: number }): Spoo
     },
     close: () => database.close(),
   }
+}
+
+/**
+ * What is given back on a full disk needs room twice: the log, of up to 4 MiB and an append, moves to the file, and
+ * the deletion of a batch goes into the log. An append and a batch have 1 MiB of bodies, or a single one that is larger.
+ */
+function reserveBytesFor(maxBodyBytes: number): number {
+  return 6 * mib + 2 * Math.max(mib, maxBodyBytes)
+}
+
+/** Without room nothing is appended, but what is there is given back. */
+function keepIfThereIsRoom(reserve: Reserve): void {
+  try {
+    reserve.keep()
+  } catch {
+    // The next append tells of it.
+  }
+}
+
+/** Does what must work on a full disk as well; there with the room in reserve. */
+function withReserve(database: DatabaseSync, reserve: Reserve, work: () => unknown): void {
+  try {
+    work()
+  } catch (error) {
+    // A quota that is used up is an I/O error.
+    if (![sqliteFull, sqliteIoError].includes(resultCode(error))) throw error
+    reserve.release()
+    emptyLog(database)
+    work()
+  }
+}
+
+/** Moves what the write-ahead log holds to the file, and gives the log's room back to the disk. */
+function emptyLog(database: DatabaseSync): void {
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
 }
 
 function foldersIn(dir: string): string[] {

@@ -16,12 +16,10 @@ export type SpoolAnswer = {
   content: SpoolContent
 } & ({ error: Error } | { batch?: SpooledBatch | null; adopted?: number })
 
-const { dir, maxBytes, batchLimits } = workerData as {
-  dir: string
-  maxBytes: number
+const { batchLimits, ...options } = workerData as Parameters<typeof openSpoolStore>[0] & {
   batchLimits: { maxCount: number; maxBytes: number }
 }
-const store = openSpoolStore({ dir, maxBytes })
+const store = openSpoolStore(options)
 const port = parentPort as MessagePort
 port.on('message', (call: SpoolCall) => {
   port.postMessage(answer(call))
