@@ -12,6 +12,7 @@ import { startProgress } from './send/progress.ts'
 import { postAll } from './send/run.ts'
 import { renderSummary, summarize } from './send/summary.ts'
 import { createTally } from './send/tally.ts'
+import { displayJson } from './text.ts'
 
 interface SendOptions {
   count: number
@@ -108,7 +109,7 @@ async function runSend(options: SendOptions): Promise<void> {
     ids?.close()
   }
   const summary = summarize({ url, bodies, tally, elapsedMs: performance.now() - startedAtMs })
-  if (options.json) console.log(JSON.stringify(summary, null, 2))
+  if (options.json) console.log(displayJson(summary))
   else if (summary.latencyMs !== null) console.log(renderSummary(summary))
 
   if (gaveUpFor !== null) {

@@ -4,7 +4,7 @@ import { parseUuid } from './arguments.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
-import { alignColumns, displayValue, indent, title } from './text.ts'
+import { alignColumns, displayJson, displayValue, indent, title } from './text.ts'
 
 export function addSessions(program: Command): void {
   const sessions = program.command('sessions').description('Looks at stored sessions.')
@@ -34,7 +34,7 @@ async function runShow(sessionId: string, options: SettingsOptions & { json?: tr
     if (found === null) throw new CommandFailure(await explainAbsence(pool, sessionId))
     return found
   })
-  console.log(options.json ? JSON.stringify(stored, null, 2) : renderSession(stored))
+  console.log(options.json ? displayJson(stored) : renderSession(stored))
 }
 
 /** Ingest answers with a delivery's id, which is easily taken for the session's. */

@@ -16,7 +16,7 @@ import {
   redisUrlOption,
   type SettingsOptions,
 } from './settings.ts'
-import { alignColumns, displayCount, indent, title } from './text.ts'
+import { alignColumns, displayCount, displayJson, indent, title } from './text.ts'
 
 interface StatusOptions extends SettingsOptions {
   /** Milliseconds. */
@@ -62,7 +62,7 @@ async function runStatus(options: StatusOptions): Promise<void> {
       since: since?.toISOString() ?? null,
       problems,
     }
-    console.log(JSON.stringify(status, null, 2))
+    console.log(displayJson(status))
   } else {
     const parts = [
       ...(queue.value ? [renderQueue(queue.value)] : []),

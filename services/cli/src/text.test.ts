@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { alignColumns, displayCount, displayValue } from './text.ts'
+import { alignColumns, displayCount, displayJson, displayValue } from './text.ts'
 
 describe('alignColumns', () => {
   it('makes columns as wide as their widest cell, and leaves no spaces at the ends', () => {
@@ -44,6 +44,24 @@ describe('displayValue', () => {
     ['\u009b2J', '\\u009b2J'],
   ])('shows what steers a terminal as an escape: %j', (value, text) => {
     expect(displayValue(value)).toBe(text)
+  })
+})
+
+describe('displayJson', () => {
+  it('escapes what steers a terminal, and stays the same JSON', () => {
+    const value = {
+      'key\u009b': 'two\nlines \u0007 \u007f \u009b2J \u202egnp \u2066 \u200f \u2028 \ufeff \u{e0001} \ud834',
+      plain: ['Zoë 通话', 1, null],
+    }
+    const json = displayJson(value)
+    expect(JSON.parse(json)).toEqual(value)
+    expect(json.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+    expect(json).toContain('\\u202egnp')
+    expect(json).toContain('"Zoë 通话"')
+  })
+
+  it('is as people read it', () => {
+    expect(displayJson({ a: [1] })).toBe('{\n  "a": [\n    1\n  ]\n}')
   })
 })
 

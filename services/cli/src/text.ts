@@ -46,6 +46,20 @@ export function displayValue(value: unknown): string {
   )
 }
 
+/**
+ * A value as JSON for programs, which a terminal may show all the same: what could steer it or reorder its text is
+ * written as `\u....`, which says the same to a program.
+ */
+export function displayJson(value: unknown): string {
+  // What JSON.stringify leaves of control characters: the line breaks between its lines, and DEL to U+009F in texts.
+  return JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (char) =>
+    char
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  )
+}
+
 /** A count as people read it: `12,345`. */
 export function displayCount(count: number): string {
   return count.toLocaleString('en-US')
