@@ -1,12 +1,16 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { createTemporaryFolder, startStack } from '@vss-pipeline/local-stack'
 import type { GivenServers, TestServers } from './setup.ts'
 
 /** Starts what is not given on free ports, in a temporary folder that goes with them. */
 export async function startLocalServers(given: GivenServers): Promise<TestServers> {
   const unkeep = keepExitHandlers()
+  const endSweeper = startSweeper()
   const folder = await createTemporaryFolder()
   async function stop(): Promise<void> {
     await folder.remove()
+    endSweeper()
     unkeep()
   }
   try {
@@ -17,6 +21,17 @@ export async function startLocalServers(given: GivenServers): Promise<TestServer
     await stop()
     throw error
   }
+}
+
+/** Starts what stops the servers when this process is killed. @returns what ends it. */
+function startSweeper(): () => void {
+  // The end of its standard input is the end of this process. Ctrl-C, for all in this terminal, is none of its business.
+  const sweeper = spawn(process.execPath, [fileURLToPath(new URL('sweeper.ts', import.meta.url))], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+    detached: true,
+  })
+  sweeper.unref()
+  return () => void sweeper.kill()
 }
 
 /**

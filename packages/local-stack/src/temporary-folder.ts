@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DataFolder, killEverythingIn, stopEverythingIn, tryToClaim } from './data-folder.ts'
@@ -49,7 +49,9 @@ async function sweep(): Promise<void> {
 
 async function sweepAway(path: string): Promise<void> {
   try {
-    if (statSync(path).uid !== process.getuid?.()) return
+    // Others may put what they like there: a link would lead us to where somebody else wants something removed.
+    const entry = lstatSync(path)
+    if (!entry.isDirectory() || entry.uid !== process.getuid?.()) return
     const folder = await tryToClaim(path)
     if (folder) await remove(folder)
   } catch {

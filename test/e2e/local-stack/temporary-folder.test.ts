@@ -1,9 +1,20 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { isPortFree } from '../../../packages/local-stack/src/ports.ts'
 import { isAlive, recordedPid } from './start-process.ts'
 
 test('what a killed run left in its temporary folder is stopped and removed by the next run', async () => {
@@ -18,6 +29,28 @@ test('what a killed run left in its temporary folder is stopped and removed by t
   expect(pids.filter(isAlive)).toEqual([])
 })
 
+test('the servers of a test run that is killed end without a next run', async () => {
+  useOwnTmp()
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'hanging-servers.ts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await (await createTemporaryFolder()).remove()
+  })
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  const [, ports] = await until('The start of both', () => /^(\[\d+,\d+\])$/m.exec(output), {
+    timeoutMs: 20_000,
+  })
+  child.kill('SIGKILL')
+  for (const port of JSON.parse(ports!)) {
+    await until(`The end of what listens on ${port}`, () => isPortFree(port, '127.0.0.1'), {
+      timeoutMs: 15_000,
+    })
+  }
+})
+
 test('a run that still goes on keeps its folder', async () => {
   const { folder, pids } = await startHangingStack()
   const next = await createTemporaryFolder()
@@ -25,6 +58,31 @@ test('a run that still goes on keeps its folder', async () => {
   expect(existsSync(folder)).toBe(true)
   expect(pids.every(isAlive)).toBe(true)
 })
+
+test('a link with the name of a temporary folder leads the sweep nowhere', async () => {
+  const ownTmp = useOwnTmp()
+  const target = join(ownTmp, 'target')
+  mkdirSync(target, { mode: 0o700 })
+  const link = join(ownTmp, 'vss-pipeline-link')
+  symlinkSync(target, link)
+
+  const folder = await createTemporaryFolder()
+  await folder.remove()
+  expect(readdirSync(ownTmp).sort()).toEqual(['target', 'vss-pipeline-link'])
+  expect(readdirSync(target)).toEqual([])
+  expect(statSync(target).mode & 0o777).toBe(0o700)
+})
+
+/** Has temporary folders made where no run beside this one sweeps. */
+function useOwnTmp(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'vss-sweep-'))
+  // Postgres may run under another account.
+  chmodSync(folder, 0o711)
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  vi.stubEnv('TMPDIR', folder)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  return folder
+}
 
 async function startHangingStack() {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'hanging-stack.ts')], {
