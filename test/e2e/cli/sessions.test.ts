@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
@@ -56,6 +56,25 @@ it('shows a session with its legs and deliveries', async () => {
   const unknown = await vss(['sessions', 'show', unknownId, '--json'], env)
   expect(unknown).toMatchObject({ exitCode: 1, stdout: '' })
   expect(unknown.stderr).toMatch(new RegExp(`^vss: there is no session ${unknownId}: .+\n$`))
+})
+
+it('prints nothing that steers a terminal, whatever a sender sent', async () => {
+  const { webhookUrl, databaseUrl, pool } = await startRunningPipeline()
+  const event = JSON.parse(readFileSync('test/fixtures/example-completed.json', 'utf8'))
+  event.payload.lastAction = 'a\u009b2J\u202eb'
+  await fetch(webhookUrl, { method: 'POST', body: JSON.stringify(event) })
+  await expect
+    .poll(async () => (await pool.query('SELECT FROM vss.sessions')).rowCount, { timeout: 20_000 })
+    .toBe(1)
+
+  const env = { DATABASE_URL: databaseUrl }
+  const json = await vss(['sessions', 'show', '--json', sessionId], env)
+  expect(JSON.parse(json.stdout).session.lastAction).toBe(event.payload.lastAction)
+  const text = await vss(['sessions', 'show', sessionId], env)
+  for (const { stdout } of [json, text]) {
+    expect(stdout).toContain('a\\u009b2J\\u202eb')
+    expect(stdout).not.toMatch(/[\u007f-\u009f\u202e]/)
+  }
 })
 
 it('refuses what is no session id before it asks anyone', async () => {
