@@ -5,6 +5,8 @@ import { until } from '@vss-pipeline/local-stack'
 import { batchLimits, createProducer, decodeBatch } from '@vss-pipeline/queue'
 import { request } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { openSpool } from '../../../services/ingest/src/spool/spool.ts'
+import { createSpooler } from '../../../services/ingest/src/spool/spooler.ts'
 import { openSpoolStore, type SpoolStore } from '../../../services/ingest/src/spool/store.ts'
 import { makeDelivery } from '../../deliveries.ts'
 import { mayMount, mountSmallDisk, type SmallDisk } from '../../faults/small-disk.ts'
@@ -81,11 +83,16 @@ describe.skipIf(!mayMount())('a disk that is full', () => {
     expect(emptyStore(store)).toEqual(takenAgain)
   })
 
-  test('takes nothing that it could not give back', () => {
+  test('gets nothing that it could not give back, which is told at the start', async () => {
     const { dir } = mountDisk(6)
-    const store = openStore({ dir })
-    expect(() => store.append([makeDelivery()])).toThrow('to keep in reserve')
-    expect(store.oldest(batchLimits)).toBeNull()
+    const { logger, messages } = createRecordingLogger()
+    const spool = await openSpool({ dir, maxBytes: 1024 * mib })
+    const producer = { enqueue: async () => undefined }
+    const spooler = createSpooler({ spool, producer, logger, closeTimeoutMs: 1_000 })
+    onTestFinished(() => spooler.close())
+    expect(messages('error')).toEqual([`the spool takes nothing: make room on the disk of ${dir}`])
+    await expect(spooler.keep(makeDelivery())).rejects.toThrow('to keep in reserve')
+    expect(spool.content).toEqual({ deliveries: 0, bytes: 0 })
   })
 
   test('makes ingest unready, and the log says what to do, as long as the spool gives nothing back', async () => {

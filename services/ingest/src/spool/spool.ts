@@ -10,6 +10,8 @@ import type { SpoolAnswer, SpoolCall } from './thread.ts'
 export interface Spool {
   /** The folder that it was opened in. */
   readonly dir: string
+  /** Why it took nothing when it was opened: its disk has no room to keep in reserve. */
+  readonly reserveProblem: string | undefined
   /** How much it holds, as of its last answer. */
   readonly content: Readonly<SpoolContent>
   /** Whether it takes much more yet. */
@@ -67,6 +69,7 @@ export async function openSpool(options: {
 
   return {
     dir: options.dir,
+    reserveProblem: opened.reserveProblem,
     get content() {
       return content
     },

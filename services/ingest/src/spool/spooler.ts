@@ -47,6 +47,12 @@ export function createSpooler(deps: {
   let head: { batchId: string; deliveries: Delivery[]; through: number; isEnqueued: boolean } | undefined
   let wake: (() => void) | undefined
   const told = createTeller({ logger })
+  if (spool.reserveProblem !== undefined) {
+    logger.error(
+      { reason: spool.reserveProblem },
+      `the spool takes nothing: make room on the disk of ${spool.dir}`,
+    )
+  }
 
   const appends = createGroupCommit<Delivery>({
     commit: (deliveries) => spool.append(deliveries),

@@ -31,6 +31,8 @@ export interface SpoolLimits {
 /** The spool's folder of one instance, in SQLite: synchronous, so for a thread of its own. */
 export interface SpoolStore {
   readonly content: SpoolContent
+  /** Why it had no room to keep in reserve when it was opened, and takes nothing until there is; undefined if it had. */
+  readonly reserveProblem: string | undefined
   /** Makes deliveries durable, all or none. @throws SpoolFullError, or what SQLite throws: a full disk, for one. */
   append(deliveries: readonly SpooledDelivery[]): void
   /** The oldest deliveries within the limits, at least one; null when the spool is empty. */
@@ -81,7 +83,7 @@ export function openSpoolStore(options: {
   const statements = prepareStatements(database)
   const reserveBytes = reserveBytesFor(maxBodyBytes)
   const reserve = openReserve(join(dir, folder), reserveBytes)
-  keepIfThereIsRoom(reserve)
+  const reserveProblem = keepIfThereIsRoom(reserve)
   const content = statements.contentThrough.get(Number.MAX_SAFE_INTEGER) as unknown as SpoolContent
 
   function append(deliveries: readonly SpooledDelivery[]): void {
@@ -121,6 +123,7 @@ export function openSpoolStore(options: {
 
   return {
     content,
+    reserveProblem,
     append,
     oldest: (limits) => readOldest(statements.oldest, limits),
     remove(through) {
@@ -161,12 +164,13 @@ function reserveBytesFor(maxBodyBytes: number): number {
   return 6 * mib + 2 * Math.max(mib, maxBodyBytes)
 }
 
-/** Without room nothing is appended, but what is there is given back. */
-function keepIfThereIsRoom(reserve: Reserve): void {
+/** Without room nothing is appended, but what is there is given back. @returns why there is none. */
+function keepIfThereIsRoom(reserve: Reserve): string | undefined {
   try {
     reserve.keep()
-  } catch {
-    // The next append tells of it.
+    return undefined
+  } catch (error) {
+    return (error as Error).message
   }
 }
 

@@ -14,6 +14,8 @@ export type SpoolCall =
 export type SpoolAnswer = {
   /** How much the spool holds now. */
   content: SpoolContent
+  /** In the first answer, which nobody asked for: `reserveProblem` of the store. */
+  reserveProblem?: string | undefined
 } & ({ error: Error } | { batch?: SpooledBatch | null; adopted?: number })
 
 const { batchLimits, ...options } = workerData as Parameters<typeof openSpoolStore>[0] & {
@@ -25,7 +27,7 @@ port.on('message', (call: SpoolCall) => {
   port.postMessage(answer(call))
   if (call.name === 'close') port.close()
 })
-port.postMessage({ content: store.content } satisfies SpoolAnswer)
+port.postMessage({ content: store.content, reserveProblem: store.reserveProblem } satisfies SpoolAnswer)
 
 function answer(call: SpoolCall): SpoolAnswer {
   try {
