@@ -1,5 +1,6 @@
 import { relative, resolve } from 'node:path'
 import { createEnvReader } from '@vss-pipeline/runtime'
+import { readDatabaseUrl } from '@vss-pipeline/storage'
 import { projectRoot } from './services.ts'
 
 /** What `npm start` itself can be told; the services read the rest of the environment. */
@@ -20,12 +21,11 @@ export interface StartConfig {
 /** @throws ConfigError with one line that names the variable, what it got and what it takes. */
 export function loadStartConfig(env: NodeJS.ProcessEnv): StartConfig {
   const read = createEnvReader(env)
-  const optionalUrl = (name: string, protocols: string[]) =>
-    env[name] || env[`${name}_FILE`] ? read.url(name, { protocols }) : undefined
+  const isSet = (name: string) => Boolean(env[name] || env[`${name}_FILE`])
   return {
     folder: resolve(projectRoot, read.text('DATA_DIR', { default: '.data' })),
-    databaseUrl: optionalUrl('DATABASE_URL', ['postgres:', 'postgresql:']),
-    redisUrl: optionalUrl('REDIS_URL', ['redis:', 'rediss:']),
+    databaseUrl: isSet('DATABASE_URL') ? readDatabaseUrl(env) : undefined,
+    redisUrl: isSet('REDIS_URL') ? read.url('REDIS_URL', { protocols: ['redis:', 'rediss:'] }) : undefined,
     host: read.text('HOST', { default: '127.0.0.1' }),
     port: read.integer('PORT', { default: 8080, min: 0, max: 65_535 }),
     authHeader:

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ConfigError, createEnvReader } from '@vss-pipeline/runtime'
+import { ConfigError } from '@vss-pipeline/runtime'
 import pg from 'pg'
+import { readDatabaseUrl } from './database-url.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 
 /** The committed dump: what the migrations amount to, for readers, and for reviews of a change. */
@@ -192,10 +193,10 @@ function commentOn(kind: string, name: string, comment: string | null): string {
 /** `DATABASE_URL` names a database that has been migrated; nothing is changed in it. */
 async function main(): Promise<void> {
   try {
-    const connectionString = createEnvReader(process.env).url('DATABASE_URL', {
-      protocols: ['postgres:', 'postgresql:'],
+    const client = new pg.Client({
+      connectionString: readDatabaseUrl(process.env),
+      application_name: 'vss-dump-schema',
     })
-    const client = new pg.Client({ connectionString, application_name: 'vss-dump-schema' })
     try {
       await client.connect()
       await writeFile(schemaFile, await describeSchema(client))

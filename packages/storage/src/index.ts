@@ -1,3 +1,4 @@
+export { readDatabaseUrl } from './database-url.ts'
 export { StorageFault } from './errors.ts'
 export type { LedgerEntry, Verdict } from './ledger.ts'
 export { migrate } from './migrate.ts'

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
-import { ConfigError, createEnvReader } from '@vss-pipeline/runtime'
+import { ConfigError } from '@vss-pipeline/runtime'
 import pg from 'pg'
+import { readDatabaseUrl } from './database-url.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 import { ensureLedgerPartitions } from './partitions.ts'
 
@@ -73,10 +74,7 @@ const silentLogger = { info() {}, warn() {}, error() {} }
 
 async function main(): Promise<void> {
   try {
-    const databaseUrl = createEnvReader(process.env).url('DATABASE_URL', {
-      protocols: ['postgres:', 'postgresql:'],
-    })
-    const applied = await migrate({ databaseUrl })
+    const applied = await migrate({ databaseUrl: readDatabaseUrl(process.env) })
     console.log(applied.length > 0 ? `applied ${applied.join(', ')}` : 'schema vss is up to date')
   } catch (error) {
     if (!(error instanceof StorageFault || error instanceof ConfigError)) throw error

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createEnvReader } from '@vss-pipeline/runtime'
+import { readDatabaseUrl } from '@vss-pipeline/storage/database-url'
 import { Option } from 'commander'
 
 /** What a command may be told about the servers; what it is not told comes from the environment. */
@@ -31,7 +32,7 @@ export function readDatabaseSetting(options: SettingsOptions, env: NodeJS.Proces
     option: ['--database-url', options.databaseUrl],
     variable: 'DATABASE_URL',
     localFile: 'database-url',
-    protocols: ['postgres:', 'postgresql:'],
+    readUrl: readDatabaseUrl,
   })
 }
 
@@ -41,7 +42,7 @@ export function readRedisSetting(options: SettingsOptions, env: NodeJS.ProcessEn
     option: ['--redis-url', options.redisUrl],
     variable: 'REDIS_URL',
     localFile: 'redis-url',
-    protocols: ['redis:', 'rediss:'],
+    readUrl: (env, name) => createEnvReader(env).url(name, { protocols: ['redis:', 'rediss:'] }),
   })
 }
 
@@ -57,21 +58,20 @@ function readServerSetting(
     option: [name: string, value: string | undefined]
     variable: string
     localFile: string
-    protocols: string[]
+    readUrl: (env: NodeJS.ProcessEnv, name: string) => string
   },
 ): ServerSetting {
-  const { option, variable, localFile, protocols } = setting
+  const { option, variable, localFile, readUrl } = setting
   const [optionName, optionValue] = option
   if (optionValue !== undefined) {
-    const url = createEnvReader({ [optionName]: optionValue }).url(optionName, { protocols })
-    return { url, origin: optionName }
+    return { url: readUrl({ [optionName]: optionValue }, optionName), origin: optionName }
   }
   const file = join(resolve(projectRoot, env.DATA_DIR || '.data'), localFile)
   const isSet = Boolean(env[variable] || env[`${variable}_FILE`])
   if (isSet || !existsSync(file)) {
-    return { url: createEnvReader(env).url(variable, { protocols }), origin: variable }
+    return { url: readUrl(env, variable), origin: variable }
   }
-  const url = createEnvReader({ [`${variable}_FILE`]: file }).url(variable, { protocols })
+  const url = readUrl({ [`${variable}_FILE`]: file }, variable)
   return { url, origin: 'the local stack; is `npm start` running?' }
 }
 

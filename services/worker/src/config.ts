@@ -1,4 +1,5 @@
 import { createEnvReader, logLevels } from '@vss-pipeline/runtime'
+import { readDatabaseUrl } from '@vss-pipeline/storage'
 
 /** Everything a worker can be told, from the environment; see the README's table. */
 export interface WorkerConfig {
@@ -19,7 +20,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): WorkerConfig {
   return {
     opsHost: read.text('OPS_HOST', { default: read.text('HOST', { default: '127.0.0.1' }) }),
     opsPort: read.integer('OPS_PORT', { default: 9465, min: 0, max: 65_535 }),
-    databaseUrl: read.url('DATABASE_URL', { protocols: ['postgres:', 'postgresql:'] }),
+    databaseUrl: readDatabaseUrl(env),
     redisUrl: read.url('REDIS_URL', { protocols: ['redis:', 'rediss:'] }),
     queuePrefix: read.text('QUEUE_PREFIX', { default: '{vss}' }),
     concurrency: read.integer('WORKER_CONCURRENCY', { default: 64, min: 1, max: 1_000 }),

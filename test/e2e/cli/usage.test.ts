@@ -42,6 +42,18 @@ it.each([
     'vss: cannot write "/nonexistent/ids" (ENOENT): --ids takes the path of a file to write\n',
   ],
   [
+    ['migrate', '--database-url', 'postgres://vss:geheim@one:5432,two:5432/vss'],
+    'vss: --database-url names several hosts: it takes one, such as an address that follows the primary\n',
+  ],
+  [
+    ['migrate', '--database-url', 'postgres://vss:geheim@127.0.0.1:1/vss?sslrootcert=/nonexistent/ca.pem'],
+    'vss: --database-url: cannot read sslrootcert "/nonexistent/ca.pem" (ENOENT): it takes the path of a readable file\n',
+  ],
+  [
+    ['migrate', '--database-url', 'postgres://vss:geheim@127.0.0.1/vss?port=99999'],
+    'vss: --database-url: port is "99999": it takes a whole number from 0 to 65535\n',
+  ],
+  [
     ['migrate'],
     'vss: DATABASE_URL is not set: it takes a URL that begins with postgres:// or postgresql://\n',
   ],

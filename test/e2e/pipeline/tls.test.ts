@@ -187,15 +187,16 @@ test('deliveries wait while Postgres shows the wrong certificate, and become row
   await until('The row', () => readSession(pipeline.pool, completedSession.sessionId), { timeoutMs: 12_000 })
 })
 
-test('a missing file of the authority is named, and nothing connects', async () => {
+test('a missing file of the authority stops the start in one line that names it, and nothing connects', async () => {
   const plainUrl = await createDatabase(postgres.url)
   const url = new URL(overTls(plainUrl, { authority }))
   url.searchParams.set('sslrootcert', '/no/such/file.pem')
 
-  const worker = await startAlone('worker', { databaseUrl: url.href, redisUrl: inject('redisUrl') })
+  const start = startService('worker', { databaseUrl: url.href, redisUrl: inject('redisUrl') })
 
-  const words = await until('The warning', () => worker.said('/no/such/file.pem'), { timeoutMs: 8_000 })
-  expect(JSON.stringify(words)).toContain('ENOENT')
+  await expect(start).rejects.toThrow(
+    'worker exited with code 1: worker: DATABASE_URL: cannot read sslrootcert "/no/such/file.pem" (ENOENT)',
+  )
   expect(await connectOnce(plainUrl)).toEqual([])
 })
 
