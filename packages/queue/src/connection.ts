@@ -1,5 +1,8 @@
-import { createBackoff, type Logger } from '@vss-pipeline/runtime'
+import { createBackoff, type Logger, withinMs } from '@vss-pipeline/runtime'
 import { Redis, type RedisOptions } from 'ioredis'
+
+/** A server that hangs keeps its connections open and answers nothing. */
+const quitTimeoutMs = 1_000
 
 /** How long a connection must hold before Redis counts as back. */
 const settledAfterMs = 1_000
@@ -59,8 +62,21 @@ export function connectRedis(options: {
 /** Closes politely while connected, at once otherwise: QUIT to a server that is away would wait for it. */
 export async function disconnectRedis(client: Redis): Promise<void> {
   if (client.status === 'ready') {
-    await client.quit().catch(() => client.disconnect())
+    await withinMs(client.quit(), quitTimeoutMs, 'no answer').catch(() => client.disconnect())
   } else {
-    client.disconnect()
+    breakOff(client)
   }
+}
+
+/**
+ * Ends a client at once, and whatever waits for an answer of its server. Between two attempts to connect ioredis would
+ * only give up the next one, and let them wait for ever: an attempt that is broken off rejects them all.
+ */
+export function breakOff(client: {
+  readonly status: string
+  connect(): Promise<unknown>
+  disconnect(): void
+}): void {
+  if (client.status === 'reconnecting') client.connect().catch(() => undefined)
+  client.disconnect()
 }

@@ -6,6 +6,7 @@ import { UnknownPayloadError } from './codec.ts'
 import { connectRedis, disconnectRedis } from './connection.ts'
 import { warnOfDurabilityProblems } from './durability.ts'
 import { forgetWhenIdle } from './forgetting.ts'
+import { createInterruptibleBackend } from './interruptible-backend.ts'
 import { openQueue, queueName } from './queue.ts'
 
 /** A batch as its handler holds it, with what is known of earlier tries. */
@@ -27,7 +28,10 @@ export interface Consumer {
   /** For status and metrics. */
   readonly queue: Queue
   readonly client: Redis
-  /** Takes no more jobs; those in hand finish, or go back to the queue when their handler throws. */
+  /**
+   * Takes no more jobs; those in hand finish, or go back to the queue when their handler throws. Where Redis is away
+   * or silent they are left to other workers, within seconds.
+   */
   close(): Promise<void>
 }
 
@@ -37,6 +41,11 @@ const defaultStalledIntervalMs = 4_000
 const retryDelayMs = createBackoff({ firstMs: 400, longestMs: 30_000 })
 const restMs = 1_000
 const paceIntervalMs = 1_000
+/** A connection that was lost is back at the first attempts, or Redis is away. */
+const patienceMs = 500
+/** A slow disk lets Redis pause for a second or two. */
+const silenceMs = 3_000
+const pollMs = 20
 /** Of the lock's time; what is left is for the first renewal. */
 const takingShare = 0.25
 
@@ -80,20 +89,25 @@ export function createConsumer(options: {
   })
   warnOfDurabilityProblems(client, logger)
 
-  const worker = new Worker(queueName, process, {
-    connection: client,
-    prefix,
-    concurrency,
-    lockDuration: lockDurationMs,
-    stalledInterval: stalledIntervalMs,
-    maxStalledCount: Number.MAX_SAFE_INTEGER,
-    // The ledger is the record of what was done; failed jobs are kept, there should be none.
-    removeOnComplete: { count: 0 },
-    // How soon a finished job is reported again when Redis was away.
-    runRetryDelay: 500,
-    settings: { backoffStrategy: (attemptsMade) => retryDelayMs(attemptsMade - 1) },
-    skipVersionCheck: true,
-  })
+  const worker = new Worker(
+    queueName,
+    process,
+    {
+      connection: client,
+      prefix,
+      concurrency,
+      lockDuration: lockDurationMs,
+      stalledInterval: stalledIntervalMs,
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
+      // The ledger is the record of what was done; failed jobs are kept, there should be none.
+      removeOnComplete: { count: 0 },
+      // How soon a finished job is reported again when Redis was away.
+      runRetryDelay: 500,
+      settings: { backoffStrategy: (attemptsMade) => retryDelayMs(attemptsMade - 1) },
+      skipVersionCheck: true,
+    },
+    createInterruptibleBackend,
+  )
   worker.on('error', onQueueError)
   worker.on('stalled', onStalled)
   const queue = openQueue(client, prefix)
@@ -257,7 +271,43 @@ async function handBack(job: Job, token: string | undefined): Promise<never> {
 }
 
 async function closeWorker(worker: Worker, client: Redis): Promise<void> {
+  const isThere = await isBackSoon(client)
   // Without Redis nothing in hand can be reported; its locks expire and the batches run again elsewhere.
-  await worker.close(client.status !== 'ready')
+  const closed = worker.close(!isThere)
+  const watch = new AbortController()
+  await Promise.race([closed, untilAway(client, watch.signal)])
+  watch.abort()
   await disconnectRedis(client)
+}
+
+async function isBackSoon(client: Redis): Promise<boolean> {
+  const startedAt = performance.now()
+  while (client.status !== 'ready' && performance.now() - startedAt < patienceMs) await delay(pollMs)
+  return client.status === 'ready'
+}
+
+/** Resolves when Redis has been away for {@link patienceMs}, or silent for {@link silenceMs}, on end. */
+async function untilAway(client: Redis, signal: AbortSignal): Promise<void> {
+  const now = () => performance.now()
+  let lastReadyAt = now()
+  let lastAnswerAt = now()
+  let isAsking = false
+
+  async function ask(): Promise<void> {
+    if (isAsking) return
+    isAsking = true
+    await client.ping().then(
+      () => (lastAnswerAt = now()),
+      () => undefined,
+    )
+    isAsking = false
+  }
+
+  while (!signal.aborted && now() - lastReadyAt < patienceMs && now() - lastAnswerAt < silenceMs) {
+    if (client.status === 'ready') {
+      lastReadyAt = now()
+      void ask()
+    }
+    await delay(pollMs)
+  }
 }

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { until } from '@vss-pipeline/local-stack'
 import { type Consumer, createConsumer, createProducer, type Producer } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { killBlockingClient } from '../../blocking-client.ts'
 import { makeDelivery } from '../../deliveries.ts'
 import { bodiesOf, freshPrefix } from './batches.ts'
 import { createGate, openAllGates } from './gate.ts'
@@ -97,6 +98,22 @@ async function startProxy(target: URL): Promise<{ url: string; swallowEverything
   }
 }
 
+/** Those that are there stay. */
+async function refuseConnections(): Promise<void> {
+  await redis.client.config('SET', 'maxclients', '1')
+  onTestFinished(async () => void (await redis.client.config('SET', 'maxclients', '1000')))
+}
+
+/** Waits until so many more connections have been refused. */
+async function untilRefused(count: number): Promise<void> {
+  const refused = async () =>
+    Number(/^rejected_connections:(\d+)/m.exec(await redis.client.info('stats'))?.[1])
+  const before = await refused()
+  await until(`${count} refused connections`, async () => (await refused()) >= before + count, {
+    timeoutMs: 10_000,
+  })
+}
+
 async function untilDone(): Promise<void> {
   const isDone = async () => {
     const { waiting, active, delayed } = await producer.queue.getJobCounts('waiting', 'active', 'delayed')
@@ -154,6 +171,99 @@ test('a consumer closes at once while Redis is away', async () => {
   const startedAt = performance.now()
   await consumer.close()
   expect(performance.now() - startedAt).toBeLessThan(2_000)
+})
+
+test('a consumer closes at once while only its blocking connection is away, and what is in hand is done', async () => {
+  const gate = createGate()
+  const consumer = consume(gate.passed)
+  await enqueue('in hand')
+  await until('its start', () => started.includes('in hand'), { timeoutMs: 5_000 })
+  await refuseConnections()
+  await killBlockingClient(redis.client, prefix)
+  // By then it waits for long, between two attempts.
+  await untilRefused(4)
+
+  const startedAt = performance.now()
+  const closed = consumer.close()
+  gate.open()
+  await closed
+
+  expect(performance.now() - startedAt).toBeLessThan(2_000)
+  expect(handled).toEqual(['in hand'])
+  await untilDone()
+})
+
+test('a consumer that closes while it reconnects hands back or finishes what is in hand', async () => {
+  const gate = createGate()
+  const consumer = consume(gate.passed)
+  await enqueue('in hand')
+  await until('its start', () => started.includes('in hand'), { timeoutMs: 5_000 })
+  const lost = once(consumer.client, 'close')
+  await redis.client.client('KILL', 'TYPE', 'NORMAL')
+  await lost
+
+  const startedAt = performance.now()
+  const closed = consumer.close()
+  gate.open()
+  await closed
+
+  expect(performance.now() - startedAt).toBeLessThan(2_000)
+  // Nothing is left to stall, for 10 s and more.
+  await until('A connection of the producer', () => producer.client.status === 'ready', { timeoutMs: 2_000 })
+  expect(await producer.queue.getActiveCount()).toBe(0)
+})
+
+test('a consumer closes in seconds when Redis leaves for good while it does', async () => {
+  const gate = createGate()
+  const consumer = consume(gate.passed)
+  await enqueue('in hand')
+  await until('its start', () => started.includes('in hand'), { timeoutMs: 5_000 })
+  const closed = consumer.close()
+  await redis.stop()
+  onTestFinished(redis.start)
+  const startedAt = performance.now()
+  await closed
+
+  expect(performance.now() - startedAt).toBeLessThan(2_000)
+})
+
+test('who waits for an answer when a consumer closes without Redis is told that there will be none', async () => {
+  const consumer = consume()
+  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  await redis.stop()
+  onTestFinished(redis.start)
+  await until('the loss', () => consumer.client.status !== 'ready', { timeoutMs: 2_000 })
+  const answer = expect(consumer.client.ping()).rejects.toThrow('Connection is closed.')
+
+  await consumer.close()
+
+  await answer
+})
+
+test('an idle consumer closes in seconds while Redis hangs', async () => {
+  const consumer = consume()
+  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  redis.freeze()
+  onTestFinished(redis.thaw)
+  const startedAt = performance.now()
+  await consumer.close()
+
+  expect(performance.now() - startedAt).toBeLessThan(4_000)
+})
+
+test('a consumer with a batch in hand closes in seconds while Redis hangs', async () => {
+  const gate = createGate()
+  const consumer = consume(gate.passed)
+  await enqueue('in hand')
+  await until('its start', () => started.includes('in hand'), { timeoutMs: 5_000 })
+  redis.freeze()
+  onTestFinished(redis.thaw)
+  const startedAt = performance.now()
+  const closed = consumer.close()
+  gate.open()
+  await closed
+
+  expect(performance.now() - startedAt).toBeLessThan(7_000)
 })
 
 test('a batch in hand while Redis hangs past its lock is done in the end, at most twice', async () => {
