@@ -24,6 +24,7 @@ test.each([
   ['40P01', 'database_fault'],
   ['42P01', 'database_unavailable'],
   ['53100', 'database_unavailable'],
+  ['55P03', 'database_busy'],
   ['57014', 'database_fault'],
   ['XX000', 'database_fault'],
 ])('SQLSTATE %s is %s', (sqlState, code) => {

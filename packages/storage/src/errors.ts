@@ -5,13 +5,14 @@ import { UnstorableValue } from './arrays.ts'
  * Why storage could not do what was asked, through no fault of the data: try again later.
  *
  * - `database_unavailable`: no usable connection. Nothing will succeed until that changes.
+ * - `database_busy`: another connection held a row or a table for longer than this one waits for a lock.
  * - `database_fault`: this attempt failed: a deadlock, a timeout, a table that is not there yet, a bug.
  *
  * Neither `message` nor `cause` quotes row data, so both may be logged.
  */
 export class StorageFault extends Error {
   override readonly name = 'StorageFault'
-  readonly code: 'database_unavailable' | 'database_fault'
+  readonly code: 'database_unavailable' | 'database_busy' | 'database_fault'
   /** The five characters of Postgres' error code, where Postgres was the one to fail. */
   readonly sqlState?: string
 
@@ -63,15 +64,22 @@ export function dataErrorState(error: unknown): string | undefined {
  */
 const unavailableStates = /^(08|28|3D|3F|53|57P|58|25006|42501|42P01)/
 
+/** A wait for a lock took longer than `lock_timeout`. */
+const lockTimeoutState = '55P03'
+
 /** Classes whose messages name objects, settings or limits, never values: the rest may quote a row. */
 const quotableStates = /^(08|25|28|3D|3F|40|42|53|55|57|58)/
 
 function faultOfServer(error: pg.DatabaseError): StorageFault {
   const sqlState = error.code ?? 'XX000'
-  const code = unavailableStates.test(sqlState) ? 'database_unavailable' : 'database_fault'
   const text = quotableStates.test(sqlState) ? error.message : 'refused by the database'
   // The error itself stays behind: its detail, its context and often its message hold the row's values.
-  return new StorageFault(code, `${text} (SQLSTATE ${sqlState})`, { sqlState })
+  return new StorageFault(codeOf(sqlState), `${text} (SQLSTATE ${sqlState})`, { sqlState })
+}
+
+function codeOf(sqlState: string): StorageFault['code'] {
+  if (unavailableStates.test(sqlState)) return 'database_unavailable'
+  return sqlState === lockTimeoutState ? 'database_busy' : 'database_fault'
 }
 
 const connectionErrorCodes = new Set([
@@ -97,7 +105,7 @@ const connectionErrorText =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed|The server does not support SSL)/
 
 /** Whether the connection broke, or went silent, so that nothing can be asked over it any more. */
-export function isConnectionError(error: unknown): boolean {
+function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code = '' } = error as NodeJS.ErrnoException
   return (

@@ -9,6 +9,7 @@ export {
   countLedgerByOutcome,
   type DeliveryRow,
   pingDatabase,
+  readDeliveriesOf,
   readDelivery,
   readSession,
   type SessionRow,

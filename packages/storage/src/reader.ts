@@ -54,15 +54,17 @@ export interface StoredSession {
  */
 export async function readSession(pool: Pool, sessionId: string): Promise<StoredSession | null> {
   if (!isUuid(sessionId)) return null
-  try {
-    return await inTransaction(pool, (client) => readAllOf(client, sessionId), oneSnapshot)
-  } catch (error) {
-    throw toStorageFault(error)
-  }
+  return await read(pool, (client) => readAllOf(client, sessionId))
 }
 
-/** What is written meanwhile is in all of its parts, or in none. */
-const oneSnapshot = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
+/**
+ * Every delivery that was about this session, oldest first, also where there is no such session: all of them may
+ * have been rejected.
+ */
+export async function readDeliveriesOf(pool: Pool, sessionId: string): Promise<DeliveryRow[]> {
+  if (!isUuid(sessionId)) return []
+  return await read(pool, (client) => readDeliveries(client, sessionId))
+}
 
 async function readAllOf(client: PoolClient, sessionId: string): Promise<StoredSession | null> {
   const [session] = await selectRows<SessionRow>(
@@ -118,13 +120,15 @@ async function readDeliveries(client: PoolClient, sessionId: string): Promise<De
 /** One delivery's ledger row; without its body; null when the ledger has no such delivery. */
 export async function readDelivery(pool: Pool, deliveryId: string): Promise<DeliveryRow | null> {
   if (!isDeliveryId(deliveryId)) return null
-  const [delivery] = await selectRows<DeliveryRow>(
-    pool,
-    `SELECT ${deliveryColumns}
-     FROM vss.deliveries
-     WHERE received_at = to_timestamp($1::double precision / 1000) AND delivery_id = $2`,
-    // The id tells the partition: without received_at every month would be searched.
-    [receivedAtMsOf(deliveryId), deliveryId],
+  const [delivery] = await read(pool, (client) =>
+    selectRows<DeliveryRow>(
+      client,
+      `SELECT ${deliveryColumns}
+       FROM vss.deliveries
+       WHERE received_at = to_timestamp($1::double precision / 1000) AND delivery_id = $2`,
+      // The id tells the partition: without received_at every month would be searched.
+      [receivedAtMsOf(deliveryId), deliveryId],
+    ),
   )
   return delivery ?? null
 }
@@ -134,13 +138,15 @@ export async function countLedgerByOutcome(
   pool: Pool,
   options: { since?: Date } = {},
 ): Promise<Record<Outcome, number>> {
-  const rows = await selectRows<{ outcome: Outcome; deliveries: number }>(
-    pool,
-    `SELECT outcome, count(*)::double precision AS deliveries
-     FROM vss.deliveries
-     WHERE received_at >= coalesce($1::timestamptz, '-infinity')
-     GROUP BY outcome`,
-    [options.since?.toISOString() ?? null],
+  const rows = await read(pool, (client) =>
+    selectRows<{ outcome: Outcome; deliveries: number }>(
+      client,
+      `SELECT outcome, count(*)::double precision AS deliveries
+       FROM vss.deliveries
+       WHERE received_at >= coalesce($1::timestamptz, '-infinity')
+       GROUP BY outcome`,
+      [options.since?.toISOString() ?? null],
+    ),
   )
   const counts: Record<Outcome, number> = { stored: 0, duplicate: 0, superseded: 0, rejected: 0 }
   for (const { outcome, deliveries } of rows) counts[outcome] = deliveries
@@ -149,16 +155,24 @@ export async function countLedgerByOutcome(
 
 /**
  * Returns when the database can take deliveries: reachable, not read-only, migrated, and open to its role's
- * writes. For readiness checks.
+ * writes. For readiness checks. A connection that is found read-only is closed.
  *
  * @throws StorageFault that says which of these it is not.
  */
 export async function pingDatabase(pool: Pool): Promise<void> {
+  try {
+    await inTransaction(pool, expectWritable)
+  } catch (error) {
+    throw toStorageFault(error)
+  }
+}
+
+async function expectWritable(client: PoolClient): Promise<void> {
   const [state] = await selectRows<{ isReadOnly: boolean; hasSchema: boolean; mayWrite: boolean }>(
-    pool,
+    client,
     `SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
             to_regclass('vss.deliveries') IS NOT NULL AS has_schema,
-            (SELECT bool_and(has_table_privilege(to_regclass(name), 'INSERT'))
+            (SELECT bool_and(has_table_privilege(to_regclass(name)::oid, 'INSERT'))
              FROM unnest(ARRAY['vss.deliveries', 'vss.sessions', 'vss.call_legs']) AS name) AS may_write`,
     [],
   )
@@ -174,17 +188,18 @@ export async function pingDatabase(pool: Pool): Promise<void> {
   }
 }
 
-async function selectRows<Row>(
-  connection: Pool | PoolClient,
-  text: string,
-  values: unknown[],
-): Promise<Row[]> {
+/** Reads in a transaction, whose limits then hold, and from one snapshot. @throws StorageFault */
+async function read<Result>(pool: Pool, select: (client: PoolClient) => Promise<Result>): Promise<Result> {
   try {
-    const { rows } = await connection.query<QueryResultRow>(text, values)
-    return rows.map((row) => toModel(row) as Row)
+    return await inTransaction(pool, select, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
   } catch (error) {
     throw toStorageFault(error)
   }
+}
+
+async function selectRows<Row>(client: PoolClient, text: string, values: unknown[]): Promise<Row[]> {
+  const { rows } = await client.query<QueryResultRow>(text, values)
+  return rows.map((row) => toModel(row) as Row)
 }
 
 /** Column names as the model spells them, timestamps as it writes them. */

@@ -1,10 +1,13 @@
 import type { PoolClient } from 'pg'
-import { isConnectionError } from './errors.ts'
+import { toStorageFault } from './errors.ts'
 import type { Pool } from './pool.ts'
 
 /**
  * Runs `work` in one transaction on a connection of its own: commits when it returns, rolls back when it
- * throws, and throws what it threw. `begin` may ask for another isolation. A connection whose state is not certain afterwards is closed.
+ * throws, and throws what it threw. `begin` may ask for another isolation. The pool's limits hold in it.
+ *
+ * A connection is closed rather than used again where its state is not certain, and where its error says that there
+ * is no working over it: after a failover behind one address the next one may lead to a server that can.
  */
 export async function inTransaction<Result>(
   pool: Pool,
@@ -14,17 +17,21 @@ export async function inTransaction<Result>(
   const client = await pool.connect()
   let isReusable = false
   try {
-    await client.query(begin)
+    await client.query(`${begin}; ${pool.transactionLimits}`)
     const result = await work(client)
     await client.query('COMMIT')
     isReusable = true
     return result
   } catch (error) {
-    isReusable = !isConnectionError(error) && (await isRolledBack(client))
+    isReusable = !isUseless(error) && (await isRolledBack(client))
     throw error
   } finally {
     client.release(!isReusable)
   }
+}
+
+function isUseless(error: unknown): boolean {
+  return toStorageFault(error).code === 'database_unavailable'
 }
 
 async function isRolledBack(client: PoolClient): Promise<boolean> {

@@ -1,21 +1,16 @@
 import { join } from 'node:path'
 import { createTemporaryFolder, startPostgres, until } from '@vss-pipeline/local-stack'
-import { migrate } from '@vss-pipeline/storage'
+import { createPool, migrate, type Pool } from '@vss-pipeline/storage'
 import { generateEvents } from '@vss-pipeline/vss'
 import { expect, onTestFinished, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../../accounting.ts'
-import { startFaultyServer } from '../../faulty-server.ts'
+import { type FaultyServer, startFaultyServer } from '../../faulty-server.ts'
+import { lockLedger } from '../../ledger-lock.ts'
 import { postUntilAcknowledged } from '../../load.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
 
 test('Postgres may leave and come back: deliveries are acknowledged meanwhile, and none becomes a reject', async () => {
-  const folder = await createTemporaryFolder()
-  onTestFinished(() => folder.remove())
-  const postgres = await startFaultyServer(() =>
-    startPostgres({ dataDir: join(folder.path, 'postgres'), port: 0 }),
-  )
-  onTestFinished(() => postgres.stop())
-  await migrate({ databaseUrl: postgres.url })
+  const postgres = await startOwnPostgres()
   const { webhookUrl, pool, workers, log } = await startRunningPipeline({ databaseUrl: postgres.url })
 
   await postgres.kill()
@@ -38,6 +33,60 @@ test('Postgres may leave and come back: deliveries are acknowledged meanwhile, a
   expect(warnings.filter((line) => line.includes('the database is away')).length).toBeGreaterThan(0)
   expect(warnings.length).toBeLessThan(10)
 })
+
+test('connections that turned read-only are replaced by new ones that may write', async () => {
+  const postgres = await startOwnPostgres()
+  const { webhookUrl, pool, workers } = await startRunningPipeline({ databaseUrl: postgres.url })
+  const before = generateEvents({ seed: 'before failover', count: 200 })
+  const load = await postUntilAcknowledged(webhookUrl, before, { connections: 16 })
+  await expectAccountedFor(pool, load.acknowledged, { withinMs: 10_000 })
+
+  // As behind one address after a failover: who is connected may only read, who connects now may write.
+  const admin = openAdminPool(postgres.url)
+  await admin.query('ALTER ROLE CURRENT_USER SET default_transaction_read_only = off')
+  await admin.query('ALTER SYSTEM SET default_transaction_read_only = on')
+  await admin.query('SELECT pg_reload_conf()')
+  const isReadOnly = async () =>
+    (await admin.query(`SELECT current_setting('default_transaction_read_only') AS value`)).rows[0].value ===
+    'on'
+  await until('The reload', isReadOnly, { timeoutMs: 5_000 })
+
+  const after = generateEvents({ seed: 'after failover', count: 20 })
+  const { acknowledged } = await postUntilAcknowledged(webhookUrl, after, { connections: 1 })
+  await expectAccountedFor(pool, acknowledged, { withinMs: 5_000 })
+  expect(await isReady(workers[0]!.opsUrl)).toBe(true)
+})
+
+test('a flush whose rows another connection holds waits in hand, and goes on when they are free', async () => {
+  const { webhookUrl, databaseUrl, pool, log } = await startRunningPipeline()
+  const lock = await lockLedger(databaseUrl)
+  const events = generateEvents({ seed: 'locked', count: 10 })
+  const { acknowledged } = await postUntilAcknowledged(webhookUrl, events, { connections: 1 })
+
+  await until('A wait that ended', () => log.some((line) => line.includes('55P03')), { timeoutMs: 10_000 })
+  await lock.release()
+
+  await expectAccountedFor(pool, acknowledged, { withinMs: 5_000 })
+  expect(log.filter((line) => line.includes('will be retried'))).toEqual([])
+})
+
+async function startOwnPostgres(): Promise<FaultyServer> {
+  const folder = await createTemporaryFolder()
+  onTestFinished(() => folder.remove())
+  const postgres = await startFaultyServer(() =>
+    startPostgres({ dataDir: join(folder.path, 'postgres'), port: 0 }),
+  )
+  onTestFinished(() => postgres.stop())
+  await migrate({ databaseUrl: postgres.url })
+  return postgres
+}
+
+/** With one connection, as it was opened. */
+function openAdminPool(databaseUrl: string): Pool {
+  const admin = createPool({ databaseUrl, maxConnections: 1, applicationName: 'vss-test-admin' })
+  onTestFinished(() => admin.end())
+  return admin
+}
 
 async function isReady(opsUrl: string): Promise<boolean> {
   return (await fetch(`${opsUrl}/readyz`)).ok

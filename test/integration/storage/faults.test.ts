@@ -8,6 +8,7 @@ import {
 } from '@vss-pipeline/storage'
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { inTransaction } from '../../../packages/storage/src/transaction.ts'
 import { createEmptyDatabase } from '../../databases.ts'
 import { openTcpProxy } from '../../tcp-proxy.ts'
 import { callLeg, delivery, session } from './entries.ts'
@@ -115,6 +116,83 @@ test('a read-only database is database_unavailable', async () => {
   expect(await writer.write([delivery(session())])).toHaveLength(1)
 })
 
+test('a connection that turned read-only is closed, and the next write has one that may write', async () => {
+  const { pool, writer } = await openStorage()
+  await pool.query('SET default_transaction_read_only = on')
+  const entry = delivery(session())
+
+  await expect(writer.write([entry])).rejects.toMatchObject({
+    code: 'database_unavailable',
+    sqlState: '25006',
+  })
+
+  expect(await writer.write([entry])).toMatchObject([{ outcome: 'stored' }])
+})
+
+test('a connection that is found read-only by the readiness check is closed', async () => {
+  const { pool } = await openStorage()
+  await pool.query('SET default_transaction_read_only = on')
+
+  await expect(pingDatabase(pool)).rejects.toThrow('the database is read-only')
+
+  await expect(pingDatabase(pool)).resolves.toBeUndefined()
+})
+
+test('a row that another connection holds is database_busy within seconds, and its connection is used again', async () => {
+  const { url, pool, writer } = await openStorage()
+  const blocked = session()
+  const entries = [delivery(session()), delivery(blocked)]
+  const blocker = await lockSession(url, blocked.sessionId)
+
+  await expect(writer.write(entries)).rejects.toMatchObject({ code: 'database_busy', sqlState: '55P03' })
+
+  expect(pool.idleCount).toBe(1)
+  await blocker.query('ROLLBACK')
+  expect(await countRows(blocker)).toEqual({ sessions: 0, legs: 0, deliveries: 0 })
+  expect(await writer.write(entries)).toMatchObject([{ outcome: 'stored' }, { outcome: 'stored' }])
+})
+
+test('a writer that vanishes while it waits for a lock leaves its own locks sooner than any timeout', async () => {
+  const { url, pool } = await openStorage()
+  const proxy = await openTcpProxy(url)
+  const vanishing = createWriter({ pool: openPool(proxy.url), pipelineVersion: '1.2.3' })
+  const entry = delivery(session())
+  const blocker = await lockDelivery(url, entry)
+  const writing = expect(vanishing.write([entry])).rejects.toMatchObject({ code: 'database_unavailable' })
+  const [pid] = await waitingBackends(blocker, 1)
+
+  proxy.reset()
+  await writing
+
+  const isGone = async () =>
+    (await pool.query('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])).rowCount === 0
+  await vi.waitUntil(isGone, { timeout: 3_500 })
+})
+
+test('a transaction limits itself, and nothing goes to the server before it that a pooler would refuse', async () => {
+  const { pool } = await openStorage({ statementTimeoutMs: 12_000 })
+
+  const inside = await inTransaction(pool, readLimits)
+  const client = await pool.connect()
+  const outside = await readLimits(client)
+  const { rows: given } = await client.query(
+    `SELECT name FROM pg_settings WHERE source = 'client' ORDER BY name`,
+  )
+  client.release()
+
+  expect(inside).toEqual({
+    statement_timeout: '12s',
+    lock_timeout: '5s',
+    idle_in_transaction_session_timeout: '15s',
+    client_connection_check_interval: '1s',
+    tcp_keepalives_idle: '5',
+    tcp_keepalives_interval: '2',
+    tcp_keepalives_count: '3',
+  })
+  expect(outside).toMatchObject({ statement_timeout: '0', lock_timeout: '0' })
+  expect(given.map(({ name }) => name)).toEqual(['application_name', 'client_encoding'])
+})
+
 test('a server that is not there is database_unavailable', async () => {
   const pool = createPool({
     databaseUrl: 'postgres://nobody:secret@127.0.0.1:1/nothing',
@@ -152,6 +230,24 @@ test('connections that break while idle are replaced without anyone noticing', a
 
   expect(await writer.write([delivery(session())])).toMatchObject([{ outcome: 'stored' }])
 })
+
+const limits = [
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'client_connection_check_interval',
+  'tcp_keepalives_idle',
+  'tcp_keepalives_interval',
+  'tcp_keepalives_count',
+]
+
+async function readLimits(client: pg.ClientBase): Promise<Record<string, string>> {
+  const { rows } = await client.query<{ name: string; value: string }>(
+    'SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name',
+    [limits],
+  )
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value]))
+}
 
 /** Cuts the connection that waits for this one. */
 async function terminateWaiting(client: pg.Client): Promise<void> {

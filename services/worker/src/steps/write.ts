@@ -7,11 +7,32 @@ import type { WorkerMetrics } from '../metrics.ts'
 // How often a database that is away is asked again: soon enough that its return is noticed within a second.
 const retryDelayMs = createBackoff({ firstMs: 100, longestMs: 800 })
 
+/**
+ * With 5 s for each: longer than Postgres keeps the locks of a worker that vanished. Beyond that the batches make room
+ * for others, which may have nothing to do with what is locked.
+ */
+const mostLockWaits = 4
+
+/** Faults that pass while batches wait in hand, and what the log says of them. */
+const obstacles = {
+  database_unavailable: {
+    begins: 'the database is away: batches wait in hand',
+    ends: 'the database is back',
+  },
+  database_busy: {
+    begins: 'another connection holds what a flush is to write: batches wait in hand',
+    ends: 'a flush has what another connection held',
+  },
+} as const
+
+type Obstacle = keyof typeof obstacles
+
 export interface Write {
   /**
    * Resolves when the entries are committed. Entries that arrive while a flush is under way share the next
-   * transaction. While the database is away the flush waits in hand and tries again, without end; any other
-   * fault is thrown, for the queue to bring the batch back later. A worker that stops waits no longer: it throws.
+   * transaction. While the database is away the flush waits in hand and tries again, without end; where others hold
+   * what it is to write, a few times. Any other fault is thrown, for the queue to bring the batch back later. A worker
+   * that stops waits no longer: it throws.
    */
   write(entries: LedgerEntry[]): Promise<void>
   /** Commits the entries by themselves, at the first try or not at all. @throws StorageFault */
@@ -37,15 +58,19 @@ export function createWrite(deps: {
   }
 
   async function writeWhenPossible(entries: LedgerEntry[]): Promise<void> {
+    let met: Obstacle | undefined
+    let lockWaits = 0
     for (let attempt = 0; ; attempt++) {
       try {
         await writeOnce(entries)
-        if (attempt > 0) logger.info('the database is back')
+        if (met !== undefined) logger.info(obstacles[met].ends)
         return
       } catch (error) {
-        const isAway = error instanceof StorageFault && error.code === 'database_unavailable'
-        if (!isAway || stopping.aborted) throw error
-        if (attempt === 0) logger.warn({ err: error }, 'the database is away: batches wait in hand')
+        const obstacle = obstacleOf(error)
+        if (obstacle === 'database_busy') lockWaits++
+        if (obstacle === undefined || lockWaits >= mostLockWaits || stopping.aborted) throw error
+        if (obstacle !== met) logger.warn({ err: error }, obstacles[obstacle].begins)
+        met = obstacle
         await delay(retryDelayMs(attempt), undefined, { signal: stopping })
       }
     }
@@ -59,6 +84,10 @@ export function createWrite(deps: {
   })
 
   return { write: (entries) => flushes.submit(entries), writeOnce }
+}
+
+function obstacleOf(error: unknown): Obstacle | undefined {
+  return error instanceof StorageFault && error.code in obstacles ? (error.code as Obstacle) : undefined
 }
 
 function bodyBytes(entries: LedgerEntry[]): number {
