@@ -3,7 +3,7 @@ export { StorageFault } from './errors.ts'
 export type { LedgerEntry, Verdict } from './ledger.ts'
 export { migrate } from './migrate.ts'
 export { ensureLedgerPartitions } from './partitions.ts'
-export { createPool, type Pool } from './pool.ts'
+export { closePool, createPool, type Pool } from './pool.ts'
 export {
   type CallLegRow,
   countLedgerByOutcome,

@@ -3,6 +3,8 @@ import pg from 'pg'
 export type Pool = pg.Pool & {
   /** The statements by which each transaction limits itself. */
   readonly transactionLimits: string
+  /** All that are open, in use or not. */
+  readonly connections: ReadonlySet<pg.PoolClient>
 }
 
 const connectTimeoutMs = 5_000
@@ -13,8 +15,12 @@ const longestLifeSeconds = 300
 /** Much longer than any other flush holds a row, and soon enough to try again when its holder has vanished. */
 const lockTimeoutMs = 5_000
 
+/** For a statement that still runs when a pool is closed. */
+const closingPatienceMs = 1_000
+
 /**
- * A pool of connections to the database. Connects on first use, never here; end it with `pool.end()`.
+ * A pool of connections to the database. Connects on first use, never here; end it with `pool.end()`, which waits for
+ * what is in use, or with {@link closePool}, which does not wait long.
  *
  * No call on it can hang: connecting takes at most 5 s, a statement of a transaction waits for locks for at most 5 s
  * and takes at most `statementTimeoutMs`, and a server that has gone silent is given up 5 s after that; so is a
@@ -43,8 +49,22 @@ export function createPool(options: {
   })
   // An error event without a listener ends the process. What broke is told to whoever uses the connection next.
   pool.on('error', () => {})
-  pool.on('connect', (client) => client.on('error', () => {}))
-  return Object.assign(pool, { transactionLimits: limitTransaction(statementTimeoutMs) })
+  const connections = new Set<pg.PoolClient>()
+  pool.on('connect', (client) => {
+    client.on('error', () => {})
+    connections.add(client)
+  })
+  pool.on('remove', (client) => connections.delete(client))
+  return Object.assign(pool, { transactionLimits: limitTransaction(statementTimeoutMs), connections })
+}
+
+/** Ends a pool. A connection that is in use a second later is cut: its server may have gone silent. */
+export async function closePool(pool: Pool): Promise<void> {
+  const timer = setTimeout(() => {
+    for (const client of pool.connections) void client.end()
+  }, closingPatienceMs)
+  await pool.end()
+  clearTimeout(timer)
 }
 
 /**

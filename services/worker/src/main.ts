@@ -10,7 +10,7 @@ import {
   runService,
   startOpsServer,
 } from '@vss-pipeline/runtime'
-import { createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
+import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
 import { loadConfig, type WorkerConfig } from './config.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { keepPartitionsAhead } from './partitions.ts'
@@ -44,7 +44,7 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
     maxConnections: 4,
     applicationName: 'vss-worker',
   })
-  lifecycle.onClose('database pool', () => pool.end())
+  lifecycle.onClose('database pool', () => closePool(pool))
 
   const progress = createProgress({ stuckAfterMs })
   const stop = new AbortController()

@@ -1,10 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type RunningService, until } from '@vss-pipeline/local-stack'
 import { generateEvents } from '@vss-pipeline/vss'
-import { expect, test } from 'vitest'
+import { Redis } from 'ioredis'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../../accounting.ts'
+import { killBlockingClient } from '../../blocking-client.ts'
+import { createTestDatabase } from '../../databases.ts'
+import { isFlushBlocked, lockLedger } from '../../ledger-lock.ts'
 import { postUntilAcknowledged } from '../../load.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
+import { openTcpProxy } from '../../tcp-proxy.ts'
 
 const shutdownTimeoutMs = 10_000
 
@@ -37,6 +42,39 @@ test('SIGTERM under load ends a worker with 0 in time, and leaves no batch behin
   const { acknowledged } = await load
   await pipeline.startWorker()
   // Sooner than any lock of a stalled batch expires.
+  await expectAccountedFor(pipeline.pool, acknowledged, { withinMs: 8_000 })
+})
+
+test('SIGTERM ends a worker at once, and with 0, when its blocking connection has just been lost', async () => {
+  const pipeline = await startRunningPipeline()
+  const redis = new Redis(pipeline.redisUrl)
+  onTestFinished(() => redis.disconnect())
+
+  await killBlockingClient(redis, pipeline.queuePrefix)
+  const { how, tookMs } = await terminate(pipeline.workers[0]!)
+
+  expect(how).toBe('exited with code 0')
+  expect(tookMs).toBeLessThan(5_000)
+})
+
+test('SIGTERM ends a worker within seconds, and with 0, while its database says nothing', async () => {
+  const database = await createTestDatabase(inject('databaseUrl'))
+  onTestFinished(() => database.drop())
+  const proxy = await openTcpProxy(database.url)
+  const pipeline = await startRunningPipeline({ databaseUrl: proxy.url })
+  const lock = await lockLedger(database.url)
+  const events = generateEvents({ seed: 'silent database', count: 20 })
+  const { acknowledged } = await postUntilAcknowledged(pipeline.webhookUrl, events, { connections: 4 })
+  await until('A flush in flight', () => isFlushBlocked(pipeline.pool), { timeoutMs: 5_000 })
+
+  proxy.swallow()
+  const { how, tookMs } = await terminate(pipeline.workers[0]!)
+
+  expect(how).toBe('exited with code 0')
+  expect(tookMs).toBeLessThan(8_000)
+  proxy.heal()
+  await lock.release()
+  await pipeline.startWorker()
   await expectAccountedFor(pipeline.pool, acknowledged, { withinMs: 8_000 })
 })
 

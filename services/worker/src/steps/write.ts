@@ -13,6 +13,9 @@ const retryDelayMs = createBackoff({ firstMs: 100, longestMs: 800 })
  */
 const mostLockWaits = 4
 
+/** A flush takes milliseconds; a server that has gone silent would be waited for for longer than a stop may take. */
+const stopPatienceMs = 3_000
+
 /** Faults that pass while batches wait in hand, and what the log says of them. */
 const obstacles = {
   database_unavailable: {
@@ -32,7 +35,7 @@ export interface Write {
    * Resolves when the entries are committed. Entries that arrive while a flush is under way share the next
    * transaction. While the database is away the flush waits in hand and tries again, without end; where others hold
    * what it is to write, a few times. Any other fault is thrown, for the queue to bring the batch back later. A worker
-   * that stops waits no longer: it throws.
+   * that stops waits no longer, and at most 3 s for a flush in flight: it throws.
    */
   write(entries: LedgerEntry[]): Promise<void>
   /** Commits the entries by themselves, at the first try or not at all. @throws StorageFault */
@@ -49,12 +52,16 @@ export function createWrite(deps: {
 }): Write {
   const { writer, metrics, logger, progress, stopping } = deps
 
-  async function writeOnce(entries: LedgerEntry[]): Promise<void> {
+  async function writeAndCount(entries: LedgerEntry[]): Promise<void> {
     progress.step()
     const startedAt = performance.now()
     const recorded = await writer.write(entries)
     metrics.flushed(entries.length, (performance.now() - startedAt) / 1000)
     metrics.settled(recorded)
+  }
+
+  async function writeOnce(entries: LedgerEntry[]): Promise<void> {
+    await unlessStopped(writeAndCount(entries), stopping)
   }
 
   async function writeWhenPossible(entries: LedgerEntry[]): Promise<void> {
@@ -84,6 +91,29 @@ export function createWrite(deps: {
   })
 
   return { write: (entries) => flushes.submit(entries), writeOnce }
+}
+
+/**
+ * Waits for a write, but in a worker that stops not for long: its batches go back to the queue. Should it be committed
+ * after all, the ledger drops them when they come again.
+ */
+async function unlessStopped(write: Promise<void>, stopping: AbortSignal): Promise<void> {
+  const { promise: givenUp, reject } = Promise.withResolvers<never>()
+  let timer: NodeJS.Timeout | undefined
+  function onStop(): void {
+    timer = setTimeout(
+      () => reject(new Error('told to stop, and the database does not answer')),
+      stopPatienceMs,
+    )
+  }
+  if (stopping.aborted) onStop()
+  else stopping.addEventListener('abort', onStop)
+  try {
+    await Promise.race([write, givenUp])
+  } finally {
+    clearTimeout(timer)
+    stopping.removeEventListener('abort', onStop)
+  }
 }
 
 function obstacleOf(error: unknown): Obstacle | undefined {
