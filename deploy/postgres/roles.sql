@@ -1,7 +1,7 @@
 -- Three roles, so that each program can do only what it is for:
 --
 --   vss_migrator   owns schema vss; for migrations
---   vss_writer     for workers: reads and writes rows, cannot change or remove what is in the ledger, nor any table
+--   vss_writer     for workers: reads and writes sessions and call legs, only adds to the ledger, changes no table
 --   vss_reader     for reports: reads sessions, call legs, and the ledger without the bodies
 --
 -- Run it in the pipeline's database, as a superuser or as a role that may create roles and schemas there and owns

@@ -229,7 +229,11 @@ BEGIN
     IF role_name = 'vss_writer' THEN
       GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
       GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
-      GRANT SELECT, INSERT ON vss.deliveries TO vss_writer;
+      -- Earlier releases let it read all columns.
+      REVOKE SELECT ON vss.deliveries FROM vss_writer;
+      GRANT INSERT ON vss.deliveries TO vss_writer;
+      -- The key, for ON CONFLICT: it adds to the ledger, and has no use for what is in there.
+      GRANT SELECT (received_at, delivery_id) ON vss.deliveries TO vss_writer;
       GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) TO vss_writer;
     ELSE
       GRANT SELECT ON vss.sessions, vss.call_legs TO vss_reader;
@@ -249,6 +253,7 @@ CREATE OR REPLACE FUNCTION vss.utf8_text(bytes bytea)
  RETURNS text
  LANGUAGE plpgsql
  STABLE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
   RETURN convert_from(bytes, 'UTF8');

@@ -36,7 +36,7 @@ export async function migrate(options: {
   try {
     await client.connect()
     await client.query(`SET lock_timeout = '2min'`)
-    await client.query('SELECT pg_advisory_lock($1)', [migrationLockKey])
+    await client.query('SELECT pg_advisory_lock($1::bigint)', [migrationLockKey])
     // A change that waits for a lock makes everyone else wait behind it: rather fail, and be run again.
     await client.query(`SET lock_timeout = '10s'`)
     await createSchemaIfMissing(client)
@@ -44,6 +44,8 @@ export async function migrate(options: {
       dbClient: client,
       dir: migrationsFolder,
       direction: 'up',
+      // What names mean in a migration is not for those to say who may create things in schema public.
+      schema: 'vss',
       migrationsSchema: 'vss',
       migrationsTable: 'migrations',
       noLock: true,

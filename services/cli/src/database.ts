@@ -40,6 +40,9 @@ function explain({ url, origin }: ServerSetting, fault: StorageFault): string {
   if (fault.sqlState === '42P01' || fault.sqlState === '3F000') {
     return `${where} has no schema vss, or an old one: run vss migrate`
   }
+  if (fault.sqlState === '42501') {
+    return `${where}: ${fault.message}: its role may not do this; deploy/postgres/roles.sql has one that may`
+  }
   const state = fault.code === 'database_unavailable' ? 'Postgres is away' : 'Postgres failed'
   return `${state}: ${where}: ${fault.message}`
 }

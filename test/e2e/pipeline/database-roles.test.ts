@@ -15,6 +15,7 @@ import { readBody } from '../../accounting.ts'
 import { createEmptyDatabase } from '../../databases.ts'
 import { deliveryIdAt } from '../../integration/storage/entries.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
+import { vss } from '../cli/vss-command.ts'
 
 type Role = 'vss_migrator' | 'vss_writer' | 'vss_reader'
 
@@ -47,6 +48,7 @@ test('the pipeline works with its roles: the migrator migrates, the worker only 
   await runSql(databaseUrl, `DROP TABLE vss.${nextMonth}`)
 
   const pipeline = await startRunningPipeline({ databaseUrl: as('vss_writer', databaseUrl) })
+  const owner = openPool(as('vss_migrator', databaseUrl))
   const post = async (body: Uint8Array | string) => {
     const response = await fetch(pipeline.webhookUrl, { method: 'POST', body })
     expect(response.status).toBe(200)
@@ -56,27 +58,25 @@ test('the pipeline works with its roles: the migrator migrates, the worker only 
   await post(await example('example-error.json'))
   // A correction updates the session and replaces its legs.
   const text = (await example('example-completed.json')).toString()
-  await until('The first session', () => readSession(pipeline.pool, completedSession.sessionId), {
+  await until('The first session', () => readSession(owner, completedSession.sessionId), {
     timeoutMs: 5_000,
   })
   await post(text.replace('"callDuration": 13', '"callDuration": 12'))
   const malformedId = await post('{"payload":')
 
-  const rejected = await until('The rejection', () => readDelivery(pipeline.pool, malformedId), {
-    timeoutMs: 5_000,
-  })
+  const rejected = await until('The rejection', () => readDelivery(owner, malformedId), { timeoutMs: 5_000 })
   expect(rejected.outcome).toBe('rejected')
-  expect(await readBody(pipeline.pool, malformedId)).toEqual(Buffer.from('{"payload":'))
+  expect(await readBody(owner, malformedId)).toEqual(Buffer.from('{"payload":'))
   const corrected = await until(
     'The correction',
     async () => {
-      const stored = await readSession(pipeline.pool, completedSession.sessionId)
+      const stored = await readSession(owner, completedSession.sessionId)
       return stored?.session.revision === 2 ? stored : undefined
     },
     { timeoutMs: 5_000 },
   )
   expect(corrected.legs).toHaveLength(completedSession.legs.length)
-  expect(await readSession(pipeline.pool, errorSession.sessionId)).toMatchObject({
+  expect(await readSession(owner, errorSession.sessionId)).toMatchObject({
     legs: errorSession.legs.map(({ callId }) => ({ callId })),
     deliveries: [{ outcome: 'stored' }],
   })
@@ -87,7 +87,7 @@ test('the pipeline works with its roles: the migrator migrates, the worker only 
   expect(await ownersOfSchema(databaseUrl)).toEqual(['vss_migrator'])
 })
 
-test('the writer can neither change tables nor the ledger’s past, nor make itself more', async () => {
+test('the writer can neither read the ledger nor change its past, nor tables, nor make itself more', async () => {
   const databaseUrl = await migratedDatabase()
   const month = ledgerPartition(0)
   await pingDatabase(openPool(as('vss_writer', databaseUrl)))
@@ -113,9 +113,25 @@ test('the writer can neither change tables nor the ledger’s past, nor make its
     'SELECT vss.grant_to_roles()',
     'SET ROLE vss_migrator',
     'SELECT * FROM vss.migrations',
+    'SELECT body FROM vss.deliveries',
+    `SELECT body FROM vss.${month}`,
+    'SELECT outcome, source_ip FROM vss.deliveries',
+    'SELECT body_text FROM vss.rejected',
+    `INSERT INTO vss.deliveries SELECT * FROM vss.deliveries RETURNING body`,
   ]
   expect(await outcomesOf(as('vss_writer', databaseUrl), statements)).toEqual(
     statements.map((statement) => [statement, expect.stringMatching(denied)]),
+  )
+})
+
+test('an operator who has the writer’s role is told that it may not look', async () => {
+  const DATABASE_URL = as('vss_writer', await migratedDatabase())
+
+  const { exitCode, stderr } = await vss(['sessions', 'show', completedSession.sessionId], { DATABASE_URL })
+
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(
+    /^vss: postgres:.*permission denied for table deliveries .*: its role may not do this; deploy\/postgres\/roles.sql has one that may\n$/,
   )
 })
 
@@ -188,7 +204,7 @@ test.each([
   expect(await migrate({ databaseUrl: as('vss_migrator', databaseUrl) })).toEqual([])
   const writer = openPool(as('vss_writer', databaseUrl))
   await insertDelivery(writer, new Date())
-  const { rows } = await writer.query('SELECT outcome FROM vss.deliveries')
+  const { rows } = await writer.query('SELECT delivery_id FROM vss.deliveries')
   expect(rows).toHaveLength(2)
   await runSql(as('vss_migrator', databaseUrl), `DROP TABLE vss.${ledgerPartition(2)}`)
   const remade = await writer.query('SELECT vss.ensure_ledger_partitions(2) AS name')
@@ -212,6 +228,19 @@ test('what the roles were given by other hands is taken away, bodies from the re
     ])),
   ]
   expect(attempts.map(([, outcome]) => outcome)).toEqual(attempts.map(() => expect.stringMatching(denied)))
+})
+
+test('a migration takes from the writer what an earlier release granted, the right to bodies', async () => {
+  const databaseUrl = await migratedDatabase()
+  await runSql(as('vss_migrator', databaseUrl), 'GRANT SELECT, INSERT ON vss.deliveries TO vss_writer')
+
+  await migrate({ databaseUrl: as('vss_migrator', databaseUrl) })
+
+  const [[, outcome] = []] = await outcomesOf(as('vss_writer', databaseUrl), [
+    'SELECT body FROM vss.deliveries',
+  ])
+  expect(outcome).toMatch(denied)
+  await insertDelivery(openPool(as('vss_writer', databaseUrl)), new Date())
 })
 
 test('a database whose schema nobody let the roles into gives them nothing', async () => {

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { delivery, rejectedDelivery, session } from './entries.ts'
-import { openStorage } from './open-storage.ts'
+import { openPool, openStorage } from './open-storage.ts'
 
 test.each([
   { name: 'text', body: Buffer.from('{"größe": "訂單 🧾"}'), text: '{"größe": "訂單 🧾"}' },
@@ -28,4 +28,36 @@ test.each([
       body,
     },
   ])
+})
+
+test('a function of another role is not run by whoever reads the view, however well it matches', async () => {
+  const { url, pool, writer } = await openStorage()
+  await writer.write([rejectedDelivery({ body: Buffer.from('mine') })])
+  const roleUrl = new URL(url)
+  const role = `${roleUrl.pathname.slice(1)}_hostile`
+  roleUrl.username = role
+  roleUrl.password = 'role'
+  await pool.query(`CREATE ROLE ${role} LOGIN PASSWORD 'role'; GRANT CREATE ON SCHEMA public TO ${role}`)
+  onTestFinished(async () => {
+    await pool.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
+  })
+  await openPool(roleUrl.href).query(
+    `CREATE FUNCTION public.convert_from(bytea, text) RETURNS text LANGUAGE sql RETURN 'run as ' || current_user`,
+  )
+
+  const { rows } = await pool.query('SELECT body_text FROM vss.rejected')
+
+  expect(rows).toEqual([{ body_text: 'mine' }])
+})
+
+test('what names mean in a function of the schema is nobody else’s to say', async () => {
+  const { pool } = await openStorage()
+
+  const { rows } = await pool.query(
+    `SELECT oid::regprocedure FROM pg_proc
+     WHERE pronamespace = 'vss'::regnamespace
+       AND NOT 'search_path=pg_catalog, pg_temp' = ANY (coalesce(proconfig, '{}'))`,
+  )
+
+  expect(rows).toEqual([])
 })
