@@ -37,17 +37,35 @@ async function runShow(sessionId: string, options: SettingsOptions & { json?: tr
   console.log(options.json ? displayJson(stored) : renderSession(stored))
 }
 
-/** Ingest answers with a delivery's id, which is easily taken for the session's. */
 async function explainAbsence(pool: Pool, id: string): Promise<string> {
-  const { readDelivery } = await import('@vss-pipeline/storage')
+  const { readDeliveriesOf, readDelivery } = await import('@vss-pipeline/storage')
+  const deliveries = await readDeliveriesOf(pool, id)
+  if (deliveries.length > 0) return explainDeliveries(id, deliveries)
+  // Ingest answers with a delivery's id, which is easily taken for the session's.
   const delivery = await readDelivery(pool, id)
-  if (delivery === null) {
-    return `there is no session ${id}: its delivery is yet to come, waits (see vss status) or was rejected (see the view vss.rejected)`
+  if (delivery !== null) return explainDelivery(delivery)
+  return `there is no session ${id}: its delivery is yet to come, waits (see vss status) or was rejected without a readable id (see the view vss.rejected)`
+}
+
+/** Of a session that is not there. */
+function explainDeliveries(sessionId: string, deliveries: readonly DeliveryRow[]): string {
+  if (deliveries.some(({ outcome }) => outcome !== 'rejected')) {
+    return `there is no session ${sessionId} any more: it was stored, and has been deleted since`
   }
-  const { outcome, sessionId, reasons } = delivery
-  if (outcome === 'rejected')
-    return `${id} is a delivery, not a session; it was rejected: ${listReasons(reasons)}`
-  return `${id} is a delivery, not a session; for its session: vss sessions show ${sessionId}`
+  const { deliveryId, reasons } = deliveries.at(-1)!
+  const what =
+    deliveries.length === 1
+      ? `its delivery ${deliveryId} was rejected`
+      : `its ${deliveries.length} deliveries were rejected, the last (${deliveryId})`
+  return `there is no session ${sessionId}: ${what}: ${listReasons(reasons)}`
+}
+
+function explainDelivery({ deliveryId, outcome, sessionId, reasons }: DeliveryRow): string {
+  const next =
+    outcome === 'rejected'
+      ? `it was rejected: ${listReasons(reasons)}`
+      : `for its session: vss sessions show ${sessionId}`
+  return `${deliveryId} is a delivery, not a session; ${next}`
 }
 
 function renderSession({ session, legs, deliveries }: StoredSession): string {

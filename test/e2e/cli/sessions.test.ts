@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { delivery, rejectedDelivery, session } from '../../integration/storage/entries.ts'
+import { openStorage } from '../../integration/storage/open-storage.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
 import { vss } from './vss-command.ts'
 
@@ -75,6 +78,40 @@ it('prints nothing that steers a terminal, whatever a sender sent', async () => 
     expect(stdout).toContain('a\\u009b2J\\u202eb')
     expect(stdout).not.toMatch(/[\u007f-\u009f\u202e]/)
   }
+})
+
+it('says of a session whose deliveries were rejected that they were, and why', async () => {
+  const { url, writer } = await openStorage()
+  const [once, twice] = [randomUUID(), randomUUID()]
+  const reasons = [{ code: 'missing_field' as const, path: 'payload.endTime', message: 'expected a time' }]
+  const rejectionOf = (sessionId: string, receivedAtMs: number) =>
+    rejectedDelivery({ receivedAtMs, verdict: { kind: 'rejected', reasons, sessionId } })
+  const now = Date.now()
+  const entries = [rejectionOf(once, now), rejectionOf(twice, now + 1), rejectionOf(twice, now + 2)]
+  await writer.write(entries)
+
+  const env = { DATABASE_URL: url }
+  expect(await vss(['sessions', 'show', once], env)).toEqual({
+    exitCode: 1,
+    stdout: '',
+    stderr: `vss: there is no session ${once}: its delivery ${entries[0]!.deliveryId} was rejected: missing_field payload.endTime\n`,
+  })
+  expect(await vss(['sessions', 'show', twice], env)).toMatchObject({
+    exitCode: 1,
+    stderr: `vss: there is no session ${twice}: its 2 deliveries were rejected, the last (${entries[2]!.deliveryId}): missing_field payload.endTime\n`,
+  })
+})
+
+it('says of a session that was deleted that it was', async () => {
+  const { url, pool, writer } = await openStorage()
+  const stored = session()
+  await writer.write([delivery(stored)])
+  await pool.query('DELETE FROM vss.sessions')
+
+  expect(await vss(['sessions', 'show', stored.sessionId], { DATABASE_URL: url })).toMatchObject({
+    exitCode: 1,
+    stderr: `vss: there is no session ${stored.sessionId} any more: it was stored, and has been deleted since\n`,
+  })
 })
 
 it('refuses what is no session id before it asks anyone', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/storage'
+import { countLedgerByOutcome, readDeliveriesOf, readDelivery, readSession } from '@vss-pipeline/storage'
 import { expect, test } from 'vitest'
 import { readBody } from '../../accounting.ts'
 import { delivery, rejectedDelivery, session } from './entries.ts'
@@ -21,6 +21,26 @@ test('a session comes with all its deliveries, oldest first', async () => {
   ])
 })
 
+test('the deliveries of a session are there where the session is not, because all were rejected', async () => {
+  const { pool, writer } = await openStorage()
+  const { sessionId } = session()
+  const reasons = [{ code: 'missing_field' as const, path: 'payload.endTime', message: 'expected a time' }]
+  const entries = [2, 1].map((receivedAtMs) =>
+    rejectedDelivery({
+      receivedAtMs: 1_700_000_000_000 + receivedAtMs,
+      verdict: { kind: 'rejected', reasons, sessionId },
+    }),
+  )
+  await writer.write(entries)
+
+  const found = await readDeliveriesOf(pool, sessionId)
+
+  expect(found.map(({ deliveryId }) => deliveryId)).toEqual(
+    entries.toReversed().map(({ deliveryId }) => deliveryId),
+  )
+  expect(found[0]).toMatchObject({ outcome: 'rejected', reasons, sessionId })
+})
+
 test('a delivery is found by its id, its body as received', async () => {
   const { pool, writer } = await openStorage()
   const entry = rejectedDelivery({ body: Buffer.from([0, 255, 10]) })
@@ -39,6 +59,8 @@ test('what is not there, and what is no id, is null', async () => {
 
   expect(await readSession(pool, randomUUID())).toBeNull()
   expect(await readSession(pool, 'no-uuid')).toBeNull()
+  expect(await readDeliveriesOf(pool, randomUUID())).toEqual([])
+  expect(await readDeliveriesOf(pool, 'no-uuid')).toEqual([])
   expect(await readDelivery(pool, randomUUID())).toBeNull()
   expect(await readDelivery(pool, 'ffffffff-ffff-7fff-bfff-ffffffffffff')).toBeNull()
   expect(await readDelivery(pool, 'no-uuid')).toBeNull()
