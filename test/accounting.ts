@@ -69,6 +69,14 @@ export async function countLedger(pool: Pool): Promise<number> {
   return rows[0]?.count ?? 0
 }
 
+/** How many deliveries were rejected because workers died of them. */
+export async function countKillers(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM vss.deliveries WHERE reasons @> '[{"code": "kills_worker"}]'`,
+  )
+  return rows[0]?.count ?? 0
+}
+
 /** A delivery's body as the ledger has it. */
 export async function readBody(pool: Pool, deliveryId: string): Promise<Buffer | null> {
   const { rows } = await pool.query<{ body: Buffer | null }>(

@@ -22,8 +22,8 @@ Postgres and a Redis of its own.
 
 npm run bench                    everything: about 20 minutes on 2 cores;
                                  writes test/bench/results.md
-npm run bench -- --only NAME     one scenario, and again for more:
-                                 ${names.join(', ').replace('quiet-backlog, ', 'quiet-backlog,\n                                 ')}
+npm run bench -- --only NAME     one scenario, and again for more; their names
+                                 are at the end
 npm run bench -- --quick         one short round each: whether it runs, not how
                                  fast
 npm run bench -- --full          adds the large growth rounds: a million queued,
@@ -34,6 +34,8 @@ npm run bench -- --against REF   this tree and another commit in turns, about
 npm run bench -- --postgres 15   on a Postgres that Debian installed, instead of
                                  the one of npm
 npm run bench -- --json          every sample instead of tables
+
+Scenarios: ${names.join(', ')}
 `
 
 /** @throws UsageError */

@@ -29,7 +29,6 @@ export interface Running {
  */
 export function ourPipeline(
   options: {
-    name?: string
     workers?: number
     root?: string
     database?: BenchDatabase
@@ -37,10 +36,10 @@ export function ourPipeline(
     rowsIn?: (database: BenchDatabase) => Rows
   } = {},
 ): Contestant {
-  const { name = 'this pipeline', workers = 1, root, settings, rowsIn = sessionRows } = options
+  const { workers = 1, root, settings, rowsIn = sessionRows } = options
   const how = { ...(root !== undefined && { root }), ...(settings && { settings }) }
   return {
-    name,
+    name: 'this pipeline',
     start(servers) {
       const database = options.database ?? servers
       const urls = { redisUrl: servers.redisUrl, databaseUrl: database.databaseUrl }

@@ -9,10 +9,10 @@ import { type BenchServers, truncateRows, vacuumQueues } from './servers.ts'
 /** A piece of work that was measured: posting, storing, or both. */
 export interface Slice {
   events: number
-  /** How many of them the time is of: all, or those after the first transaction. */
+  /** How many events came in `ms`: a drain's clock starts with its first transaction, whose events do not count. */
   timed: number
   ms: number
-  /** For all of them, until everyone rested. */
+  /** Of all events, until the programs rested. */
   cpu: CpuMs
 }
 

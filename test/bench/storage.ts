@@ -7,7 +7,7 @@ export type Written = Readonly<Record<string, number>>
 /**
  * Reads what the servers have written since they began.
  *
- * Postgres tells of its syncs late, at the latest when a connection ends: read when those of a contestant have.
+ * Postgres counts the syncs of a connection late, at the latest when it ends: read after the contestant has stopped.
  */
 export async function readWritten(servers: BenchServers): Promise<Written> {
   return { ...(await readWal(servers)), ...(await readAppendOnlyFile(servers)) }

@@ -1,5 +1,6 @@
 import type { Logger } from '@vss-pipeline/runtime'
 import type { Redis } from 'ioredis'
+import { parseInfo } from './info.ts'
 
 const minimumVersion = [6, 2] as const
 const settings = ['maxmemory-policy', 'appendfsync', 'no-appendfsync-on-rewrite']
@@ -54,11 +55,6 @@ async function readConfig(client: Redis): Promise<Map<string, string> | undefine
   } catch {
     return undefined
   }
-}
-
-function parseInfo(text: string): Map<string, string> {
-  const lines = text.split('\r\n').filter((line) => line.includes(':'))
-  return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]))
 }
 
 function isOlder(version: string): boolean {

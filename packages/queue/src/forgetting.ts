@@ -1,11 +1,12 @@
 import type { Logger } from '@vss-pipeline/runtime'
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { parseInfo } from './info.ts'
 
 const defaultCheckIntervalMs = 10_000
 const checksBeforeRewrite = 6
 const lockMs = 60_000
-/** Redis' own tables and scripts take one megabyte: what holds more than this is data of others. */
+/** Redis' own tables and scripts take one megabyte: a data set larger than this is that of others. */
 const othersDataBytes = 64 * 1024 * 1024
 
 export interface Forgetting {
@@ -19,8 +20,8 @@ export interface Forgetting {
  * every body that ever passed through the queue, phone numbers included; by itself Redis rewrites it once it has
  * doubled beyond 64 MB, which at low traffic takes months.
  *
- * One of several workers does it, and nobody where the file is no larger than much other data: a Redis that others
- * fill as well is left to its own rules.
+ * One of several workers does it. None does where others keep much data in the same Redis and the file is no larger
+ * than that: a rewrite would cost them more than it forgets.
  *
  * @param options.checkIntervalMs how often the queue is looked at; it must be empty six times in a row
  */
@@ -60,8 +61,8 @@ export function forgetWhenIdle(options: {
   }
 
   async function isWorthwhile(): Promise<boolean> {
-    const info = await client.info()
-    const told = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0)
+    const info = parseInfo(await client.info())
+    const told = (name: string) => Number(info.get(name) ?? 0)
     return (
       told('aof_enabled') === 1 &&
       told('aof_rewrite_in_progress') === 0 &&

@@ -5,7 +5,7 @@ import { Pool } from 'undici'
 import { expect, test } from 'vitest'
 import { bodyOf } from '../../../packages/vss/src/examples.fixture.ts'
 import { examples, hostileEvents } from '../../../packages/vss/src/hostile-events.fixture.ts'
-import { countLedger } from '../../accounting.ts'
+import { countKillers, countLedger } from '../../accounting.ts'
 import { startRunningPipeline } from '../../running-pipeline.ts'
 
 const count = Number(process.env.FUZZ_BODIES ?? 5_000)
@@ -64,16 +64,7 @@ test(`${count} mutated bodies are all accounted for, and the queue goes on`, {
   const outcomes = await countLedgerByOutcome(pool)
   expect(outcomes.rejected, 'too hostile to be rows').toBeGreaterThan(0)
   expect(outcomes.stored, 'rows all the same').toBeGreaterThan(0)
-  expect(await killed(pool), 'rejected for killing a worker').toBe(0)
+  expect(await countKillers(pool), 'rejected for killing a worker').toBe(0)
   const first = workers[0]!
   expect((await fetch(`${first.opsUrl}/livez`)).ok, 'the same worker still runs').toBe(true)
 })
-
-type Database = Awaited<ReturnType<typeof startRunningPipeline>>['pool']
-
-async function killed(pool: Database): Promise<number> {
-  const { rows } = await pool.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM vss.deliveries WHERE reasons @> '[{"code": "kills_worker"}]'`,
-  )
-  return rows[0]!.count
-}
