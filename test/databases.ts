@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { migrate } from '@vss-pipeline/storage'
+import { migrate } from '@vss-pipeline/storage/migrate'
 import pg from 'pg'
 
 const migrationsFolder = join(import.meta.dirname, '..', 'packages', 'storage', 'migrations')

@@ -1,4 +1,4 @@
-import type { Delivery } from '@vss-pipeline/vss'
+import type { Delivery } from '@vss-pipeline/delivery'
 import { v7 as uuidv7 } from 'uuid'
 
 /** A delivery received just now. */

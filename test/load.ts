@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { GeneratedEvent } from '@vss-pipeline/vss'
+import type { GeneratedEvent } from '@vss-pipeline/generator'
 import { Pool } from 'undici'
 
 /** An event that was answered with 200. */

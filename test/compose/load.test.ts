@@ -1,6 +1,6 @@
+import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
 import type { Pool } from '@vss-pipeline/storage'
-import { generateEvents } from '@vss-pipeline/vss'
 import { expect, onTestFinished, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../accounting.ts'
 import { postUntilAcknowledged } from '../load.ts'

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { generateEvents } from '@vss-pipeline/vss'
+import { generateEvents } from '@vss-pipeline/generator'
 import { expect, onTestFinished, test } from 'vitest'
 import { expectAccountedFor } from '../accounting.ts'
 import { postUntilAcknowledged } from '../load.ts'

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { receivedAtMsOf } from '@vss-pipeline/delivery'
+import { generateEvents } from '@vss-pipeline/generator'
 import { createTemporaryFolder, type RunningServer, startRedis, until } from '@vss-pipeline/local-stack'
-import { generateEvents, receivedAtMsOf } from '@vss-pipeline/vss'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { generateEvents } from '@vss-pipeline/generator'
 import {
   createTemporaryFolder,
   type RunningServer,
@@ -7,8 +8,8 @@ import {
   startRedis,
   until,
 } from '@vss-pipeline/local-stack'
-import { migrate, type Pool } from '@vss-pipeline/storage'
-import { generateEvents } from '@vss-pipeline/vss'
+import type { Pool } from '@vss-pipeline/storage'
+import { migrate } from '@vss-pipeline/storage/migrate'
 import type { PoolClient } from 'pg'
 import { expect, onTestFailed, onTestFinished } from 'vitest'
 import { countLedger, expectAccountedFor } from '../accounting.ts'

@@ -1,5 +1,5 @@
+import { generateEvents } from '@vss-pipeline/generator'
 import { type RunningService, startService, until } from '@vss-pipeline/local-stack'
-import { generateEvents } from '@vss-pipeline/vss'
 import { expect, onTestFinished, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../accounting.ts'
 import { killProcess } from '../faulty-server.ts'

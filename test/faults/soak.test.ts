@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { generateEvents } from '@vss-pipeline/vss'
+import { createRandom, generateEvents } from '@vss-pipeline/generator'
 import { expect, test } from 'vitest'
-import { createRandom } from '../../packages/vss/src/generator/random.ts'
 import { expectAccountedFor } from '../accounting.ts'
 import { killProcess } from '../faulty-server.ts'
 import { postUntilAcknowledged } from '../load.ts'

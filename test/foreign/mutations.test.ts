@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { buffer } from 'node:stream/consumers'
-import { generateEvents } from '@vss-pipeline/vss'
+import { generateEvents } from '@vss-pipeline/generator'
 import { expect, test } from 'vitest'
 import { countKillers, expectInLedgerOnce } from '../accounting.ts'
 import { startRunningPipeline } from '../running-pipeline.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { generateEvents } from '@vss-pipeline/vss'
+import { generateEvents } from '@vss-pipeline/generator'
 import { describe, expect, test } from 'vitest'
 import { expectAccountedFor } from '../accounting.ts'
 import { postUntilAcknowledged } from '../load.ts'

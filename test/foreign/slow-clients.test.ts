@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { generateEvents } from '@vss-pipeline/vss'
+import { generateEvents } from '@vss-pipeline/generator'
 import { expect, test } from 'vitest'
 import { expectAccountedFor } from '../accounting.ts'
 import { postUntilAcknowledged } from '../load.ts'

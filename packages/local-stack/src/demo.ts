@@ -1,15 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  createPool,
-  type DeliveryRow,
-  migrate,
-  type Pool,
-  readDelivery,
-  readSession,
-  StorageFault,
-  type StoredSession,
-} from '@vss-pipeline/storage'
+import { type DeliveryRow, readDelivery, readSession, type StoredSession } from '@vss-pipeline/reader'
+import { createPool, type Pool, StorageFault } from '@vss-pipeline/storage'
+import { migrate } from '@vss-pipeline/storage/migrate'
 import { LocalStackError } from './errors.ts'
 import { formatLogLine } from './log-lines.ts'
 import { startPipeline } from './pipeline.ts'

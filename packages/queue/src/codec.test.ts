@@ -1,10 +1,10 @@
 import { constants, zstdCompressSync } from 'node:zlib'
-import type { Delivery } from '@vss-pipeline/vss'
+import type { Delivery } from '@vss-pipeline/delivery'
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type BatchPayload, decodeBatch, encodeBatch, UnknownPayloadError } from './codec.ts'
+import { type BatchPayload, encodeBatch, openBatch, UnknownPayloadError } from './codec.ts'
 
 const latestMs = 2 ** 48 - 1
 
@@ -53,9 +53,8 @@ function packedEvents(entries: unknown): string {
 test('any deliveries come back as they were, in their order', () => {
   fc.assert(
     fc.property(deliveries, (sent) => {
-      const decoded = decodeBatch(throughRedis(encodeBatch(sent)))
-      if ('undecodable' in decoded) throw new Error('undecodable')
-      expect(decoded.map(comparable)).toEqual(sent.map(comparable))
+      const decoded = openBatch(throughRedis(encodeBatch(sent))).unpack()
+      expect(decoded?.map(comparable)).toEqual(sent.map(comparable))
     }),
   )
 })
@@ -105,16 +104,15 @@ describe('damaged events leave the ids', () => {
       zstdCompressSync(Buffer.from('ddffffffff', 'hex')).toString('base64'),
     ],
   ])('%s', (_, events) => {
-    expect(decodeBatch(withEvents(events, [id]))).toEqual({ undecodable: true, ids: [id] })
+    const batch = openBatch(withEvents(events, [id]))
+    expect(batch.unpack()).toBeUndefined()
+    expect(batch.deliveryIds).toEqual([id])
   })
 
   test('cut off anywhere', () => {
     const sent = encodeBatch([makeDelivery('{"a":"hello hello hello"}')])
     for (let length = 0; length < sent.events.length - 4; length += 4) {
-      expect(decodeBatch({ ...sent, events: sent.events.slice(0, length) })).toEqual({
-        undecodable: true,
-        ids: sent.ids,
-      })
+      expect(openBatch({ ...sent, events: sent.events.slice(0, length) }).unpack()).toBeUndefined()
     }
   })
 
@@ -124,9 +122,9 @@ describe('damaged events leave the ids', () => {
         const payload = encodeBatch(sent)
         const bytes = Buffer.from(payload.events, 'base64')
         bytes[position % bytes.length]! ^= change
-        const decoded = decodeBatch({ ...payload, events: bytes.toString('base64') } satisfies BatchPayload)
-        if ('undecodable' in decoded) expect(decoded.ids).toEqual(payload.ids)
-        else expect(decoded.map(comparable)).toEqual(sent.map(comparable))
+        const damaged = { ...payload, events: bytes.toString('base64') } satisfies BatchPayload
+        const decoded = openBatch(damaged).unpack()
+        if (decoded !== undefined) expect(decoded.map(comparable)).toEqual(sent.map(comparable))
       }),
     )
   })
@@ -138,19 +136,19 @@ test('a decompression bomb is undecodable, and is never unpacked in memory', () 
   }).toString('base64')
   const before = process.memoryUsage.rss()
   const id = uuidv7()
-  expect(decodeBatch(withEvents(bomb, [id]))).toEqual({ undecodable: true, ids: [id] })
+  expect(openBatch(withEvents(bomb, [id])).unpack()).toBeUndefined()
   expect(process.memoryUsage.rss() - before).toBeLessThan(300 * 1024 * 1024)
 })
 
 describe('a payload this release must not touch', () => {
   function codeOf(payload: unknown): string {
     try {
-      decodeBatch(payload)
+      openBatch(payload)
     } catch (error) {
       expect(error).toBeInstanceOf(UnknownPayloadError)
       return (error as UnknownPayloadError).code
     }
-    throw new Error('it was decoded')
+    throw new Error('it was opened')
   }
 
   test.each([2, 0, '1', null, 1.5])('version %j is unknown_version', (v) => {
@@ -177,7 +175,7 @@ describe('a payload this release must not touch', () => {
 
 test('an error shows nothing of what the payload holds', () => {
   for (const payload of [{ v: '+6591234567' }, { v: 1, ids: ['+6591234567'], events: '' }, '+6591234567']) {
-    expect(() => decodeBatch(payload)).toThrow(
+    expect(() => openBatch(payload)).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('6591') }),
     )
   }
@@ -188,5 +186,6 @@ test('want of memory is a fault, not damage: the batch must come again', () => {
     throw new RangeError('Array buffer allocation failed')
   })
   onTestFinished(() => allocation.mockRestore())
-  expect(() => decodeBatch({ v: 1, ids: [uuidv7()], events: 'AAAA' })).toThrow('allocation failed')
+  const batch = openBatch({ v: 1, ids: [uuidv7()], events: 'AAAA' })
+  expect(() => batch.unpack()).toThrow('allocation failed')
 })

@@ -1,15 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import type { Delivery } from '@vss-pipeline/vss'
-import { isDeliveryId, receivedAtMsOf } from '@vss-pipeline/vss/delivery'
+import { type Delivery, isDeliveryId, receivedAtMsOf } from '@vss-pipeline/delivery'
 import { Packr, Unpackr } from 'msgpackr'
-
-/** Batches hold at most so many deliveries or so many body bytes; a larger body travels alone. */
-export const batchLimits = { maxCount: 500, maxBytes: 1024 * 1024 } as const
-
-/** What a delivery counts against {@link batchLimits}. */
-export function sizeOfDelivery({ body }: Pick<Delivery, 'body'>): { count: number; bytes: number } {
-  return { count: 1, bytes: body.length }
-}
 
 /**
  * What a job carries. The ids stand in clear so that a batch whose events cannot be decoded is still accounted
@@ -31,10 +22,11 @@ export class UnknownPayloadError extends Error {
   }
 }
 
-/** The ids of a batch whose events could not be read back. */
-export interface UndecodableBatch {
-  undecodable: true
-  ids: string[]
+/** A batch as it came off the queue: its ids can be read, its deliveries when they are asked for. */
+export interface PackedBatch {
+  readonly deliveryIds: readonly string[]
+  /** @returns the deliveries, in the order of their ids; undefined when they are damaged: that is bad data, a value. */
+  unpack(): Delivery[] | undefined
 }
 
 // Decompressed size is bounded by a batch's own limit and one over-long body; more than this is not ours.
@@ -63,31 +55,28 @@ export function encodeBatch(deliveries: readonly Delivery[]): BatchPayload {
 }
 
 /**
- * Reads a job's payload back into deliveries.
+ * Reads a job's payload, as far as that goes without unpacking it.
  *
- * @returns the deliveries, or the ids alone when the events are damaged: that is bad data, a value.
  * @throws UnknownPayloadError `unknown_version` (a newer producer: a fault, to be retried by a newer worker) or
  *   `not_a_batch` (no usable ids: not this pipeline's job).
  */
-export function decodeBatch(payload: unknown): Delivery[] | UndecodableBatch {
+export function openBatch(payload: unknown): PackedBatch {
   const { ids, events } = readEnvelope(payload)
+  return { deliveryIds: ids, unpack: () => unpackEvents(ids, events) }
+}
+
+function unpackEvents(ids: readonly string[], events: unknown): Delivery[] | undefined {
   try {
     const packed = zstdDecompressSync(Buffer.from(events as string, 'base64'), {
       maxOutputLength: maxDecodedBytes,
     })
     const entries: unknown = unpackr.unpack(packed)
-    if (!Array.isArray(entries) || entries.length !== ids.length) return { undecodable: true, ids }
+    if (!Array.isArray(entries) || entries.length !== ids.length) return undefined
     return ids.map((deliveryId, index) => readDelivery(deliveryId, entries[index]))
   } catch (error) {
     if (isOutOfMemory(error)) throw error
-    return { undecodable: true, ids }
+    return undefined
   }
-}
-
-/** How many deliveries a job's payload holds, without unpacking it; 0 where it is no batch. */
-export function countDeliveries(payload: unknown): number {
-  const { ids } = Object(payload) as { ids?: unknown }
-  return Array.isArray(ids) ? ids.length : 0
 }
 
 function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {

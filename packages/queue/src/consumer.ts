@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createBackoff, type Logger } from '@vss-pipeline/runtime'
 import { isNotConnectionError, type Job, type Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { UnknownPayloadError } from './codec.ts'
+import { openBatch, type PackedBatch, UnknownPayloadError } from './codec.ts'
 import { connectRedis, disconnectRedis } from './connection.ts'
 import { warnOfDurabilityProblems } from './durability.ts'
 import { forgetWhenIdle } from './forgetting.ts'
@@ -10,9 +10,7 @@ import { createInterruptibleBackend } from './interruptible-backend.ts'
 import { openQueue, queueName } from './queue.ts'
 
 /** A batch as its handler holds it, with what is known of earlier tries. */
-export interface BatchInHand {
-  /** Whatever the job carries; {@link decodeBatch} reads it. */
-  readonly payload: unknown
+export interface BatchInHand extends PackedBatch {
   /** An earlier worker took it and never answered: killed, frozen, or cut off from Redis. It runs alone now. */
   readonly stalledBefore: boolean
   /** What {@link saveTrail} kept last, in this or an earlier worker; undefined when nothing. */
@@ -207,7 +205,7 @@ export function createConsumer(options: {
 
   function inHand(job: Job): BatchInHand {
     return {
-      payload: job.data,
+      ...openBatch(job.data),
       stalledBefore: job.stalledCounter > 0,
       // BullMQ's progress, which it begins with 0.
       trail: job.progress === 0 ? undefined : job.progress,

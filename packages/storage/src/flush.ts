@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import type { Outcome } from '@vss-pipeline/vss'
+import type { LedgerEntry, Outcome } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
-import { insertLedgerRows, type LedgerEntry, type LedgerRow, selectRecordedIds } from './ledger.ts'
+import { insertLedgerRows, type LedgerRow, selectRecordedIds } from './ledger.ts'
 import {
   advanceSessions,
   type CurrentVersion,

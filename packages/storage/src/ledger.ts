@@ -1,23 +1,6 @@
-import type { Outcome, Reason, Session } from '@vss-pipeline/vss'
+import { type LedgerEntry, type Outcome, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
 import { byteArray, textArray, timestampArray, uuidArray } from './arrays.ts'
-
-/** A delivery and what the pipeline made of it, before the database has its say. */
-export interface LedgerEntry {
-  /** UUIDv7. */
-  deliveryId: string
-  /** Milliseconds since the Unix epoch: the millisecond inside `deliveryId`. */
-  receivedAtMs: number
-  sourceIp: string | null
-  /** As received; null only where the batch could not be decoded. */
-  body: Uint8Array | null
-  verdict: Verdict
-}
-
-export type Verdict =
-  | { kind: 'session'; session: Session }
-  /** `sessionId` where it could be read all the same. */
-  | { kind: 'rejected'; reasons: Reason[]; sessionId: string | null }
 
 /** One row of the ledger. */
 export interface LedgerRow {
@@ -90,14 +73,4 @@ export async function insertLedgerRows(
     ],
   )
   return new Set(rows.map((row) => row.delivery_id))
-}
-
-/** Why an entry is rejected; empty unless it is. */
-export function reasonsOf({ verdict }: LedgerEntry): Reason[] {
-  return verdict.kind === 'rejected' ? verdict.reasons : []
-}
-
-/** The session an entry is about, where that is known. */
-export function sessionIdOf({ verdict }: LedgerEntry): string | null {
-  return verdict.kind === 'session' ? verdict.session.sessionId : verdict.sessionId
 }

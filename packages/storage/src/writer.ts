@@ -1,9 +1,9 @@
 import { isIP } from 'node:net'
+import { isUuid } from '@vss-pipeline/delivery'
 import type { Outcome, Reason } from '@vss-pipeline/vss'
-import { isUuid } from '@vss-pipeline/vss/delivery'
+import { type LedgerEntry, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
 import { dataErrorState, toStorageFault } from './errors.ts'
 import { flush } from './flush.ts'
-import { type LedgerEntry, reasonsOf, sessionIdOf } from './ledger.ts'
 import type { Pool } from './pool.ts'
 import { inTransaction } from './transaction.ts'
 

@@ -1,5 +1,5 @@
 import { createShape, isJsonObject, type JsonObject, readMembers } from './members.ts'
-import type { Anomaly, NormalizedLeg, Reason } from './model.ts'
+import type { Anomaly, NormalizedLeg } from './model.ts'
 import { numberFacts } from './numbers.ts'
 import { CALL_TYPES, DIRECTIONS, LEG_STATUSES } from './reference.ts'
 import {
@@ -17,6 +17,7 @@ import {
   toUuid,
   toWord,
 } from './values.ts'
+import type { Reason } from './verdict.ts'
 
 const LEG_KEY = /^call([a-z])$/i
 

@@ -3,40 +3,6 @@
  * and what is said about it (reasons, anomalies). Field names follow the columns of schema `vss`.
  */
 
-/** One accepted POST. Immutable from the moment ingest stamps it. */
-export interface Delivery {
-  /** UUIDv7, lower case. Its leading 48 bits are the millisecond of receipt. */
-  readonly deliveryId: string
-  /** Milliseconds since the Unix epoch; always the millisecond inside `deliveryId`. */
-  readonly receivedAtMs: number
-  /** The sender's address, IPv4 or IPv6 in text form; null when it could not be known. */
-  readonly sourceIp: string | null
-  /** The request body as received, byte for byte. */
-  readonly body: Uint8Array
-}
-
-/** Why a delivery was rejected. */
-export const REASON_CODES = [
-  'malformed_json',
-  'not_an_object',
-  'unsupported_event',
-  'missing_field',
-  'invalid_field',
-  'undecodable_batch',
-  'kills_worker',
-  'refused_by_database',
-] as const
-
-export type ReasonCode = (typeof REASON_CODES)[number]
-
-export interface Reason {
-  readonly code: ReasonCode
-  /** Where in the event, e.g. `payload.sessionId`; empty for the body as a whole. */
-  readonly path: string
-  /** What was expected. Never holds text chosen by the sender: it may be a phone number. */
-  readonly message: string
-}
-
 /** A stored event's data-quality flag. */
 export const ANOMALIES = [
   'unknown_status',
@@ -137,8 +103,3 @@ export interface Session extends Omit<NormalizedSession, 'legs' | 'anomalies'> {
   /** Sorted, distinct. */
   anomalies: Anomaly[]
 }
-
-/** What became of a delivery: the ledger's one word for it. */
-export const OUTCOMES = ['stored', 'duplicate', 'superseded', 'rejected'] as const
-
-export type Outcome = (typeof OUTCOMES)[number]

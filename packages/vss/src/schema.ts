@@ -1,6 +1,6 @@
+import { isUuid } from '@vss-pipeline/delivery'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { isUuid } from './delivery.ts'
 import { readTimestamp } from './time.ts'
 import { isStorableText, TEXT_LIMITS } from './values.ts'
 

@@ -1,10 +1,11 @@
 import { readErrorDetails, readLegs } from './legs.ts'
 import { createShape, isJsonObject, type JsonObject, type Members, readMembers } from './members.ts'
-import type { Anomaly, NormalizedSession, Reason } from './model.ts'
+import type { Anomaly, NormalizedSession } from './model.ts'
 import { ACTIONS, SESSION_STATUSES } from './reference.ts'
 import { SessionSummary, summaryValidator } from './schema.ts'
 import { readTimestamp } from './time.ts'
 import { isNothing, knownWord, optional, toCount, toInteger, toReference, toUuid } from './values.ts'
+import type { Reason } from './verdict.ts'
 
 /** What validation says about a body: a session to enrich and store, or why it cannot be a row. */
 export type Validation =

@@ -1,4 +1,4 @@
-import { isUuid } from './delivery.ts'
+import { isUuid } from '@vss-pipeline/delivery'
 import type { Anomaly } from './model.ts'
 import { readTimestamp } from './time.ts'
 

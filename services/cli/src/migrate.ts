@@ -21,7 +21,7 @@ Examples:
 
 async function runMigrate(options: SettingsOptions): Promise<void> {
   const database = readDatabaseSetting(options, process.env)
-  const { migrate } = await import('@vss-pipeline/storage')
+  const { migrate } = await import('@vss-pipeline/storage/migrate')
   const applied = await explainFaults(database, () => migrate({ databaseUrl: database.url }))
   console.log(applied.length > 0 ? `applied ${applied.join(', ')}` : 'schema vss is up to date')
 }

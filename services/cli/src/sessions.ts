@@ -1,4 +1,5 @@
-import type { CallLegRow, DeliveryRow, Pool, StoredSession } from '@vss-pipeline/storage'
+import type { CallLegRow, DeliveryRow, StoredSession } from '@vss-pipeline/reader'
+import type { Pool } from '@vss-pipeline/storage'
 import type { Command } from 'commander'
 import { parseUuid } from './arguments.ts'
 import { withDatabase } from './database.ts'
@@ -28,7 +29,7 @@ Examples:
 
 async function runShow(sessionId: string, options: SettingsOptions & { json?: true }): Promise<void> {
   const database = readDatabaseSetting(options, process.env)
-  const { readSession } = await import('@vss-pipeline/storage')
+  const { readSession } = await import('@vss-pipeline/reader')
   const stored = await withDatabase(database, async (pool) => {
     const found = await readSession(pool, sessionId)
     if (found === null) throw new CommandFailure(await explainAbsence(pool, sessionId))
@@ -38,7 +39,7 @@ async function runShow(sessionId: string, options: SettingsOptions & { json?: tr
 }
 
 async function explainAbsence(pool: Pool, id: string): Promise<string> {
-  const { readDeliveriesOf, readDelivery } = await import('@vss-pipeline/storage')
+  const { readDeliveriesOf, readDelivery } = await import('@vss-pipeline/reader')
   const deliveries = await readDeliveriesOf(pool, id)
   if (deliveries.length > 0) return explainDeliveries(id, deliveries)
   // Ingest answers with a delivery's id, which is easily taken for the session's.

@@ -103,7 +103,7 @@ async function fetchQueue(options: StatusOptions): Promise<QueueStatus> {
 
 async function countLedger(options: StatusOptions, since: Date | undefined): Promise<LedgerStatus> {
   const database = readDatabaseSetting(options, process.env)
-  const { countLedgerByOutcome } = await import('@vss-pipeline/storage')
+  const { countLedgerByOutcome } = await import('@vss-pipeline/reader')
   const counts = await withDatabase(database, (pool) => countLedgerByOutcome(pool, since ? { since } : {}))
   const total = counts.stored + counts.duplicate + counts.superseded + counts.rejected
   return { ...counts, total }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
+import { createStamp } from '@vss-pipeline/delivery'
 import type { Logger } from '@vss-pipeline/runtime'
 import { type Context, Hono } from 'hono'
 import { createAddressSet, createSourceAddress } from './address.ts'
@@ -8,7 +9,6 @@ import type { IngestConfig } from './config.ts'
 import type { Keep } from './keep.ts'
 import type { IngestMetrics } from './metrics.ts'
 import { Refusal } from './refusal.ts'
-import { createStamp } from './stamp.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'
 
 type Env = { Bindings: HttpBindings }

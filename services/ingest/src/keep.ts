@@ -1,7 +1,6 @@
+import { batchLimits, type Delivery, sizeOfDelivery } from '@vss-pipeline/delivery'
 import type { Producer } from '@vss-pipeline/queue'
-import { batchLimits, sizeOfDelivery } from '@vss-pipeline/queue'
 import { createGroupCommit, type Progress } from '@vss-pipeline/runtime'
-import type { Delivery } from '@vss-pipeline/vss'
 import type { IngestMetrics } from './metrics.ts'
 import type { Spooler } from './spool/spooler.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'

@@ -1,4 +1,6 @@
-import { batchLimits, countDeliveries, createConsumer, observeQueue } from '@vss-pipeline/queue'
+import { batchLimits } from '@vss-pipeline/delivery'
+import { createPipeline, createWrite } from '@vss-pipeline/pipeline'
+import { createConsumer, observeQueue } from '@vss-pipeline/queue'
 import {
   createLogger,
   createMetricsRegistry,
@@ -14,11 +16,6 @@ import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline
 import { loadConfig, type WorkerConfig } from './config.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { keepPartitionsAhead } from './partitions.ts'
-import { createPipeline } from './pipeline.ts'
-import { createDecode } from './steps/decode.ts'
-import { createEnrich } from './steps/enrich.ts'
-import { createValidate } from './steps/validate.ts'
-import { createWrite } from './steps/write.ts'
 import { createSuspectProcessor } from './suspects.ts'
 
 /** As many as three flushes write, of which one is always being made ready. Until there is room, a batch stays packed. */
@@ -50,9 +47,8 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
   const stop = new AbortController()
   const writer = createWriter({ pool, pipelineVersion })
   const { write, writeOnce } = createWrite({ writer, metrics, logger, progress, stopping: stop.signal })
-  const steps = { decode: createDecode(), validate: createValidate(), enrich: createEnrich() }
-  const processBatch = createPipeline({ ...steps, write })
-  const processSuspect = createSuspectProcessor({ steps, writeOnce, logger })
+  const processBatch = createPipeline({ write })
+  const processSuspect = createSuspectProcessor({ writeOnce, logger })
 
   const room = createRoom(unpackedDeliveries)
   const consumer = createConsumer({
@@ -64,10 +60,10 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
       progress.begin()
       try {
         if (batch.stalledBefore) return await processSuspect(batch)
-        return await room.within(countDeliveries(batch.payload), () => {
+        return await room.within(batch.deliveryIds.length, () => {
           // What was not begun when we were told to stop goes back to the queue.
           stop.signal.throwIfAborted()
-          return processBatch(batch.payload)
+          return processBatch(batch)
         })
       } finally {
         progress.end()

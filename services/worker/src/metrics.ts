@@ -1,16 +1,9 @@
+import type { WriteMetrics } from '@vss-pipeline/pipeline'
 import { Counter, Histogram, type Registry } from '@vss-pipeline/runtime'
-import type { Recorded } from '@vss-pipeline/storage'
 import { ANOMALIES, OUTCOMES, REASON_CODES } from '@vss-pipeline/vss'
 
-export interface WorkerMetrics {
-  /** A transaction was committed. */
-  flushed(rows: number, seconds: number): void
-  /** Counts what the ledger recorded, and nothing else: a batch that runs twice is not counted twice. */
-  settled(recorded: Recorded[]): void
-}
-
 /** The worker's own metrics; names are part of the project's contract. */
-export function createWorkerMetrics(registry: Registry): WorkerMetrics {
+export function createWorkerMetrics(registry: Registry): WriteMetrics {
   const registers = [registry]
   const outcomes = new Counter({
     name: 'vss_outcomes_total',

@@ -1,9 +1,18 @@
+import type { Delivery } from '@vss-pipeline/delivery'
+import {
+  createPipeline,
+  decode,
+  endOf,
+  enrich,
+  isRejected,
+  type Rejected,
+  reject,
+  rejectUndecodable,
+  validate,
+  type Write,
+} from '@vss-pipeline/pipeline'
 import type { BatchEnd, BatchInHand } from '@vss-pipeline/queue'
 import type { Logger } from '@vss-pipeline/runtime'
-import type { Delivery } from '@vss-pipeline/vss'
-import { createPipeline, endOf, type Steps } from './pipeline.ts'
-import { isRejected, type Rejected, reject } from './rejected.ts'
-import { rejectUndecodable } from './steps/decode.ts'
 
 /** Who is blamed should the worker die now, and how often it has been started alone. Kept with the job. */
 interface Trail {
@@ -23,19 +32,14 @@ const fatalStarts = 3
  * @param deps.writeOnce Writes without waiting for a database that is away: a kill during such a wait must not
  *   be blamed on the delivery in hand.
  */
-export function createSuspectProcessor(deps: {
-  steps: Omit<Steps, 'write'>
-  writeOnce: Steps['write']
-  logger: Logger
-}) {
-  const { steps, writeOnce, logger } = deps
-  const { decode, validate, enrich } = steps
-  const processBatch = createPipeline({ ...steps, write: writeOnce })
+export function createSuspectProcessor(deps: { writeOnce: Write['writeOnce']; logger: Logger }) {
+  const { writeOnce, logger } = deps
+  const processBatch = createPipeline({ write: writeOnce })
 
   return async function processSuspect(batch: BatchInHand): Promise<BatchEnd> {
     const trail = readTrail(batch.trail)
     if (trail === undefined) {
-      return await underBlame(batch, { suspect: 'batch', starts: 1 }, () => processBatch(batch.payload))
+      return await underBlame(batch, { suspect: 'batch', starts: 1 }, () => processBatch(batch))
     }
     const items = await decodeSuspect(batch, trail)
     // What stands before the last one blamed is in the ledger already.
@@ -49,8 +53,8 @@ export function createSuspectProcessor(deps: {
 
   async function decodeSuspect(batch: BatchInHand, trail: Trail): Promise<(Delivery | Rejected)[]> {
     const starts = startsOf(trail, 'decode')
-    if (starts >= fatalStarts) return (batch.payload as { ids: string[] }).ids.map(rejectUndecodable)
-    return underBlame(batch, { suspect: 'decode', starts: starts + 1 }, async () => decode(batch.payload))
+    if (starts >= fatalStarts) return batch.deliveryIds.map(rejectUndecodable)
+    return underBlame(batch, { suspect: 'decode', starts: starts + 1 }, async () => decode(batch))
   }
 
   async function processAlone(batch: BatchInHand, trail: Trail, item: Delivery | Rejected): Promise<void> {

@@ -1,4 +1,4 @@
-import { type EventKind, generateEvents } from '@vss-pipeline/vss'
+import { type EventKind, generateEvents } from '@vss-pipeline/generator'
 
 /** Events to send, and how many sessions they are when all have been stored. */
 export interface Events {

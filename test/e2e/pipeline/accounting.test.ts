@@ -1,4 +1,4 @@
-import { generateEvents } from '@vss-pipeline/vss'
+import { generateEvents } from '@vss-pipeline/generator'
 import { expect, test } from 'vitest'
 import { expectAccountedFor } from '../../accounting.ts'
 import { postUntilAcknowledged } from '../../load.ts'

@@ -1,14 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, startPostgres, until } from '@vss-pipeline/local-stack'
-import {
-  createPool,
-  migrate,
-  type Pool,
-  pingDatabase,
-  readDelivery,
-  readSession,
-} from '@vss-pipeline/storage'
+import { readDelivery, readSession } from '@vss-pipeline/reader'
+import { createPool, type Pool, pingDatabase } from '@vss-pipeline/storage'
+import { migrate } from '@vss-pipeline/storage/migrate'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { completedSession, errorSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
 import { readBody } from '../../accounting.ts'

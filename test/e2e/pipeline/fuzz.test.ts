@@ -1,5 +1,5 @@
 import { until } from '@vss-pipeline/local-stack'
-import { countLedgerByOutcome } from '@vss-pipeline/storage'
+import { countLedgerByOutcome } from '@vss-pipeline/reader'
 import fc from 'fast-check'
 import { Pool } from 'undici'
 import { expect, test } from 'vitest'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
+import { generateEvents } from '@vss-pipeline/generator'
 import { createTemporaryFolder, startRedis, until } from '@vss-pipeline/local-stack'
-import { generateEvents } from '@vss-pipeline/vss'
 import { expect, onTestFinished, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../../accounting.ts'
 import { startFaultyServer } from '../../faulty-server.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { generateEvents } from '@vss-pipeline/generator'
 import { type RunningService, until } from '@vss-pipeline/local-stack'
-import { generateEvents } from '@vss-pipeline/vss'
 import { Redis } from 'ioredis'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../../accounting.ts'

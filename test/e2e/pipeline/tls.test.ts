@@ -8,7 +8,8 @@ import {
   startService,
   until,
 } from '@vss-pipeline/local-stack'
-import { createPool, readSession } from '@vss-pipeline/storage'
+import { readSession } from '@vss-pipeline/reader'
+import { createPool } from '@vss-pipeline/storage'
 import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { completedSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
 import { createTestDatabase } from '../../databases.ts'

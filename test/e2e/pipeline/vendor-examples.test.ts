@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { until } from '@vss-pipeline/local-stack'
+import { type DeliveryRow, readDelivery, readSession } from '@vss-pipeline/reader'
 import { pipelineVersion } from '@vss-pipeline/runtime'
-import { type DeliveryRow, readDelivery, readSession } from '@vss-pipeline/storage'
 import type { Session } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
 import { completedSession, errorSession } from '../../../packages/vss/src/example-sessions.fixture.ts'

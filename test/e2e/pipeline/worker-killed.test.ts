@@ -1,6 +1,6 @@
+import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
 import type { Pool } from '@vss-pipeline/storage'
-import { generateEvents } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
 import { expectAccountedFor } from '../../accounting.ts'
 import { killProcess } from '../../faulty-server.ts'

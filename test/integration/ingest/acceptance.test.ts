@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
-import { receivedAtMsOf } from '@vss-pipeline/vss'
+import { receivedAtMsOf } from '@vss-pipeline/delivery'
 import fc from 'fast-check'
 import { request } from 'undici'
 import { describe, expect, test } from 'vitest'

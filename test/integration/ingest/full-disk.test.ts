@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { batchLimits } from '@vss-pipeline/delivery'
 import { until } from '@vss-pipeline/local-stack'
-import { batchLimits, createProducer, decodeBatch } from '@vss-pipeline/queue'
+import { createProducer, openBatch } from '@vss-pipeline/queue'
 import { request } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openSpool } from '../../../services/ingest/src/spool/spool.ts'
@@ -152,7 +153,5 @@ async function readQueuedIds(prefix: string): Promise<Set<string>> {
   onTestFinished(() => producer.close())
   await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
   const jobs = await producer.queue.getJobs(['waiting'])
-  return new Set(
-    jobs.flatMap(({ data }) => (decodeBatch(data) as { deliveryId: string }[]).map((d) => d.deliveryId)),
-  )
+  return new Set(jobs.flatMap(({ data }) => openBatch(data).deliveryIds))
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { until } from '@vss-pipeline/local-stack'
-import { createProducer, decodeBatch } from '@vss-pipeline/queue'
+import { createProducer, openBatch } from '@vss-pipeline/queue'
 import { Agent, request } from 'undici'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { makeFifo } from '../../fifo.ts'
@@ -27,9 +27,7 @@ async function readIds(prefix: string): Promise<Set<string>> {
   })
   await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
   const jobs = await producer.queue.getJobs(['waiting'])
-  return new Set(
-    jobs.flatMap(({ data }) => (decodeBatch(data) as { deliveryId: string }[]).map((d) => d.deliveryId)),
-  )
+  return new Set(jobs.flatMap(({ data }) => openBatch(data).deliveryIds))
 }
 
 async function takePort(): Promise<string> {

@@ -1,5 +1,5 @@
 import { until } from '@vss-pipeline/local-stack'
-import { createProducer, decodeBatch, type Producer } from '@vss-pipeline/queue'
+import { createProducer, openBatch, type Producer } from '@vss-pipeline/queue'
 import { createMetricsRegistry, createProgress } from '@vss-pipeline/runtime'
 import { Agent, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -71,8 +71,8 @@ async function readQueue(): Promise<Map<string, string>> {
   await untilConnected()
   const bodies = new Map<string, string>()
   for (const { data } of await producer.queue.getJobs(['waiting'])) {
-    const deliveries = decodeBatch(data)
-    if ('undecodable' in deliveries) throw new Error('a batch is undecodable')
+    const deliveries = openBatch(data).unpack()
+    if (deliveries === undefined) throw new Error('a batch is undecodable')
     for (const { deliveryId, body } of deliveries) bodies.set(deliveryId, Buffer.from(body).toString())
   }
   return bodies

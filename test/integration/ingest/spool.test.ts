@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Delivery } from '@vss-pipeline/delivery'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
-import { createProducer, decodeBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
-import type { Delivery } from '@vss-pipeline/vss'
+import { createProducer, openBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { openSpool } from '../../../services/ingest/src/spool/spool.ts'
 import { createSpooler, type Spooler } from '../../../services/ingest/src/spool/spooler.ts'
@@ -61,7 +61,7 @@ async function startSpooler(producer: Pick<Producer, 'enqueue'>, maxBytes = 2 **
 /** The ids in the queue, in the order in which they came. */
 async function queuedIds({ queue }: Producer): Promise<string[]> {
   const jobs = await queue.getJobs(['wait'], 0, -1, true)
-  return jobs.flatMap((job) => (decodeBatch(job.data) as Delivery[]).map(({ deliveryId }) => deliveryId))
+  return jobs.flatMap((job) => openBatch(job.data).deliveryIds)
 }
 
 test('what is spooled while Redis is away is enqueued in order within a second of its return', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { decodeBatch } from '@vss-pipeline/queue'
+import type { PackedBatch } from '@vss-pipeline/queue'
 
 /** A prefix that no other test uses. */
 export function freshPrefix(): string {
@@ -7,8 +7,8 @@ export function freshPrefix(): string {
 }
 
 /** The bodies of a batch, as texts. */
-export function bodiesOf(payload: unknown): string[] {
-  const decoded = decodeBatch(payload)
-  if ('undecodable' in decoded) throw new Error('the batch is undecodable')
-  return decoded.map(({ body }) => Buffer.from(body).toString())
+export function bodiesOf(batch: PackedBatch): string[] {
+  const deliveries = batch.unpack()
+  if (deliveries === undefined) throw new Error('the batch is undecodable')
+  return deliveries.map(({ body }) => Buffer.from(body).toString())
 }

@@ -44,10 +44,10 @@ function consume(
     prefix,
     concurrency: 4,
     logger: recording.logger,
-    async handle({ payload }) {
-      started.push(...bodiesOf(payload))
+    async handle(batch) {
+      started.push(...bodiesOf(batch))
       await hold
-      handled.push(...bodiesOf(payload))
+      handled.push(...bodiesOf(batch))
       return 'done'
     },
   })

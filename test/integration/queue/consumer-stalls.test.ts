@@ -104,8 +104,8 @@ test('the batch of a killed worker runs again within 20 s, with its stall and it
   await killWorkerWith(['victim'], {})
   const killedAt = performance.now()
   const seen: unknown[] = []
-  consume(async ({ payload, stalledBefore, trail }) => {
-    seen.push({ bodies: bodiesOf(payload), stalledBefore, trail })
+  consume(async ({ stalledBefore, trail, ...batch }) => {
+    seen.push({ bodies: bodiesOf(batch), stalledBefore, trail })
   }, {})
   await until('its second start', () => seen.length > 0, { timeoutMs: 25_000 })
   expect(performance.now() - killedAt).toBeLessThan(20_000)
@@ -120,8 +120,8 @@ test('a batch that stalled before runs alone: nothing else is in hand while it d
   const inHand = new Set<string>()
   const besideVictim = new Set<string>()
   const handled: string[] = []
-  consume(async ({ payload, stalledBefore }) => {
-    const [body] = bodiesOf(payload) as [string]
+  consume(async ({ stalledBefore, ...batch }) => {
+    const [body] = bodiesOf(batch) as [string]
     inHand.add(body)
     if (inHand.has('victim')) for (const other of inHand) besideVictim.add(other)
     expect(stalledBefore).toBe(body === 'victim')
@@ -165,10 +165,10 @@ test('several that stalled run one after the other, each where it is: none goes 
   const gates = victims.map(() => createGate())
   const handled: string[] = []
   let [begun, mostInHand] = [0, 0]
-  consume(async ({ payload }) => {
+  consume(async (batch) => {
     mostInHand = Math.max(mostInHand, begun - handled.length + 1)
     await gates[begun++]!.passed
-    handled.push(...bodiesOf(payload))
+    handled.push(...bodiesOf(batch))
   })
   const startsInHand = async () =>
     (await producer.queue.getJobs(['active'])).map(({ attemptsStarted }) => attemptsStarted)
@@ -190,8 +190,8 @@ test('of several that stalled, those whose turn has not come go back when the co
   await killWorkerWith(['a', 'b', 'c'])
   const gate = createGate()
   const begun: string[] = []
-  const consumer = consume(async ({ payload }) => {
-    begun.push(...bodiesOf(payload))
+  const consumer = consume(async (batch) => {
+    begun.push(...bodiesOf(batch))
     await gate.passed
   })
   await until('the first', () => begun.length === 1, { timeoutMs: 10_000 })
@@ -208,7 +208,7 @@ test('a batch may stall any number of times', async () => {
   const [job] = await producer.queue.getJobs(['active'])
   await producer.client.hset(producer.queue.toKey(job!.id!), 'stc', 1_000_000)
   const handled: string[] = []
-  consume(async ({ payload }) => void handled.push(...bodiesOf(payload)))
+  consume(async (batch) => void handled.push(...bodiesOf(batch)))
   await until('its start', () => handled.length > 0, { timeoutMs: 10_000 })
   await untilEmpty()
   expect(handled).toEqual(['victim'])
@@ -217,8 +217,8 @@ test('a batch may stall any number of times', async () => {
 test('a fault of a lone batch is retried alone, and the others go on in between', async () => {
   await killWorkerWith(['victim'])
   const log: string[] = []
-  consume(async ({ payload, stalledBefore }) => {
-    const [body] = bodiesOf(payload)
+  consume(async ({ stalledBefore, ...batch }) => {
+    const [body] = bodiesOf(batch)
     if (log.push(`${body}${stalledBefore ? ' alone' : ''}`) === 1) throw new Error('a passing fault')
   })
   await until('the fault', () => log.length === 1, { timeoutMs: 10_000 })

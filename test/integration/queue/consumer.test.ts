@@ -4,7 +4,7 @@ import {
   type Consumer,
   createConsumer,
   createProducer,
-  decodeBatch,
+  openBatch,
   type Producer,
   readQueueStatus,
 } from '@vss-pipeline/queue'
@@ -72,10 +72,10 @@ describe('batches', () => {
     await enqueue(...bodies.slice(0, 100))
     const handled: string[] = []
     let [inHand, mostInHand] = [0, 0]
-    consume(async ({ payload }) => {
+    consume(async (batch) => {
       mostInHand = Math.max(mostInHand, ++inHand)
       await new Promise(setImmediate)
-      handled.push(...bodiesOf(payload))
+      handled.push(...bodiesOf(batch))
       inHand--
     }, 4)
     await enqueue(...bodies.slice(100))
@@ -90,10 +90,7 @@ describe('batches', () => {
   test('are shared by two consumers, each handled by one', async () => {
     const handled: string[] = []
     for (const name of ['a', 'b']) {
-      consume(
-        async ({ payload }) => void handled.push(...bodiesOf(payload).map((body) => `${name}${body}`)),
-        1,
-      )
+      consume(async (batch) => void handled.push(...bodiesOf(batch).map((body) => `${name}${body}`)), 1)
     }
     const bodies = Array.from({ length: 100 }, (_, n) => String(n))
     await enqueue(...bodies)
@@ -114,8 +111,8 @@ describe('a fault', () => {
   test('is retried after a growing pause, until it passes, while other batches go on', async () => {
     const startedAt: number[] = []
     const others: string[] = []
-    consume(async ({ payload }) => {
-      const [body] = bodiesOf(payload)
+    consume(async (batch) => {
+      const [body] = bodiesOf(batch)
       if (body !== 'faulty') others.push(body!)
       else if (startedAt.push(performance.now()) <= 2) throw new Error('the database said no')
     })
@@ -150,14 +147,14 @@ describe('a fault', () => {
 
   test('of version skew is a fault: the batch waits for a newer worker', async () => {
     await producer.queue.add('batch', { v: 2, ids: [makeDelivery().deliveryId], events: '' })
-    consume(async ({ payload }) => void decodeBatch(payload))
+    consume(async (batch) => void batch.unpack())
     await untilJobsAre({ delayed: 1 })
   })
 })
 
 test('a foreign job is set aside as failed, kept, and the queue goes on', async () => {
   const handled: string[] = []
-  consume(async ({ payload }) => void handled.push(...bodiesOf(payload)))
+  consume(async (batch) => void handled.push(...bodiesOf(batch)))
   await enqueue('before')
   await producer.queue.add('foreign', { hello: 'world' })
   await enqueue('after')
@@ -185,7 +182,7 @@ test('a batch that its handler sets aside is kept as failed, and not tried again
   await enqueue('unreadable')
   await untilJobsAre({ failed: 1 })
   const [failed] = await producer.queue.getJobs(['failed'])
-  expect(bodiesOf(failed?.data)).toEqual(['unreadable'])
+  expect(bodiesOf(openBatch(failed?.data))).toEqual(['unreadable'])
   expect(starts).toBe(1)
   expect(recording.messages('error')).toEqual([
     'a batch could not be read: accounted for, and set aside as failed',
@@ -209,9 +206,9 @@ describe('close', () => {
   test('waits for the batches in hand, and takes no more', async () => {
     const gate = createGate()
     const handled: string[] = []
-    const consumer = consume(async ({ payload }) => {
+    const consumer = consume(async (batch) => {
       await gate.passed
-      handled.push(...bodiesOf(payload))
+      handled.push(...bodiesOf(batch))
     }, 2)
     await enqueue('a', 'b', 'c', 'd')
     await untilJobsAre({ active: 2, waiting: 2 })

@@ -19,8 +19,18 @@ async function isInFiles(text: string): Promise<boolean> {
     redis.client.config('GET', 'appenddirname'),
   ])) as [[string, string], [string, string]]
   const path = join(dir, folder)
-  const files = await Promise.all((await readdir(path)).map((file) => readFile(join(path, file))))
+  const files = await Promise.all((await readdir(path)).map((file) => readFileIfThere(join(path, file))))
   return files.some((content) => content.includes(text))
+}
+
+/** Redis renames its temporary files at any time. */
+async function readFileIfThere(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0)
+    throw error
+  }
 }
 
 test('bodies leave the append-only file once the queue has been empty for a while, and no sooner', async () => {

@@ -1,5 +1,5 @@
 import { until } from '@vss-pipeline/local-stack'
-import { createProducer, decodeBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
+import { createProducer, openBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { makeDelivery } from '../../deliveries.ts'
 import { bodiesOf, freshPrefix } from './batches.ts'
@@ -64,7 +64,7 @@ describe('a batch', () => {
     expect(jobs).toHaveLength(2)
     for (const job of jobs) {
       expect(job.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/)
-      expect(decodeBatch(job.data)).toEqual(sent)
+      expect(openBatch(job.data).unpack()).toEqual(sent)
     }
     expect(new Set(jobs.map(({ id }) => id)).size).toBe(2)
   })
@@ -98,7 +98,7 @@ describe('a batch', () => {
     await redis.start()
     await untilItTakes(producer)
     const jobs = await producer.queue.getJobs(['waiting'])
-    const kept = jobs.flatMap(({ data }) => bodiesOf(data)).filter((body) => body !== 'probe')
+    const kept = jobs.flatMap(({ data }) => bodiesOf(openBatch(data))).filter((body) => body !== 'probe')
     expect(kept.toSorted()).toEqual(acknowledged.toSorted())
   })
 })

@@ -1,5 +1,6 @@
-import { countLedgerByOutcome, type LedgerEntry, type Recorded, readSession } from '@vss-pipeline/storage'
-import type { Session } from '@vss-pipeline/vss'
+import { countLedgerByOutcome, readSession } from '@vss-pipeline/reader'
+import type { Recorded } from '@vss-pipeline/storage'
+import type { LedgerEntry, Session } from '@vss-pipeline/vss'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { asRead } from '../../as-read.ts'

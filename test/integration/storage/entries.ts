@@ -1,6 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { LedgerEntry } from '@vss-pipeline/storage'
-import type { CallLeg, Session } from '@vss-pipeline/vss'
+import type { CallLeg, LedgerEntry, Session } from '@vss-pipeline/vss'
 
 /** A UUIDv7 of that millisecond. */
 export function deliveryIdAt(receivedAtMs: number): string {

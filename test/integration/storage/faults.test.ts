@@ -1,11 +1,5 @@
-import {
-  countLedgerByOutcome,
-  createPool,
-  createWriter,
-  pingDatabase,
-  readSession,
-  StorageFault,
-} from '@vss-pipeline/storage'
+import { countLedgerByOutcome, readSession } from '@vss-pipeline/reader'
+import { createPool, createWriter, pingDatabase, StorageFault } from '@vss-pipeline/storage'
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { inTransaction } from '../../../packages/storage/src/transaction.ts'

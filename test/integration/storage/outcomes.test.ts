@@ -1,4 +1,4 @@
-import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/storage'
+import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/reader'
 import { expect, test } from 'vitest'
 import { readBody } from '../../accounting.ts'
 import { asRead } from '../../as-read.ts'

@@ -1,4 +1,5 @@
-import { createWriter, ensureLedgerPartitions, readDelivery } from '@vss-pipeline/storage'
+import { readDelivery } from '@vss-pipeline/reader'
+import { createWriter, ensureLedgerPartitions } from '@vss-pipeline/storage'
 import { expect, onTestFinished, test } from 'vitest'
 import { delivery, session } from './entries.ts'
 import { openPool, openStorage, type Storage } from './open-storage.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { countLedgerByOutcome, readDeliveriesOf, readDelivery, readSession } from '@vss-pipeline/storage'
+import { countLedgerByOutcome, readDeliveriesOf, readDelivery, readSession } from '@vss-pipeline/reader'
 import { expect, test } from 'vitest'
 import { readBody } from '../../accounting.ts'
 import { delivery, rejectedDelivery, session } from './entries.ts'

@@ -1,4 +1,4 @@
-import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/storage'
+import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/reader'
 import type { Session } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
 import { readBody } from '../../accounting.ts'

@@ -30,7 +30,7 @@ export async function generateBodies(options: {
   seed: string
   dirtyShare: number
 }): Promise<Bodies> {
-  const { generateEvents } = await import('@vss-pipeline/vss')
+  const { generateEvents } = await import('@vss-pipeline/generator')
   const { count, seed } = options
   function* bodies(): Generator<Uint8Array, void> {
     for (const { body } of generateEvents(options)) yield body

@@ -1,8 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { batchLimits } from '@vss-pipeline/queue'
-import type { Delivery } from '@vss-pipeline/vss'
-import { receivedAtMsOf } from '@vss-pipeline/vss/delivery'
+import { batchLimits, type Delivery, receivedAtMsOf } from '@vss-pipeline/delivery'
 import type { SpoolContent } from './store.ts'
 import type { SpoolAnswer, SpoolCall } from './thread.ts'
 

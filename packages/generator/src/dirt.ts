@@ -1,4 +1,4 @@
-import type { Anomaly, ReasonCode } from '../model.ts'
+import type { Anomaly, ReasonCode } from '@vss-pipeline/vss'
 import type { Random } from './random.ts'
 import type { ScenarioName } from './scenarios.ts'
 import type { LooseEvent, LooseObject } from './sessions.ts'

@@ -1,5 +1,5 @@
-import { receivedAtMsOf } from '@vss-pipeline/vss/delivery'
 import { expect, test } from 'vitest'
+import { receivedAtMsOf } from './id.ts'
 import { createStamp } from './stamp.ts'
 
 const body = new Uint8Array()

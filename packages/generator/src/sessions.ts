@@ -1,4 +1,4 @@
-import { ERROR_MEANINGS } from '../reference.ts'
+import { ERROR_MEANINGS } from '@vss-pipeline/vss'
 import type { Random } from './random.ts'
 import { type LegPlan, pickScenario, SCENARIOS, type ScenarioName, type SessionPlan } from './scenarios.ts'
 import { createSubscribers, type Subscriber } from './subscribers.ts'

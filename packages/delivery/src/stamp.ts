@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
-import { createRandomBytes } from '@vss-pipeline/runtime'
-import type { Delivery } from '@vss-pipeline/vss'
 import { v7 as uuidv7 } from 'uuid'
+import type { Delivery } from './delivery.ts'
+import { createRandomBytes } from './random.ts'
 
 /** A clock that was set back by more than this is followed; by less, ids keep rising on the time they had. */
 const toleratedStepMs = 1_000

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isUuid, receivedAtMsOf } from './delivery.ts'
+import { isUuid, receivedAtMsOf } from './id.ts'
 
 describe('receivedAtMsOf', () => {
   test('reads the millisecond of the example in RFC 9562', () => {

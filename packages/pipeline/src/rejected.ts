@@ -1,12 +1,11 @@
-import type { LedgerEntry } from '@vss-pipeline/storage'
-import type { Delivery, Reason } from '@vss-pipeline/vss'
+import type { LedgerEntry, Reason } from '@vss-pipeline/vss'
 
 /** A delivery that a step turned down; the later steps pass it on to the ledger as it is. */
 export type Rejected = LedgerEntry & { verdict: { kind: 'rejected' } }
 
 /** @param body null when it could not be read back from the queue. */
 export function reject(
-  delivery: Pick<Delivery, 'deliveryId' | 'receivedAtMs' | 'sourceIp'> & { body: Uint8Array | null },
+  delivery: Omit<LedgerEntry, 'verdict'>,
   reasons: Reason[],
   sessionId: string | null = null,
 ): Rejected {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { batchLimits } from '@vss-pipeline/queue'
+import { batchLimits } from '@vss-pipeline/delivery'
 import { createBackoff, createGroupCommit, type Logger, type Progress } from '@vss-pipeline/runtime'
-import { type LedgerEntry, StorageFault, type Writer } from '@vss-pipeline/storage'
-import type { WorkerMetrics } from '../metrics.ts'
+import { type Recorded, StorageFault, type Writer } from '@vss-pipeline/storage'
+import type { LedgerEntry } from '@vss-pipeline/vss'
 
 // How often a database that is away is asked again: soon enough that its return is noticed within a second.
 const retryDelayMs = createBackoff({ firstMs: 100, longestMs: 800 })
@@ -30,6 +30,14 @@ const obstacles = {
 
 type Obstacle = keyof typeof obstacles
 
+/** Told of each transaction. */
+export interface WriteMetrics {
+  /** A transaction was committed. */
+  flushed(rows: number, seconds: number): void
+  /** Counts what the ledger recorded, and nothing else: a batch that runs twice is not counted twice. */
+  settled(recorded: Recorded[]): void
+}
+
 export interface Write {
   /**
    * Resolves when the entries are committed. Entries that arrive while a flush is under way share the next
@@ -45,7 +53,7 @@ export interface Write {
 /** The last step: rows into Postgres, coalesced, and every outcome counted in one place. */
 export function createWrite(deps: {
   writer: Writer
-  metrics: WorkerMetrics
+  metrics: WriteMetrics
   logger: Logger
   progress: Progress
   stopping: AbortSignal

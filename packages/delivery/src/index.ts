@@ -1,0 +1,5 @@
+export * from './batch.ts'
+export * from './delivery.ts'
+export * from './id.ts'
+export * from './random.ts'
+export * from './stamp.ts'

@@ -1,0 +1,6 @@
+export { decode, rejectUndecodable } from './decode.ts'
+export { enrich } from './enrich.ts'
+export { createPipeline, endOf } from './pipeline.ts'
+export { isRejected, type Rejected, reject } from './rejected.ts'
+export { validate } from './validate.ts'
+export { createWrite, type Write, type WriteMetrics } from './write.ts'

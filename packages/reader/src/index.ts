@@ -1,0 +1,2 @@
+export { countLedgerByOutcome, type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
+export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'

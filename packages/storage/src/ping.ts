@@ -1,0 +1,38 @@
+import type { PoolClient } from 'pg'
+import { StorageFault, toStorageFault } from './errors.ts'
+import type { Pool } from './pool.ts'
+import { inTransaction } from './transaction.ts'
+
+/**
+ * Returns when the database can take deliveries: reachable, not read-only, migrated, and open to its role's
+ * writes. For readiness checks. A connection that is found read-only is closed.
+ *
+ * @throws StorageFault that says which of these it is not.
+ */
+export async function pingDatabase(pool: Pool): Promise<void> {
+  try {
+    await inTransaction(pool, expectWritable)
+  } catch (error) {
+    throw toStorageFault(error)
+  }
+}
+
+async function expectWritable(client: PoolClient): Promise<void> {
+  const { rows } = await client.query<{ is_read_only: boolean; has_schema: boolean; may_write: boolean }>(
+    `SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
+            to_regclass('vss.deliveries') IS NOT NULL AS has_schema,
+            (SELECT bool_and(has_table_privilege(to_regclass(name)::oid, 'INSERT'))
+             FROM unnest(ARRAY['vss.deliveries', 'vss.sessions', 'vss.call_legs']) AS name) AS may_write`,
+  )
+  const [state] = rows
+  if (state?.is_read_only) throw new StorageFault('database_unavailable', 'the database is read-only')
+  if (!state?.has_schema) {
+    throw new StorageFault('database_fault', 'schema vss is missing: run the migrations')
+  }
+  if (!state.may_write) {
+    throw new StorageFault(
+      'database_fault',
+      'the role of DATABASE_URL may not write to schema vss: give it vss_writer (deploy/postgres/roles.sql)',
+    )
+  }
+}
