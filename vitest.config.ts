@@ -2,8 +2,12 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['packages/**/*.test.ts', 'services/**/*.test.ts', 'test/{integration,e2e,bench}/**/*.test.ts'],
-    globalSetup: 'test/servers/setup.ts',
+    include: [
+      'packages/**/*.test.ts',
+      'services/**/*.test.ts',
+      'test/{structure,integration,e2e,bench}/**/*.test.ts',
+    ],
+    globalSetup: 'test/support/servers/setup.ts',
     // Tests start services and wait for what these do: real work, on machines of any speed.
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -1,5 +1,5 @@
 import { setInterval } from 'node:timers/promises'
-import { readMetric } from '../service-metric.ts'
+import { readMetric } from '../support/service-metric.ts'
 import type { Program } from './programs.ts'
 
 const bytesPerMegabyte = 1_000_000

@@ -7,7 +7,7 @@ import { enrichSession, type LedgerEntry, validateEvent } from '@vss-pipeline/vs
 import pg from 'pg'
 import { v7 } from 'uuid'
 import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
-import { createTestDatabase } from '../databases.ts'
+import { createTestDatabase } from '../support/databases.ts'
 import { postAll } from './load/load-generator.ts'
 import { leanHandler, type Peer, peers } from './peers/index.ts'
 import { startPeer } from './programs.ts'

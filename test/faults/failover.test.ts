@@ -6,11 +6,11 @@ import { createTemporaryFolder, type RunningServer, startRedis, until } from '@v
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 
-import { countLedger, expectAccountedFor } from '../accounting.ts'
-import { killProcess } from '../faulty-server.ts'
-import { postUntilAcknowledged } from '../load.ts'
-import { startRunningPipeline } from '../running-pipeline.ts'
-import { openTcpProxy } from '../tcp-proxy.ts'
+import { countLedger, expectAccountedFor } from '../support/accounting.ts'
+import { killProcess } from '../support/faulty-server.ts'
+import { postUntilAcknowledged } from '../support/load.ts'
+import { startRunningPipeline } from '../support/running-pipeline.ts'
+import { openTcpProxy } from '../support/tcp-proxy.ts'
 
 const replicationDelayMs = 20
 

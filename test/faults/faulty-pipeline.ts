@@ -12,11 +12,11 @@ import type { Pool } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import type { PoolClient } from 'pg'
 import { expect, onTestFailed, onTestFinished } from 'vitest'
-import { countLedger, expectAccountedFor } from '../accounting.ts'
-import { type FaultyServer, startFaultyServer } from '../faulty-server.ts'
-import { type Acknowledged, type Load, postUntilAcknowledged } from '../load.ts'
-import { type RunningPipeline, startRunningPipeline } from '../running-pipeline.ts'
-import { openTcpProxy, type TcpProxy } from '../tcp-proxy.ts'
+import { countLedger, expectAccountedFor } from '../support/accounting.ts'
+import { type FaultyServer, startFaultyServer } from '../support/faulty-server.ts'
+import { type Acknowledged, type Load, postUntilAcknowledged } from '../support/load.ts'
+import { type RunningPipeline, startRunningPipeline } from '../support/running-pipeline.ts'
+import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
 export interface FaultyPipeline extends RunningPipeline {
   redis: FaultyServer

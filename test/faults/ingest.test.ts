@@ -1,10 +1,10 @@
 import { generateEvents } from '@vss-pipeline/generator'
 import { type RunningService, startService, until } from '@vss-pipeline/local-stack'
 import { expect, onTestFinished, test } from 'vitest'
-import { countLedger, expectAccountedFor } from '../accounting.ts'
-import { killProcess } from '../faulty-server.ts'
-import { type Load, postUntilAcknowledged } from '../load.ts'
-import { readMetric } from '../service-metric.ts'
+import { countLedger, expectAccountedFor } from '../support/accounting.ts'
+import { killProcess } from '../support/faulty-server.ts'
+import { type Load, postUntilAcknowledged } from '../support/load.ts'
+import { readMetric } from '../support/service-metric.ts'
 import { type FaultyPipeline, startFaultyPipeline, surviveUnderLoad } from './faulty-pipeline.ts'
 
 const hourMs = 60 * 60 * 1_000

@@ -6,7 +6,8 @@ import { promisify } from 'node:util'
 import { until } from '@vss-pipeline/local-stack'
 import { createPool, type Pool } from '@vss-pipeline/storage'
 import { expect, onTestFinished, test } from 'vitest'
-import { isFlushBlocked, lockLedger } from '../ledger-lock.ts'
+import { isFlushBlocked, lockLedger } from '../support/ledger-lock.ts'
+import { mayMount, mountSmallDisk } from '../support/small-disk.ts'
 import {
   cutWorkerConnections,
   expectEveryPostAcknowledged,
@@ -14,7 +15,6 @@ import {
   startFaultyPipeline,
   surviveUnderLoad,
 } from './faulty-pipeline.ts'
-import { mayMount, mountSmallDisk } from './small-disk.ts'
 
 const run = promisify(execFile)
 const canMount = mayMount()

@@ -2,9 +2,10 @@ import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '@vss-pipeline/local-stack'
 import { expect, onTestFinished, test } from 'vitest'
-import { redisCommand } from '../e2e/local-stack/redis-command.ts'
-import { type FaultyServer, killProcess } from '../faulty-server.ts'
-import { readMetric } from '../service-metric.ts'
+import { type FaultyServer, killProcess } from '../support/faulty-server.ts'
+import { redisCommand } from '../support/redis-command.ts'
+import { readMetric } from '../support/service-metric.ts'
+import { mayMount, mountSmallDisk } from '../support/small-disk.ts'
 import {
   type Aftermath,
   expectEveryPostAcknowledged,
@@ -12,7 +13,6 @@ import {
   startFaultyPipeline,
   surviveUnderLoad,
 } from './faulty-pipeline.ts'
-import { mayMount, mountSmallDisk } from './small-disk.ts'
 
 const kib = 1024
 const mib = 1024 * kib

@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/faults/**/*.test.ts', 'test/e2e/pipeline/**/*.test.ts'],
-    globalSetup: 'test/servers/setup.ts',
+    globalSetup: 'test/support/servers/setup.ts',
     testTimeout: 300_000,
     hookTimeout: 60_000,
     teardownTimeout: 60_000,

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { buffer } from 'node:stream/consumers'
 import { generateEvents } from '@vss-pipeline/generator'
 import { expect, test } from 'vitest'
-import { countKillers, expectInLedgerOnce } from '../accounting.ts'
-import { startRunningPipeline } from '../running-pipeline.ts'
+import { countKillers, expectInLedgerOnce } from '../support/accounting.ts'
+import { startRunningPipeline } from '../support/running-pipeline.ts'
 import { postBodies } from './post-bodies.ts'
 
 const count = 2_000

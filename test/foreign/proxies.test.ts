@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { generateEvents } from '@vss-pipeline/generator'
 import { describe, expect, test } from 'vitest'
-import { expectAccountedFor } from '../accounting.ts'
-import { postUntilAcknowledged } from '../load.ts'
-import { startRunningPipeline } from '../running-pipeline.ts'
+import { expectAccountedFor } from '../support/accounting.ts'
+import { postUntilAcknowledged } from '../support/load.ts'
+import { startRunningPipeline } from '../support/running-pipeline.ts'
 import { proxies, startProxy } from './proxies.ts'
 
 const env = { TRUSTED_PROXIES: '127.0.0.1/32' }

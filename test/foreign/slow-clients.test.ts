@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { generateEvents } from '@vss-pipeline/generator'
 import { expect, test } from 'vitest'
-import { expectAccountedFor } from '../accounting.ts'
-import { postUntilAcknowledged } from '../load.ts'
-import { startRunningPipeline } from '../running-pipeline.ts'
+import { expectAccountedFor } from '../support/accounting.ts'
+import { postUntilAcknowledged } from '../support/load.ts'
+import { startRunningPipeline } from '../support/running-pipeline.ts'
 
 const run = promisify(execFile)
 const attackers = 1_000

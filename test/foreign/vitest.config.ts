@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/foreign/**/*.test.ts'],
-    globalSetup: ['test/foreign/programs.ts', 'test/servers/setup.ts'],
+    globalSetup: ['test/foreign/programs.ts', 'test/support/servers/setup.ts'],
     testTimeout: 300_000,
     hookTimeout: 60_000,
     teardownTimeout: 60_000,

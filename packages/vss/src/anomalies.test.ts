@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { enrichSession } from './enrich.ts'
 import {
   completedWith,
   errorExample,
   validated,
   type WireEvent,
   type WireObject,
-} from './examples.fixture.ts'
+} from '../../../test/support/vendor-examples.ts'
+import { enrichSession } from './enrich.ts'
 import { IMPLIED_STATUSES, OPT_OUT_STATUSES, SESSION_STATUSES } from './reference.ts'
 
 const anomaliesOf = (change: (event: WireEvent) => void) => completedWith(change).anomalies

@@ -1,13 +1,13 @@
 /** The numbered places in which the vendor's documents and the wire disagree: how each is read. */
 import { describe, expect, test } from 'vitest'
-import { enrichSession } from './enrich.ts'
 import {
   completedExample,
   completedWith,
   errorExample,
   validated,
   type WireObject,
-} from './examples.fixture.ts'
+} from '../../../test/support/vendor-examples.ts'
+import { enrichSession } from './enrich.ts'
 
 describe('1: NO ANSWER and NO_ANSWER', () => {
   test.each(['NO ANSWER', 'NO_ANSWER', 'no answer', 'No-Answer'])('are one status: %s', (status) => {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { enrichSession } from './enrich.ts'
-import { completedSession, errorSession } from './example-sessions.fixture.ts'
+import { completedSession, errorSession } from '../../../test/support/example-sessions.ts'
 import {
   completedExample,
   completedWith,
   errorExample,
   validated,
   type WireObject,
-} from './examples.fixture.ts'
+} from '../../../test/support/vendor-examples.ts'
+import { enrichSession } from './enrich.ts'
 import { ERROR_MEANINGS } from './reference.ts'
 
 describe('the vendor’s examples', () => {

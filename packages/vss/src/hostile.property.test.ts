@@ -1,9 +1,9 @@
 /** Whatever is sent: validation answers, and what it lets pass fits the columns. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { examples, hostileEvents } from '../../../test/support/hostile-events.ts'
+import { bodyOf } from '../../../test/support/vendor-examples.ts'
 import { enrichSession } from './enrich.ts'
-import { bodyOf } from './examples.fixture.ts'
-import { examples, hostileEvents } from './hostile-events.fixture.ts'
 import type { CallLeg, Session } from './model.ts'
 import { validateEvent } from './validate.ts'
 

@@ -7,7 +7,7 @@ import {
   validated,
   type WireEvent,
   type WireObject,
-} from './examples.fixture.ts'
+} from '../../../test/support/vendor-examples.ts'
 import { validateEvent } from './validate.ts'
 
 const SESSION_ID = '1f048a84-ea6d-11ee-911b-078f7290bf52'

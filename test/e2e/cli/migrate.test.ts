@@ -1,6 +1,6 @@
 import { expect, inject, it, onTestFinished } from 'vitest'
-import { createEmptyDatabase } from '../../databases.ts'
-import { vss } from './vss-command.ts'
+import { createEmptyDatabase } from '../../support/databases.ts'
+import { vss } from '../../support/vss-command.ts'
 
 it('brings an empty database up to date, once', async () => {
   const database = await createEmptyDatabase(inject('databaseUrl'))

@@ -1,4 +1,4 @@
-import { startLocalServers } from '../../servers/local.ts'
+import { startLocalServers } from '../../support/servers/local.ts'
 
 // Starts the servers of a test run, says where they listen, and stays until it is killed.
 const { databaseUrl, redisUrl } = await startLocalServers({})

@@ -11,7 +11,7 @@ import {
 } from '@vss-pipeline/local-stack'
 import { createPool } from '@vss-pipeline/storage'
 import { expect, onTestFinished, test } from 'vitest'
-import { redisCommand } from './redis-command.ts'
+import { redisCommand } from '../../support/redis-command.ts'
 import { createTestFolder, isAlive, recordedPid } from './start-process.ts'
 
 const ports = { postgres: 0, redis: 0 }

@@ -1,8 +1,8 @@
 import { generateEvents } from '@vss-pipeline/generator'
 import { expect, test } from 'vitest'
-import { expectAccountedFor } from '../../accounting.ts'
-import { postUntilAcknowledged } from '../../load.ts'
-import { startRunningPipeline } from '../../running-pipeline.ts'
+import { expectAccountedFor } from '../../support/accounting.ts'
+import { postUntilAcknowledged } from '../../support/load.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
 
 test('of 10,000 events, 5 % of them dirty, every acknowledged id is in the ledger once and no session is lost', async () => {
   const { webhookUrl, pool } = await startRunningPipeline({ workers: 2 })

@@ -1,6 +1,6 @@
 import { until } from '@vss-pipeline/local-stack'
 import { expect, test } from 'vitest'
-import { startRunningPipeline } from '../../running-pipeline.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
 
 /** Half of what a batch may wait for company: a post on its own takes longer only where it is made to wait. */
 const lingeredMs = 25

@@ -3,10 +3,10 @@ import { countLedgerByOutcome } from '@vss-pipeline/reader'
 import fc from 'fast-check'
 import { Pool } from 'undici'
 import { expect, test } from 'vitest'
-import { bodyOf } from '../../../packages/vss/src/examples.fixture.ts'
-import { examples, hostileEvents } from '../../../packages/vss/src/hostile-events.fixture.ts'
-import { countKillers, countLedger } from '../../accounting.ts'
-import { startRunningPipeline } from '../../running-pipeline.ts'
+import { countKillers, countLedger } from '../../support/accounting.ts'
+import { examples, hostileEvents } from '../../support/hostile-events.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
+import { bodyOf } from '../../support/vendor-examples.ts'
 
 const count = Number(process.env.FUZZ_BODIES ?? 5_000)
 const connections = 16

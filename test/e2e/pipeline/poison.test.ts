@@ -4,12 +4,12 @@ import { fileURLToPath } from 'node:url'
 import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
 import { expect, onTestFinished, test } from 'vitest'
-import { makeDelivery } from '../../deliveries.ts'
-import { openProducer } from '../../producer.ts'
-import { type RunningPipeline, startRunningPipeline } from '../../running-pipeline.ts'
+import { makeDelivery } from '../../support/deliveries.ts'
+import { openProducer } from '../../support/producer.ts'
+import { type RunningPipeline, startRunningPipeline } from '../../support/running-pipeline.ts'
 
 const lethalText = 'take this process down'
-const script = fileURLToPath(new URL('../../fixtures/worker-that-dies.ts', import.meta.url))
+const script = fileURLToPath(new URL('../../support/worker-that-dies.ts', import.meta.url))
 
 test('a delivery that kills its worker is rejected alone; its neighbours are stored, and the queue goes on', async () => {
   const pipeline = await startRunningPipeline({ workers: 0 })

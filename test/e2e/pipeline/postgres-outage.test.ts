@@ -4,11 +4,11 @@ import { createTemporaryFolder, startPostgres, until } from '@vss-pipeline/local
 import { createPool, type Pool } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { expect, onTestFinished, test } from 'vitest'
-import { countLedger, expectAccountedFor } from '../../accounting.ts'
-import { type FaultyServer, startFaultyServer } from '../../faulty-server.ts'
-import { lockLedger } from '../../ledger-lock.ts'
-import { postUntilAcknowledged } from '../../load.ts'
-import { startRunningPipeline } from '../../running-pipeline.ts'
+import { countLedger, expectAccountedFor } from '../../support/accounting.ts'
+import { type FaultyServer, startFaultyServer } from '../../support/faulty-server.ts'
+import { lockLedger } from '../../support/ledger-lock.ts'
+import { postUntilAcknowledged } from '../../support/load.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
 
 test('Postgres may leave and come back: deliveries are acknowledged meanwhile, and none becomes a reject', async () => {
   const postgres = await startOwnPostgres()

@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import { generateEvents } from '@vss-pipeline/generator'
 import { createTemporaryFolder, startRedis, until } from '@vss-pipeline/local-stack'
 import { expect, onTestFinished, test } from 'vitest'
-import { countLedger, expectAccountedFor } from '../../accounting.ts'
-import { startFaultyServer } from '../../faulty-server.ts'
-import { postUntilAcknowledged } from '../../load.ts'
-import { startRunningPipeline } from '../../running-pipeline.ts'
+import { countLedger, expectAccountedFor } from '../../support/accounting.ts'
+import { startFaultyServer } from '../../support/faulty-server.ts'
+import { postUntilAcknowledged } from '../../support/load.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
 
 test('Redis killed and restarted under load loses nothing that was acknowledged', async () => {
   const folder = await createTemporaryFolder()

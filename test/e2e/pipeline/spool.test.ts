@@ -3,11 +3,11 @@ import { generateEvents } from '@vss-pipeline/generator'
 import { createTemporaryFolder, startRedis, until } from '@vss-pipeline/local-stack'
 import { request } from 'undici'
 import { expect, onTestFinished, test } from 'vitest'
-import { expectAccountedFor } from '../../accounting.ts'
-import { killProcess, startFaultyServer } from '../../faulty-server.ts'
-import { postUntilAcknowledged } from '../../load.ts'
-import { startRunningPipeline } from '../../running-pipeline.ts'
-import { readMetric } from '../../service-metric.ts'
+import { expectAccountedFor } from '../../support/accounting.ts'
+import { killProcess, startFaultyServer } from '../../support/faulty-server.ts'
+import { postUntilAcknowledged } from '../../support/load.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
+import { readMetric } from '../../support/service-metric.ts'
 
 async function startPipelineWithSpool(env: NodeJS.ProcessEnv = {}) {
   const folder = await createTemporaryFolder()

@@ -11,9 +11,9 @@ import {
 import { readSession } from '@vss-pipeline/reader'
 import { createPool } from '@vss-pipeline/storage'
 import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
-import { completedSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
-import { createTestDatabase } from '../../databases.ts'
-import { startRunningPipeline } from '../../running-pipeline.ts'
+import { createTestDatabase } from '../../support/databases.ts'
+import { completedSession } from '../../support/example-sessions.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { type Certificate, makeAuthority, makeServerCertificate } from './certificates.ts'
 import { startTlsPostgres, startTlsRedis, type TlsPostgres } from './tls-servers.ts'
 

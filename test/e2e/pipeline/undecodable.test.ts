@@ -4,10 +4,10 @@ import { encodeBatch, readQueueStatus } from '@vss-pipeline/queue'
 import { readDelivery } from '@vss-pipeline/reader'
 import { v7 as uuidv7 } from 'uuid'
 import { expect, test } from 'vitest'
-import { readBody } from '../../accounting.ts'
-import { makeDelivery } from '../../deliveries.ts'
-import { openProducer } from '../../producer.ts'
-import { startRunningPipeline } from '../../running-pipeline.ts'
+import { readBody } from '../../support/accounting.ts'
+import { makeDelivery } from '../../support/deliveries.ts'
+import { openProducer } from '../../support/producer.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
 
 test('a batch that cannot be read back is accounted for by its ids, kept as a job, and stops nobody', async () => {
   const pipeline = await startRunningPipeline()

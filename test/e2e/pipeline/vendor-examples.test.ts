@@ -4,10 +4,10 @@ import { type DeliveryRow, readDelivery, readSession } from '@vss-pipeline/reade
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import type { Session } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
-import { completedSession, errorSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
-import { readBody } from '../../accounting.ts'
-import { asRead } from '../../as-read.ts'
-import { type RunningPipeline, startRunningPipeline } from '../../running-pipeline.ts'
+import { readBody } from '../../support/accounting.ts'
+import { asRead } from '../../support/as-read.ts'
+import { completedSession, errorSession } from '../../support/example-sessions.ts'
+import { type RunningPipeline, startRunningPipeline } from '../../support/running-pipeline.ts'
 
 async function post(webhookUrl: string, body: Uint8Array | string): Promise<string> {
   const response = await fetch(webhookUrl, { method: 'POST', body })

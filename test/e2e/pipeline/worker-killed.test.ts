@@ -2,11 +2,11 @@ import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
 import type { Pool } from '@vss-pipeline/storage'
 import { expect, test } from 'vitest'
-import { expectAccountedFor } from '../../accounting.ts'
-import { killProcess } from '../../faulty-server.ts'
-import { isFlushBlocked, lockLedger } from '../../ledger-lock.ts'
-import { postUntilAcknowledged } from '../../load.ts'
-import { startRunningPipeline } from '../../running-pipeline.ts'
+import { expectAccountedFor } from '../../support/accounting.ts'
+import { killProcess } from '../../support/faulty-server.ts'
+import { isFlushBlocked, lockLedger } from '../../support/ledger-lock.ts'
+import { postUntilAcknowledged } from '../../support/load.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
 
 test('a worker killed in the middle of a flush loses nothing: another one has its batches within 20 s', async () => {
   const { webhookUrl, pool, databaseUrl, workers, startWorker } = await startRunningPipeline()

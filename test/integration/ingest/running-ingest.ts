@@ -8,7 +8,7 @@ import type { Keep } from '../../../services/ingest/src/keep.ts'
 import { createIngestMetrics, type IngestMetrics } from '../../../services/ingest/src/metrics.ts'
 import { createIngestServer } from '../../../services/ingest/src/server.ts'
 import { createWaitingBytes, type WaitingBytes } from '../../../services/ingest/src/waiting-bytes.ts'
-import { createRecordingLogger } from '../queue/recording-logger.ts'
+import { createRecordingLogger } from '../../support/recording-logger.ts'
 
 export interface RunningIngest {
   port: number

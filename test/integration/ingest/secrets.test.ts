@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { request } from 'undici'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { freshPrefix } from '../queue/batches.ts'
+import { freshPrefix } from '../../support/batches.ts'
 import { type IngestProcess, spawnIngest, untilListening, untilLogged } from './ingest-process.ts'
 
 interface Rotation {

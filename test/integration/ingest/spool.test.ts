@@ -7,10 +7,10 @@ import { createProducer, openBatch, type Producer, QueueUnavailableError } from 
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { openSpool } from '../../../services/ingest/src/spool/spool.ts'
 import { createSpooler, type Spooler } from '../../../services/ingest/src/spool/spooler.ts'
-import { makeDelivery } from '../../deliveries.ts'
-import { freshPrefix } from '../queue/batches.ts'
-import { startOwnRedis } from '../queue/own-redis.ts'
-import { createRecordingLogger, type RecordingLogger } from '../queue/recording-logger.ts'
+import { freshPrefix } from '../../support/batches.ts'
+import { makeDelivery } from '../../support/deliveries.ts'
+import { startOwnRedis } from '../../support/own-redis.ts'
+import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
 
 const redis = await startOwnRedis()
 let dir: string

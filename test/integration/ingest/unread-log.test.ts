@@ -1,10 +1,10 @@
 import { choosePort, until } from '@vss-pipeline/local-stack'
 import { request } from 'undici'
 import { expect, test } from 'vitest'
-import { makeFifo } from '../../fifo.ts'
-import { readMetric } from '../../service-metric.ts'
-import { freshPrefix } from '../queue/batches.ts'
-import { startOwnRedis } from '../queue/own-redis.ts'
+import { freshPrefix } from '../../support/batches.ts'
+import { makeFifo } from '../../support/fifo.ts'
+import { startOwnRedis } from '../../support/own-redis.ts'
+import { readMetric } from '../../support/service-metric.ts'
 import { spawnIngest } from './ingest-process.ts'
 
 const redis = await startOwnRedis()

@@ -4,9 +4,9 @@ import { enrichSession, type LedgerEntry, type Session, validateEvent } from '@v
 import fc from 'fast-check'
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { bodyOf } from '../../../packages/vss/src/examples.fixture.ts'
-import { hostileEvents } from '../../../packages/vss/src/hostile-events.fixture.ts'
-import { createTestDatabase } from '../../databases.ts'
+import { createTestDatabase } from '../../support/databases.ts'
+import { hostileEvents } from '../../support/hostile-events.ts'
+import { bodyOf } from '../../support/vendor-examples.ts'
 
 test('whatever validation passes, Postgres takes', async () => {
   const database = await createTestDatabase(inject('databaseUrl'))

@@ -3,12 +3,12 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { until } from '@vss-pipeline/local-stack'
 import { type Consumer, createConsumer, createProducer, type Producer } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { killBlockingClient } from '../../blocking-client.ts'
-import { makeDelivery } from '../../deliveries.ts'
-import { bodiesOf, freshPrefix } from './batches.ts'
+import { bodiesOf, freshPrefix } from '../../support/batches.ts'
+import { killBlockingClient } from '../../support/blocking-client.ts'
+import { makeDelivery } from '../../support/deliveries.ts'
+import { startOwnRedis } from '../../support/own-redis.ts'
+import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
 import { createGate, openAllGates } from './gate.ts'
-import { startOwnRedis } from './own-redis.ts'
-import { createRecordingLogger, type RecordingLogger } from './recording-logger.ts'
 
 const redis = await startOwnRedis()
 

@@ -9,10 +9,10 @@ import {
   readQueueStatus,
 } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import { makeDelivery } from '../../deliveries.ts'
-import { bodiesOf, freshPrefix } from './batches.ts'
+import { bodiesOf, freshPrefix } from '../../support/batches.ts'
+import { makeDelivery } from '../../support/deliveries.ts'
+import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
 import { createGate, openAllGates } from './gate.ts'
-import { createRecordingLogger, type RecordingLogger } from './recording-logger.ts'
 
 const redisUrl = inject('redisUrl')
 

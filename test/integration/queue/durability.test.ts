@@ -2,9 +2,9 @@ import { until } from '@vss-pipeline/local-stack'
 import { createProducer, findDurabilityProblems } from '@vss-pipeline/queue'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
-import { freshPrefix } from './batches.ts'
-import { startOwnRedis } from './own-redis.ts'
-import { createRecordingLogger } from './recording-logger.ts'
+import { freshPrefix } from '../../support/batches.ts'
+import { startOwnRedis } from '../../support/own-redis.ts'
+import { createRecordingLogger } from '../../support/recording-logger.ts'
 
 const redis = await startOwnRedis()
 

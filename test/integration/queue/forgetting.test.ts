@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { until } from '@vss-pipeline/local-stack'
 import { createConsumer, createProducer, readQueueStatus } from '@vss-pipeline/queue'
 import { expect, onTestFinished, test } from 'vitest'
-import { makeDelivery } from '../../deliveries.ts'
-import { freshPrefix } from './batches.ts'
+import { freshPrefix } from '../../support/batches.ts'
+import { makeDelivery } from '../../support/deliveries.ts'
+import { startOwnRedis } from '../../support/own-redis.ts'
+import { createRecordingLogger } from '../../support/recording-logger.ts'
 import { createGate } from './gate.ts'
-import { startOwnRedis } from './own-redis.ts'
-import { createRecordingLogger } from './recording-logger.ts'
 
 const redis = await startOwnRedis()
 

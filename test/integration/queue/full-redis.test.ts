@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { until } from '@vss-pipeline/local-stack'
 import { createConsumer, createProducer, QueueUnavailableError, readQueueStatus } from '@vss-pipeline/queue'
 import { expect, onTestFinished, test } from 'vitest'
-import { makeDelivery } from '../../deliveries.ts'
-import { freshPrefix } from './batches.ts'
-import { startOwnRedis } from './own-redis.ts'
-import { createRecordingLogger } from './recording-logger.ts'
+import { freshPrefix } from '../../support/batches.ts'
+import { makeDelivery } from '../../support/deliveries.ts'
+import { startOwnRedis } from '../../support/own-redis.ts'
+import { createRecordingLogger } from '../../support/recording-logger.ts'
 
 const redis = await startOwnRedis()
 

@@ -9,11 +9,11 @@ import {
 } from '@vss-pipeline/queue'
 import { createMetricsRegistry } from '@vss-pipeline/runtime'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { makeDelivery } from '../../deliveries.ts'
-import { freshPrefix } from './batches.ts'
+import { freshPrefix } from '../../support/batches.ts'
+import { makeDelivery } from '../../support/deliveries.ts'
+import { startOwnRedis } from '../../support/own-redis.ts'
+import { createRecordingLogger } from '../../support/recording-logger.ts'
 import { createGate, openAllGates } from './gate.ts'
-import { startOwnRedis } from './own-redis.ts'
-import { createRecordingLogger } from './recording-logger.ts'
 
 const redis = await startOwnRedis()
 const { logger } = createRecordingLogger('silent')

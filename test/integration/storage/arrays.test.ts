@@ -10,7 +10,7 @@ import {
   timestampArray,
   uuidArray,
 } from '../../../packages/storage/src/arrays.ts'
-import { openStorage } from './open-storage.ts'
+import { openStorage } from '../../support/open-storage.ts'
 
 const int4Limit = 2 ** 31
 const epochMs = fc.integer({

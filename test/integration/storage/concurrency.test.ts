@@ -3,10 +3,10 @@ import type { Recorded } from '@vss-pipeline/storage'
 import type { LedgerEntry, Session } from '@vss-pipeline/vss'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { asRead } from '../../as-read.ts'
-import { callLeg, delivery, rejectedDelivery, session } from './entries.ts'
+import { asRead } from '../../support/as-read.ts'
+import { callLeg, delivery, rejectedDelivery, session } from '../../support/entries.ts'
+import { openStorage, type Storage } from '../../support/open-storage.ts'
 import { lockDelivery, waitingBackends } from './locks.ts'
-import { openStorage, type Storage } from './open-storage.ts'
 
 test('two writers with the same deliveries at once leave one ledger row each, and report each once', async () => {
   const { pool, writer } = await openStorage()

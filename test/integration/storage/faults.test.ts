@@ -3,11 +3,11 @@ import { createPool, createWriter, pingDatabase, StorageFault } from '@vss-pipel
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { inTransaction } from '../../../packages/storage/src/transaction.ts'
-import { createEmptyDatabase } from '../../databases.ts'
-import { openTcpProxy } from '../../tcp-proxy.ts'
-import { callLeg, delivery, session } from './entries.ts'
+import { createEmptyDatabase } from '../../support/databases.ts'
+import { callLeg, delivery, session } from '../../support/entries.ts'
+import { openPool, openStorage } from '../../support/open-storage.ts'
+import { openTcpProxy } from '../../support/tcp-proxy.ts'
 import { connect, lockDelivery, lockSession, waitingBackends } from './locks.ts'
-import { openPool, openStorage } from './open-storage.ts'
 
 test('a connection that is cut in mid-transaction is database_unavailable, and nothing of it stays', async () => {
   const { url, pool, writer } = await openStorage()

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { createEmptyDatabase } from '../../databases.ts'
+import { createEmptyDatabase } from '../../support/databases.ts'
 
 const storageFolder = join(import.meta.dirname, '..', '..', '..', 'packages', 'storage')
 

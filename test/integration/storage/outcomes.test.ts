@@ -1,9 +1,9 @@
 import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/reader'
 import { expect, test } from 'vitest'
-import { readBody } from '../../accounting.ts'
-import { asRead } from '../../as-read.ts'
-import { callLeg, delivery, rejectedDelivery, session } from './entries.ts'
-import { openStorage } from './open-storage.ts'
+import { readBody } from '../../support/accounting.ts'
+import { asRead } from '../../support/as-read.ts'
+import { callLeg, delivery, rejectedDelivery, session } from '../../support/entries.ts'
+import { openStorage } from '../../support/open-storage.ts'
 
 const now = Date.now()
 

@@ -1,8 +1,8 @@
 import { readDelivery } from '@vss-pipeline/reader'
 import { createWriter, ensureLedgerPartitions } from '@vss-pipeline/storage'
 import { expect, onTestFinished, test } from 'vitest'
-import { delivery, session } from './entries.ts'
-import { openPool, openStorage, type Storage } from './open-storage.ts'
+import { delivery, session } from '../../support/entries.ts'
+import { openPool, openStorage, type Storage } from '../../support/open-storage.ts'
 
 test('the migrations leave partitions of this month and the next two', async () => {
   const { pool } = await openStorage()

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { countLedgerByOutcome, readDeliveriesOf, readDelivery, readSession } from '@vss-pipeline/reader'
 import { expect, test } from 'vitest'
-import { readBody } from '../../accounting.ts'
-import { delivery, rejectedDelivery, session } from './entries.ts'
-import { openStorage } from './open-storage.ts'
+import { readBody } from '../../support/accounting.ts'
+import { delivery, rejectedDelivery, session } from '../../support/entries.ts'
+import { openStorage } from '../../support/open-storage.ts'
 
 test('a session comes with all its deliveries, oldest first', async () => {
   const { pool, writer } = await openStorage()

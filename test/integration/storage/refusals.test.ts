@@ -1,9 +1,9 @@
 import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/reader'
 import type { Session } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
-import { readBody } from '../../accounting.ts'
-import { callLeg, delivery, rejectedDelivery, session } from './entries.ts'
-import { openStorage } from './open-storage.ts'
+import { readBody } from '../../support/accounting.ts'
+import { callLeg, delivery, rejectedDelivery, session } from '../../support/entries.ts'
+import { openStorage } from '../../support/open-storage.ts'
 
 const poisons: { name: string; content: () => Session; sqlState: string }[] = [
   { name: 'a zero character in a text', content: () => session({ callee: '+65\u00006' }), sqlState: '22021' },

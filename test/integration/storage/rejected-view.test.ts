@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { delivery, rejectedDelivery, session } from './entries.ts'
-import { openPool, openStorage } from './open-storage.ts'
+import { delivery, rejectedDelivery, session } from '../../support/entries.ts'
+import { openPool, openStorage } from '../../support/open-storage.ts'
 
 test.each([
   { name: 'text', body: Buffer.from('{"größe": "訂單 🧾"}'), text: '{"größe": "訂單 🧾"}' },

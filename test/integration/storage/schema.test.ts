@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { describeSchema, schemaFile } from '../../../packages/storage/src/dump-schema.ts'
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../../databases.ts'
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../../support/databases.ts'
 
 test('schema.sql is what the migrations make (else: node packages/storage/src/dump-schema.ts)', async () => {
   const client = await connect(await createTestDatabase(inject('databaseUrl')))

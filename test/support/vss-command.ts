@@ -3,7 +3,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
 
-const command = join(import.meta.dirname, '../../../services/cli/src/main.ts')
+const command = join(import.meta.dirname, '../../services/cli/src/main.ts')
 
 export interface VssResult {
   exitCode: number | null

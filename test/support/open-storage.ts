@@ -1,6 +1,6 @@
 import { createPool, createWriter, type Pool, type Writer } from '@vss-pipeline/storage'
 import { inject, onTestFinished } from 'vitest'
-import { createTestDatabase } from '../../databases.ts'
+import { createTestDatabase } from './databases.ts'
 
 export interface Storage {
   url: string

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import pg from 'pg'
 
-const migrationsFolder = join(import.meta.dirname, '..', 'packages', 'storage', 'migrations')
+const migrationsFolder = join(import.meta.dirname, '../..', 'packages', 'storage', 'migrations')
 
 /** Any number that nothing else locks on a test server. */
 const templateLockKey = 5_337_700_118_078

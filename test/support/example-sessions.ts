@@ -1,4 +1,4 @@
-import type { Session } from './model.ts'
+import type { Session } from '@vss-pipeline/vss'
 
 /** What the vendor's example of a completed masked call is, by a careful reader: every column. */
 export const completedSession: Session = {

@@ -1,6 +1,6 @@
 /** Events that nobody should send, for property tests. */
 import fc from 'fast-check'
-import { completedExample, errorExample, type WireEvent } from './examples.fixture.ts'
+import { completedExample, errorExample, type WireEvent } from './vendor-examples.ts'
 
 /** Every place in an event where something else can be put: the object and the name of its member. */
 function placesOf(value: unknown): [Record<string, unknown>, string][] {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { createTemporaryFolder, startRedis } from '@vss-pipeline/local-stack'
 import { Redis } from 'ioredis'
 import { afterAll } from 'vitest'
-import { type FaultyServer, startFaultyServer } from '../../faulty-server.ts'
+import { type FaultyServer, startFaultyServer } from './faulty-server.ts'
 
 /** A Redis of one test file's own, that it may stop, kill, freeze and starve. */
 export interface OwnRedis extends FaultyServer {

@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { enrichSession } from './enrich.ts'
-import type { NormalizedSession, Session } from './model.ts'
-import { validateEvent } from './validate.ts'
+import type { NormalizedSession, Session } from '@vss-pipeline/vss'
+import { enrichSession, validateEvent } from '@vss-pipeline/vss'
 
 export type WireObject = Record<string, unknown>
 export interface WireEvent extends WireObject {
   payload: WireObject & { details: { callA: WireObject; callB: WireObject } & Record<string, unknown> }
 }
 
-const read = (name: string) =>
-  readFileSync(new URL(`../../../test/fixtures/${name}.json`, import.meta.url), 'utf8')
+const read = (name: string) => readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), 'utf8')
 const completedText = read('example-completed')
 const errorText = read('example-error')
 

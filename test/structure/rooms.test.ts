@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+const projectRoot = resolve(import.meta.dirname, '..', '..')
+
+/** Each package, lowest first: it may import those before it, and no others. Services may import all of them. */
+const packagesByHeight = [
+  'runtime',
+  'delivery',
+  'vss',
+  'generator',
+  'queue',
+  'storage',
+  'reader',
+  'pipeline',
+  'local-stack',
+]
+
+const rooms = ['packages', 'services'].flatMap((parent) =>
+  readdirSync(join(projectRoot, parent)).map((name) => `${parent}/${name}`),
+)
+
+test.each(rooms)('%s imports only what stands below it', (room) => {
+  const name = room.split('/')[1] ?? ''
+  const height = packagesByHeight.indexOf(name)
+  expect(room.startsWith('services/') || height >= 0, `${room} has a place in this list`).toBe(true)
+  const allowed = height < 0 ? packagesByHeight : packagesByHeight.slice(0, height)
+  const imported = importsOf(room)
+    .filter((specifier) => specifier.startsWith('@vss-pipeline/'))
+    .map((specifier) => specifier.split('/')[1])
+  expect(imported.filter((other) => !allowed.includes(other ?? ''))).toEqual([])
+})
+
+test.each(rooms)('%s names in its package.json what it imports, and nothing else', (room) => {
+  const manifest = JSON.parse(readFileSync(join(projectRoot, room, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  const imported = importsOf(room).filter((specifier) => !/^(\.|node:)/.test(specifier))
+  const packages = new Set(imported.map(packageOf))
+  expect(Object.keys(manifest.dependencies).sort()).toEqual([...packages].sort())
+})
+
+test.each(rooms)('%s reaches into no other folder', (room) => {
+  const outside = importsOf(room).filter(
+    (specifier) => specifier.startsWith('../../') && !specifier.endsWith('/package.json'),
+  )
+  expect(outside).toEqual([])
+})
+
+/** What the programs of a room import, by whatever means; tests and what they share aside. */
+function importsOf(room: string): string[] {
+  const folder = join(projectRoot, room, 'src')
+  return filesOf(folder)
+    .filter((file) => !/\.(test|fixture)\.ts$/.test(file))
+    .flatMap((file) => specifiersIn(join(folder, file)))
+}
+
+/** Every source file below a folder, by its path from there. */
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+}
+
+function specifiersIn(file: string): string[] {
+  return [...readFileSync(file, 'utf8').matchAll(importSpecifier)].map((match) => match[1] ?? '')
+}
+
+const importSpecifier = /(?:\bfrom |\bimport ?\(|\bimport |\bresolve\()'([^'\n]+)'/g
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
+test('tests import what helps them from their own folder or test/support, never from another suite', () => {
+  const strays = filesOf(join(projectRoot, 'test')).flatMap((file) => {
+    const suite = file.split('/')[0] ?? ''
+    return specifiersIn(join(projectRoot, 'test', file))
+      .filter((specifier) => specifier.startsWith('.'))
+      .map((specifier) => relative('test', join('test', file, '..', specifier)))
+      .filter(
+        (imported) => !imported.startsWith('..') && ![suite, 'support'].includes(imported.split('/')[0]!),
+      )
+      .map((imported) => `${file} imports ${imported}`)
+  })
+  expect(strays).toEqual([])
+})
