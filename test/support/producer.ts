@@ -1,6 +1,6 @@
 import { until } from '@vss-pipeline/local-stack'
 import { createProducer, type Producer } from '@vss-pipeline/queue'
-import { createLogger } from '@vss-pipeline/runtime'
+import { createLogger } from '@vss-pipeline/runtime/service'
 import { onTestFinished } from 'vitest'
 import type { RunningPipeline } from './running-pipeline.ts'
 

@@ -1,4 +1,4 @@
-import { createLogger, type Logger } from '@vss-pipeline/runtime'
+import { createLogger, type Logger } from '@vss-pipeline/runtime/service'
 
 export interface RecordingLogger {
   logger: Logger

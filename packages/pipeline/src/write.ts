@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { batchLimits } from '@vss-pipeline/delivery'
-import { createBackoff, createGroupCommit, type Logger, type Progress } from '@vss-pipeline/runtime'
+import { createBackoff, createGroupCommit, type Progress } from '@vss-pipeline/runtime'
+import type { Logger } from '@vss-pipeline/runtime/service'
 import { type Recorded, StorageFault, type Writer } from '@vss-pipeline/storage'
 import type { LedgerEntry } from '@vss-pipeline/vss'
 

@@ -1,4 +1,5 @@
-import { createBackoff, type Logger, withinMs } from '@vss-pipeline/runtime'
+import { createBackoff, withinMs } from '@vss-pipeline/runtime'
+import type { Logger } from '@vss-pipeline/runtime/service'
 import { Redis, type RedisOptions } from 'ioredis'
 
 /** A server that hangs keeps its connections open and answers nothing. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createBackoff, type Logger } from '@vss-pipeline/runtime'
+import { createBackoff } from '@vss-pipeline/runtime'
+import type { Logger } from '@vss-pipeline/runtime/service'
 import { isNotConnectionError, type Job, type Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { openBatch, type PackedBatch, UnknownPayloadError } from './codec.ts'

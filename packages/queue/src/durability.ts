@@ -1,4 +1,4 @@
-import type { Logger } from '@vss-pipeline/runtime'
+import type { Logger } from '@vss-pipeline/runtime/service'
 import type { Redis } from 'ioredis'
 import { parseInfo } from './info.ts'
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createRandomBytes, type Delivery } from '@vss-pipeline/delivery'
-import type { Logger } from '@vss-pipeline/runtime'
+import type { Logger } from '@vss-pipeline/runtime/service'
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { v7 as uuidv7 } from 'uuid'

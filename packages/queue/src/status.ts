@@ -1,4 +1,5 @@
-import { Gauge, type Logger, type Registry, withinMs } from '@vss-pipeline/runtime'
+import { withinMs } from '@vss-pipeline/runtime'
+import { Gauge, type Logger, type Registry } from '@vss-pipeline/runtime/service'
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { connectRedis } from './connection.ts'

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import type { QueueStatus } from '@vss-pipeline/queue'
-import { ConfigError, createLogger } from '@vss-pipeline/runtime'
+import { ConfigError } from '@vss-pipeline/runtime'
 import type { Outcome } from '@vss-pipeline/vss'
 import type { Command } from 'commander'
 import { parseDuration } from './arguments.ts'
@@ -90,6 +90,7 @@ async function fetchQueue(options: StatusOptions): Promise<QueueStatus> {
   const { url, origin } = readRedisSetting(options, process.env)
   const prefix = readQueuePrefix(options, process.env)
   const { fetchQueueStatus } = await import('@vss-pipeline/queue')
+  const { createLogger } = await import('@vss-pipeline/runtime/service')
   const logger = createLogger({ service: 'cli', level: 'silent' })
   try {
     return await fetchQueueStatus({ redisUrl: url, prefix, logger })

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { createStamp } from '@vss-pipeline/delivery'
-import type { Logger } from '@vss-pipeline/runtime'
+import type { Logger } from '@vss-pipeline/runtime/service'
 import { type Context, Hono } from 'hono'
 import { createAddressSet, createSourceAddress } from './address.ts'
 import { discardRest, readBody } from './body.ts'

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
-import { ConfigError, createEnvReader, logLevels } from '@vss-pipeline/runtime'
+import { ConfigError, createEnvReader } from '@vss-pipeline/runtime'
+import { logLevels } from '@vss-pipeline/runtime/service'
 
 /** Everything ingest can be told, from the environment; see the README's table. */
 export interface IngestConfig {

@@ -1,16 +1,15 @@
 import { createProducer, observeQueue } from '@vss-pipeline/queue'
+import { ConfigError, createProgress } from '@vss-pipeline/runtime'
 import {
-  ConfigError,
   closeServer,
   createLogger,
   createMetricsRegistry,
-  createProgress,
   type Lifecycle,
   type Logger,
   listen,
   runService,
   startOpsServer,
-} from '@vss-pipeline/runtime'
+} from '@vss-pipeline/runtime/service'
 import { createApp } from './app.ts'
 import { type IngestConfig, loadConfig } from './config.ts'
 import { createEnqueue, createKeep } from './keep.ts'

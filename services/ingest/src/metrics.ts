@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from '@vss-pipeline/runtime'
+import { Counter, Gauge, Histogram, type Registry } from '@vss-pipeline/runtime/service'
 import { type RefusalCode, refusalCodes } from './refusal.ts'
 import type { Spool } from './spool/spool.ts'
 

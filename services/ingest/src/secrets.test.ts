@@ -1,4 +1,4 @@
-import { createLogger } from '@vss-pipeline/runtime'
+import { createLogger } from '@vss-pipeline/runtime/service'
 import { expect, test } from 'vitest'
 import { createRotation } from './secrets.ts'
 

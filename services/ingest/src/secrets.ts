@@ -1,4 +1,5 @@
-import { explainUnreadable, type Logger, readRegularFile, secretsInFile } from '@vss-pipeline/runtime'
+import { explainUnreadable, readRegularFile, secretsInFile } from '@vss-pipeline/runtime'
+import type { Logger } from '@vss-pipeline/runtime/service'
 import { createAuthenticator } from './authentication.ts'
 import { explainWeakness } from './config.ts'
 

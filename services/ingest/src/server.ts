@@ -7,7 +7,7 @@ import {
 } from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener, RequestError } from '@hono/node-server'
-import { createBoundedServer } from '@vss-pipeline/runtime'
+import { createBoundedServer } from '@vss-pipeline/runtime/service'
 import type { Hono } from 'hono'
 import { awaitGoAhead, discardRest } from './body.ts'
 import type { IngestConfig } from './config.ts'

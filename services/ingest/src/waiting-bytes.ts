@@ -1,4 +1,4 @@
-import type { Logger } from '@vss-pipeline/runtime'
+import type { Logger } from '@vss-pipeline/runtime/service'
 
 /** Bounds what memory bodies that are arriving, and deliveries that wait to be kept, take together. */
 export interface WaitingBytes {

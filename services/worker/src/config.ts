@@ -1,4 +1,5 @@
-import { createEnvReader, logLevels } from '@vss-pipeline/runtime'
+import { createEnvReader } from '@vss-pipeline/runtime'
+import { logLevels } from '@vss-pipeline/runtime/service'
 import { readDatabaseUrl } from '@vss-pipeline/storage'
 
 /** Everything a worker can be told, from the environment; see the README's table. */

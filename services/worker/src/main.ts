@@ -1,17 +1,15 @@
 import { batchLimits } from '@vss-pipeline/delivery'
 import { createPipeline, createWrite } from '@vss-pipeline/pipeline'
 import { createConsumer, observeQueue } from '@vss-pipeline/queue'
+import { createProgress, createRoom, pipelineVersion } from '@vss-pipeline/runtime'
 import {
   createLogger,
   createMetricsRegistry,
-  createProgress,
-  createRoom,
   type Lifecycle,
   type Logger,
-  pipelineVersion,
   runService,
   startOpsServer,
-} from '@vss-pipeline/runtime'
+} from '@vss-pipeline/runtime/service'
 import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
 import { loadConfig, type WorkerConfig } from './config.ts'
 import { createWorkerMetrics } from './metrics.ts'

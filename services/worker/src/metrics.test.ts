@@ -1,4 +1,4 @@
-import { createMetricsRegistry } from '@vss-pipeline/runtime'
+import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
 import { ANOMALIES, OUTCOMES, REASON_CODES } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
 import { createWorkerMetrics } from './metrics.ts'

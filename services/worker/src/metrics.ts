@@ -1,5 +1,5 @@
 import type { WriteMetrics } from '@vss-pipeline/pipeline'
-import { Counter, Histogram, type Registry } from '@vss-pipeline/runtime'
+import { Counter, Histogram, type Registry } from '@vss-pipeline/runtime/service'
 import { ANOMALIES, OUTCOMES, REASON_CODES } from '@vss-pipeline/vss'
 
 /** The worker's own metrics; names are part of the project's contract. */

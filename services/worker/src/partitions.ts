@@ -1,4 +1,4 @@
-import type { Lifecycle, Logger } from '@vss-pipeline/runtime'
+import type { Lifecycle, Logger } from '@vss-pipeline/runtime/service'
 import { ensureLedgerPartitions } from '@vss-pipeline/storage'
 
 const intervalMs = 6 * 60 * 60 * 1_000

@@ -12,7 +12,7 @@ import {
   type Write,
 } from '@vss-pipeline/pipeline'
 import type { BatchEnd, BatchInHand } from '@vss-pipeline/queue'
-import type { Logger } from '@vss-pipeline/runtime'
+import type { Logger } from '@vss-pipeline/runtime/service'
 
 /** Who is blamed should the worker die now, and how often it has been started alone. Kept with the job. */
 interface Trail {

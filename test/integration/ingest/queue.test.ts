@@ -1,6 +1,7 @@
 import { until } from '@vss-pipeline/local-stack'
 import { createProducer, openBatch, type Producer } from '@vss-pipeline/queue'
-import { createMetricsRegistry, createProgress } from '@vss-pipeline/runtime'
+import { createProgress } from '@vss-pipeline/runtime'
+import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
 import { Agent, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createEnqueue, createKeep, type Keep } from '../../../services/ingest/src/keep.ts'

@@ -1,5 +1,5 @@
 import type { Delivery } from '@vss-pipeline/delivery'
-import { closeServer, createMetricsRegistry, listen, type Registry } from '@vss-pipeline/runtime'
+import { closeServer, createMetricsRegistry, listen, type Registry } from '@vss-pipeline/runtime/service'
 import { onTestFinished } from 'vitest'
 import { createApp } from '../../../services/ingest/src/app.ts'
 import { createAuthenticator } from '../../../services/ingest/src/authentication.ts'

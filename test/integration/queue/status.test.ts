@@ -7,7 +7,7 @@ import {
   type Producer,
   readQueueStatus,
 } from '@vss-pipeline/queue'
-import { createMetricsRegistry } from '@vss-pipeline/runtime'
+import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'

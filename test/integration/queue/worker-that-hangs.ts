@@ -2,8 +2,9 @@
  * A worker process that takes batches, leaves a trail on each, says so on standard output, and never ends them:
  * to be killed.
  */
+
 import { createConsumer } from '@vss-pipeline/queue'
-import { createLogger } from '@vss-pipeline/runtime'
+import { createLogger } from '@vss-pipeline/runtime/service'
 
 const { REDIS_URL, QUEUE_PREFIX, CONCURRENCY, TIMING } = process.env
 

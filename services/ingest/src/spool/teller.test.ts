@@ -1,4 +1,4 @@
-import { createLogger } from '@vss-pipeline/runtime'
+import { createLogger } from '@vss-pipeline/runtime/service'
 import { expect, test } from 'vitest'
 import { createTeller } from './teller.ts'
 

@@ -1,4 +1,4 @@
-import type { Logger } from '@vss-pipeline/runtime'
+import type { Logger } from '@vss-pipeline/runtime/service'
 
 /** Something that goes on for a while, and is worth a line in the log, not one each time it is met. */
 export type Condition = 'spooling' | 'refusing' | 'withholding' | 'orphans'

@@ -4,7 +4,7 @@ import { closeSync, constants, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { makeFifo } from '../../../test/support/fifo.ts'
+import { makeFifo } from '../../../../test/support/fifo.ts'
 import { createLogOutput } from './log-output.ts'
 
 const fixture = join(import.meta.dirname, 'log-output.fixture.ts')

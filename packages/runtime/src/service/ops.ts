@@ -1,11 +1,11 @@
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Registry } from 'prom-client'
+import { withinMs } from '../deadline.ts'
+import type { Progress } from '../progress.ts'
 import { createBoundedServer } from './bounded-server.ts'
-import { withinMs } from './deadline.ts'
 import { closeServer, listen } from './http.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import type { Progress } from './progress.ts'
 
 /** Few ask, every few seconds. */
 const limits = { maxConnections: 100, requestTimeoutMs: 10_000, keepAliveTimeoutMs: 75_000 }

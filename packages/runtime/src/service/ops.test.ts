@@ -3,11 +3,11 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { Counter, Gauge, Registry } from 'prom-client'
 import { expect, onTestFinished, test } from 'vitest'
+import { createProgress } from '../progress.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { createLogger } from './logger.ts'
 import { createMetricsRegistry } from './metrics.ts'
 import { createOpsApp, type ReadinessCheck, startOpsServer } from './ops.ts'
-import { createProgress } from './progress.ts'
 
 const progress = createProgress({ stuckAfterMs: 60_000 })
 

@@ -1,5 +1,5 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
-import { sleepSync } from './sleep.ts'
+import { sleepSync } from '../sleep.ts'
 
 /** Takes log lines. */
 export interface LogOutput {

@@ -1,4 +1,4 @@
-import { withinMs } from './deadline.ts'
+import { withinMs } from '../deadline.ts'
 import type { Logger } from './logger.ts'
 
 export interface Lifecycle {

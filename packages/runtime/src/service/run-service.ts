@@ -1,4 +1,4 @@
-import { ConfigError } from './env.ts'
+import { ConfigError } from '../env.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
 import { keepHeapLean } from './memory.ts'

@@ -1,0 +1,10 @@
+/** What a program that keeps running needs. Apart from the rest, because it loads pino, prom-client and hono. */
+export * from './bounded-server.ts'
+export * from './connections.ts'
+export * from './http.ts'
+export * from './lifecycle.ts'
+export * from './log-output.ts'
+export * from './logger.ts'
+export * from './metrics.ts'
+export * from './ops.ts'
+export * from './run-service.ts'
