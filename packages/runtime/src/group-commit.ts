@@ -1,3 +1,5 @@
+import { createBacklog, type Entry } from './backlog.ts'
+
 /**
  * Group commit: work that arrives while a commit is in flight shares the next one. A group of one when quiet,
  * hundreds under load, and no timer that makes a caller wait unless `lingerMs` says so. Ingest forms batches with
@@ -16,17 +18,6 @@ export interface GroupCommit<Item> {
 export class CommitTimeoutError extends Error {
   readonly code = 'commit_timeout'
   override readonly name = 'CommitTimeoutError'
-}
-
-interface Entry<Item> {
-  readonly item: Item
-  readonly count: number
-  readonly bytes: number
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-  readonly submittedAtMs: number
-  timer: NodeJS.Timeout | undefined
-  expired: boolean
 }
 
 /**
@@ -55,54 +46,39 @@ export function createGroupCommit<Item>(options: {
     minCountBeside = maxCount,
     lingerMs = () => 0,
   } = options
-  let waiting: Entry<Item>[] = []
-  /** What waits in all, expired entries included until they fall out. */
-  let waitingCount = 0
-  let waitingBytes = 0
+  const backlog = createBacklog<Item>({ maxCount, maxBytes })
   let inFlight = 0
-  let scheduled = false
-  let isTimerSet = false
+  let isScheduled = false
+  let isLingering = false
 
-  /** Cuts the next group off the head of the queue; entries that expired while waiting fall out here. */
-  function takeGroup(): Entry<Item>[] {
-    const group: Entry<Item>[] = []
-    let taken = 0
-    let count = 0
-    let bytes = 0
-    for (const entry of waiting) {
-      if (!entry.expired) {
-        count += entry.count
-        bytes += entry.bytes
-        if (group.length > 0 && (count > maxCount || bytes > maxBytes)) break
-        group.push(entry)
-      }
-      waitingCount -= entry.count
-      waitingBytes -= entry.bytes
-      taken++
+  function startCommits(): void {
+    isScheduled = false
+    while (inFlight < maxInFlight && isWorthStarting()) {
+      const group = backlog.takeGroup()
+      if (group.length > 0) void run(group)
     }
-    waiting = waiting.slice(taken)
-    return group
+    if (inFlight === 0 && backlog.oldest !== undefined) startWhenLingered(backlog.oldest)
   }
 
   function isWorthStarting(): boolean {
-    if (waiting.length === 0) return false
-    if (waitingCount >= minCountBeside || waitingBytes >= maxBytes) return true
-    return inFlight === 0 && !isLingering()
+    if (backlog.oldest === undefined) return false
+    if (backlog.count >= minCountBeside || backlog.bytes >= maxBytes) return true
+    return inFlight === 0 && restMs(backlog.oldest) <= 0
   }
 
-  /** The time runs from the first item's arrival. */
-  function isLingering(): boolean {
+  /** How long a group that this entry heads may still wait for company. */
+  function restMs({ submittedAtMs }: Entry<Item>): number {
     const wholeMs = lingerMs()
-    const restMs = wholeMs === 0 ? 0 : waiting[0]!.submittedAtMs + wholeMs - performance.now()
-    if (restMs <= 0) return false
-    if (!isTimerSet) {
-      isTimerSet = true
-      setTimeout(() => {
-        isTimerSet = false
-        startCommits()
-      }, restMs)
-    }
-    return true
+    return wholeMs === 0 ? 0 : submittedAtMs + wholeMs - performance.now()
+  }
+
+  function startWhenLingered(oldest: Entry<Item>): void {
+    if (isLingering) return
+    isLingering = true
+    setTimeout(() => {
+      isLingering = false
+      startCommits()
+    }, restMs(oldest))
   }
 
   async function run(group: Entry<Item>[]): Promise<void> {
@@ -123,12 +99,11 @@ export function createGroupCommit<Item>(options: {
     startCommits()
   }
 
-  function startCommits(): void {
-    scheduled = false
-    while (inFlight < maxInFlight && isWorthStarting()) {
-      const group = takeGroup()
-      if (group.length > 0) void run(group)
-    }
+  function expireAfter(entry: Entry<Item>, timeoutMs: number): void {
+    entry.timer = setTimeout(() => {
+      entry.isExpired = true
+      entry.reject(new CommitTimeoutError(`not committed within ${timeoutMs} ms`))
+    }, timeoutMs)
   }
 
   return {
@@ -136,28 +111,21 @@ export function createGroupCommit<Item>(options: {
       return new Promise((resolve, reject) => {
         const submittedAtMs = performance.now()
         const { count, bytes } = sizeOf(item)
-        const entry: Entry<Item> = {
+        const entry = {
           item,
           count,
           bytes,
+          submittedAtMs,
           resolve,
           reject,
-          submittedAtMs,
           timer: undefined,
-          expired: false,
+          isExpired: false,
         }
-        if (timeoutMs !== undefined) {
-          entry.timer = setTimeout(() => {
-            entry.expired = true
-            reject(new CommitTimeoutError(`not committed within ${timeoutMs} ms`))
-          }, timeoutMs)
-        }
-        waiting.push(entry)
-        waitingCount += count
-        waitingBytes += bytes
+        if (timeoutMs !== undefined) expireAfter(entry, timeoutMs)
+        backlog.push(entry)
         // Not at once: what else arrives in this turn of the event loop belongs in the same group.
-        if (inFlight < maxInFlight && !scheduled) {
-          scheduled = true
+        if (inFlight < maxInFlight && !isScheduled) {
+          isScheduled = true
           setImmediate(startCommits)
         }
       })
