@@ -52,7 +52,7 @@ test('a worker is killed when it has committed, and before the queue knows', asy
   await pipeline.startWorker()
 
   await expectAccountedFor(pool, acknowledged, { withinMs: 60_000 })
-  const { queue } = await openProducer(pipeline)
+  const { queue } = (await openProducer(pipeline)).shards[0]!
   await until('An empty queue', async () => (await countJobs(queue)) === 0, { timeoutMs: 30_000 })
   const ranAgain = pipeline.log.filter((line) => line.includes('running a batch that stalled before alone'))
   expect(ranAgain.length, 'batches that ran again, those with what was committed among them').toBeGreaterThan(
@@ -116,7 +116,7 @@ test('batches that are in the queue twice are written once by two workers', asyn
   const pipeline = await startFaultyPipeline({ workers: 2 })
   const events = [...generateEvents({ seed: 'batch-twice', count: 2_000 })]
   const deliveries = events.map(({ body }) => makeDelivery(body))
-  const { queue } = await openProducer(pipeline)
+  const { queue } = (await openProducer(pipeline)).shards[0]!
   const startedAt = performance.now()
   await enqueueTwice(queue, deliveries)
   const given = events.map((event, index) => ({ deliveryId: deliveries[index]!.deliveryId, event }))
@@ -164,7 +164,7 @@ async function isHoldingLocks(pool: RunningPipeline['pool']): Promise<boolean> {
   return rowCount !== 0
 }
 
-type Queue = Producer['queue']
+type Queue = Producer['shards'][number]['queue']
 
 const batchSize = 20
 

@@ -1,3 +1,5 @@
+import type { DeliveryContext } from './context.ts'
+
 /** One accepted POST. Immutable from the moment ingest stamps it. */
 export interface Delivery {
   /** UUIDv7, lower case. Its leading 48 bits are the millisecond of receipt. */
@@ -8,4 +10,6 @@ export interface Delivery {
   readonly sourceIp: string | null
   /** The request body as received, byte for byte. */
   readonly body: Uint8Array
+  /** Absent where nothing more is known of it. */
+  readonly context?: DeliveryContext
 }

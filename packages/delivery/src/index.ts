@@ -1,4 +1,5 @@
 export * from './batch.ts'
+export * from './context.ts'
 export * from './delivery.ts'
 export * from './id.ts'
 export * from './random.ts'

@@ -21,10 +21,16 @@ const bodies = fc.oneof(
   fc.string({ unit: 'binary' }).map((text) => Buffer.from(text, 'utf16le')),
 )
 
+const contexts = fc.constantFrom<Pick<Delivery, 'context'>>(
+  {},
+  { context: { source: 'import' } },
+  { context: { source: 'import', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } },
+)
+
 const deliveries: fc.Arbitrary<Delivery[]> = fc.array(
   fc
-    .tuple(deliveryIds, fc.option(fc.oneof(fc.ipV4(), fc.ipV6(), fc.string())), bodies)
-    .map(([stamp, sourceIp, body]) => ({ ...stamp, sourceIp, body })),
+    .tuple(deliveryIds, fc.option(fc.oneof(fc.ipV4(), fc.ipV6(), fc.string())), bodies, contexts)
+    .map(([stamp, sourceIp, body, context]) => ({ ...stamp, sourceIp, body, ...context })),
   { minLength: 1, maxLength: 20 },
 )
 
@@ -59,6 +65,20 @@ test('any deliveries come back as they were, in their order', () => {
   )
 })
 
+test('a batch of the release before, which knew no context, comes back as it was', () => {
+  const body = Buffer.from('{}')
+  const ids = [uuidv7(), uuidv7()]
+  const packed = packedEvents([
+    ['10.0.0.1', body],
+    [null, body],
+  ])
+  const decoded = openBatch({ v: 1, ids, events: packed }).unpack()
+  expect(decoded?.map(({ deliveryId, sourceIp }) => [deliveryId, sourceIp])).toEqual([
+    [ids[0], '10.0.0.1'],
+    [ids[1], null],
+  ])
+})
+
 test('500 events take a fraction of their size', () => {
   const body = JSON.stringify({ namespace: 'VOICE', payload: { details: 'x'.repeat(1_500) } })
   const payload = encodeBatch(Array.from({ length: 500 }, () => makeDelivery(body)))
@@ -69,7 +89,7 @@ test('500 events take a fraction of their size', () => {
 test('the ids stand in clear, the bodies do not', () => {
   const delivery = makeDelivery('{"source":"+6591234567"}'.repeat(3))
   const payload = encodeBatch([delivery])
-  expect(payload).toMatchObject({ v: 1, ids: [delivery.deliveryId] })
+  expect(payload).toMatchObject({ v: 2, ids: [delivery.deliveryId] })
   expect(JSON.stringify(payload)).not.toContain('6591234567')
 })
 
@@ -151,7 +171,7 @@ describe('a payload this release must not touch', () => {
     throw new Error('it was opened')
   }
 
-  test.each([2, 0, '1', null, 1.5])('version %j is unknown_version', (v) => {
+  test.each([3, 0, '1', '2', null, 1.5])('version %j is unknown_version', (v) => {
     expect(codeOf({ ...encodeBatch([makeDelivery()]), v })).toBe('unknown_version')
   })
 

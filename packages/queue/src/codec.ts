@@ -1,13 +1,15 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { type Delivery, isDeliveryId, receivedAtMsOf } from '@vss-pipeline/delivery'
+import { type Delivery, isDeliveryId, readContext, receivedAtMsOf } from '@vss-pipeline/delivery'
 import { Packr, Unpackr } from 'msgpackr'
 
 /**
  * What a job carries. The ids stand in clear so that a batch whose events cannot be decoded is still accounted
- * for; `events` is msgpack of one `[sourceIp, body]` an id, zstd, base64. `receivedAtMs` is the id's own.
+ * for; `events` is msgpack of one entry an id, zstd, base64. `receivedAtMs` is the id's own.
+ *
+ * An entry is `[sourceIp, body]`, or `[sourceIp, body, context]` where a delivery has one. Version 1 knew no context.
  */
 export interface BatchPayload {
-  v: 1
+  v: 2
   ids: string[]
   events: string
 }
@@ -46,9 +48,9 @@ const unpackr = new Unpackr({ useRecords: false })
 
 /** Packs deliveries, in their order, into a job's payload. */
 export function encodeBatch(deliveries: readonly Delivery[]): BatchPayload {
-  const packed = packr.pack(deliveries.map(({ sourceIp, body }) => [sourceIp, body]))
+  const packed = packr.pack(deliveries.map(toEntry))
   return {
-    v: 1,
+    v: 2,
     ids: deliveries.map(({ deliveryId }) => deliveryId),
     events: zstdCompressSync(packed, compression).toString('base64'),
   }
@@ -84,10 +86,10 @@ function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
     throw new UnknownPayloadError('not_a_batch', 'the job carries no batch: expected {v, ids, events}')
   }
   const { v, ids, events } = payload as { v: unknown; ids?: unknown; events?: unknown }
-  if (v !== 1) {
+  if (v !== 1 && v !== 2) {
     throw new UnknownPayloadError(
       'unknown_version',
-      'the batch has a version this release does not know: expected 1',
+      'the batch has a version this release does not know: expected 1 or 2',
     )
   }
   if (
@@ -115,9 +117,15 @@ const memoryErrorCodes = new Set([
   'ERR_MEMORY_ALLOCATION_FAILED',
 ])
 
+function toEntry({ sourceIp, body, context }: Delivery): unknown[] {
+  return context === undefined ? [sourceIp, body] : [sourceIp, body, context]
+}
+
 function readDelivery(deliveryId: string, entry: unknown): Delivery {
-  const [sourceIp, body] = entry as [unknown, unknown]
+  const [sourceIp, body, stored] = entry as [unknown, unknown, unknown]
   if (sourceIp !== null && typeof sourceIp !== 'string') throw new TypeError('a source address is no text')
   if (!(body instanceof Uint8Array)) throw new TypeError('a body is no bytes')
-  return { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp, body }
+  const delivery = { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp, body }
+  const context = readContext(stored)
+  return context === undefined ? delivery : { ...delivery, context }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from '@vss-pipeline/runtime/service'
-import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { parseInfo } from './info.ts'
+import type { Shard } from './topology.ts'
 
 const defaultCheckIntervalMs = 10_000
 const checksBeforeRewrite = 6
@@ -16,22 +16,22 @@ export interface Forgetting {
 }
 
 /**
- * Has Redis rewrite its append-only file when the queue has been empty for a minute. Until a rewrite the file holds
+ * Has Redis rewrite its append-only file when the queues have been empty for a minute. Until a rewrite the file holds
  * every body that ever passed through the queue, phone numbers included; by itself Redis rewrites it once it has
  * doubled beyond 64 MB, which at low traffic takes months.
  *
  * One of several workers does it. None does where others keep much data in the same Redis and the file is no larger
  * than that: a rewrite would cost them more than it forgets.
  *
- * @param options.checkIntervalMs how often the queue is looked at; it must be empty six times in a row
+ * @param options.checkIntervalMs how often the queues are looked at; they must be empty six times in a row
  */
 export function forgetWhenIdle(options: {
   client: Redis
-  queue: Queue
+  shards: readonly Shard[]
   logger: Logger
   checkIntervalMs?: number | undefined
 }): Forgetting {
-  const { client, queue, logger, checkIntervalMs = defaultCheckIntervalMs } = options
+  const { client, shards, logger, checkIntervalMs = defaultCheckIntervalMs } = options
   let hasBodies = false
   let emptyChecks = 0
 
@@ -43,7 +43,7 @@ export function forgetWhenIdle(options: {
       emptyChecks = 0
       if (!(await isWorthwhile())) return
       // Whoever comes second would rewrite what has just been rewritten.
-      const isOurs = await client.set(queue.toKey('rewriting'), '1', 'PX', lockMs, 'NX')
+      const isOurs = await client.set(shards[0]!.queue.toKey('rewriting'), '1', 'PX', lockMs, 'NX')
       hasBodies = false
       if (isOurs === null) return
       await client.bgrewriteaof()
@@ -56,8 +56,10 @@ export function forgetWhenIdle(options: {
   }
 
   async function isEmpty(): Promise<boolean> {
-    const counts = await queue.getJobCounts('waiting', 'active', 'delayed')
-    return Object.values(counts).every((count) => count === 0)
+    const counts = await Promise.all(
+      shards.map(({ queue }) => queue.getJobCounts('waiting', 'active', 'delayed')),
+    )
+    return counts.flatMap((states) => Object.values(states)).every((count) => count === 0)
   }
 
   async function isWorthwhile(): Promise<boolean> {

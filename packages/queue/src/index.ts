@@ -1,5 +1,6 @@
 export * from './codec.ts'
-export * from './consumer.ts'
+export * from './consumer/consumer.ts'
 export * from './durability.ts'
 export * from './producer.ts'
 export * from './status.ts'
+export { maxShards, type Shard } from './topology.ts'

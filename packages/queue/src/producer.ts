@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { createRandomBytes, type Delivery } from '@vss-pipeline/delivery'
 import type { Logger } from '@vss-pipeline/runtime/service'
-import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { v7 as uuidv7 } from 'uuid'
 import { encodeBatch } from './codec.ts'
 import { connectRedis, disconnectRedis } from './connection.ts'
 import { warnOfDurabilityProblems } from './durability.ts'
-import { jobName, openQueue } from './queue.ts'
+import { nameBatch } from './status.ts'
+import { openShards, type Shard, shardOf } from './topology.ts'
 import { watchQueue } from './watch.ts'
 
 /** Redis did not take a batch: unreachable, out of memory, read-only or too slow. It may hold it all the same. */
@@ -32,13 +32,17 @@ export interface Producer {
   /** Whether so many batches wait for workers that a moment more makes no delivery later. */
   readonly isBacklogged: boolean
   /** For status and metrics. */
-  readonly queue: Queue
+  readonly shards: readonly Shard[]
   readonly client: Redis
   close(): Promise<void>
 }
 
 const nearlyFull = 'the rest of its maxmemory is left to the workers'
 const probeLifetimeMs = 1_000
+
+function oldestReceipt(deliveries: readonly Delivery[]): number {
+  return deliveries.reduce((oldest, { receivedAtMs }) => Math.min(oldest, receivedAtMs), Date.now())
+}
 
 /**
  * Opens the fail-fast side of the queue. It never waits for Redis: not at start, not in `enqueue`.
@@ -49,6 +53,8 @@ const probeLifetimeMs = 1_000
 export function createProducer(options: {
   redisUrl: string
   prefix: string
+  /** How many queues there are; 1 unless given. */
+  shards?: number
   logger: Logger
   commandTimeoutMs: number
   waitReplicas?: number
@@ -68,8 +74,8 @@ export function createProducer(options: {
     },
   })
   warnOfDurabilityProblems(client, logger)
-  const queue = openQueue(client, prefix)
-  const watch = watchQueue(client, queue)
+  const shards = openShards(client, { prefix, shards: options.shards ?? 1 })
+  const watch = watchQueue(client, shards)
   const nextRandom = createRandomBytes()
   let failing = false
 
@@ -84,7 +90,7 @@ export function createProducer(options: {
   }
 
   return {
-    queue,
+    shards,
     client,
     get isBacklogged() {
       return watch.isBacklogged
@@ -95,7 +101,10 @@ export function createProducer(options: {
         if (watch.isNearlyFull) throw new Error(nearlyFull)
         // What was added and has too few replicas comes again: it is not to be added again and again.
         if (failing) await awaitReplicas()
-        await queue.add(jobName, encodeBatch(deliveries), { jobId: batchId })
+        await shardOf(shards, batchId).queue.add(nameBatch(deliveries.length), encodeBatch(deliveries), {
+          jobId: batchId,
+          timestamp: oldestReceipt(deliveries),
+        })
         await awaitReplicas()
         if (failing) logger.info('Redis takes batches again')
         failing = false
@@ -117,7 +126,7 @@ export function createProducer(options: {
     },
     async close() {
       watch.stop()
-      await queue.close()
+      await Promise.all(shards.map(({ queue }) => queue.close()))
       await disconnectRedis(client)
     },
   }

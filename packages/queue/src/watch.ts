@@ -1,5 +1,6 @@
-import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { parseInfo } from './info.ts'
+import type { Shard } from './topology.ts'
 
 /** Of `maxmemory`. What is left above belongs to the workers: without it a full Redis cannot be drained either. */
 const fullShare = 0.85
@@ -20,7 +21,7 @@ export interface QueueWatch {
  * write once `maxmemory` is reached, those by which workers take and finish batches included: nothing would ever
  * leave it again.
  */
-export function watchQueue(client: Redis, queue: Queue): QueueWatch {
+export function watchQueue(client: Redis, shards: readonly Shard[]): QueueWatch {
   let isNearlyFull = false
   let isBacklogged = false
 
@@ -28,16 +29,22 @@ export function watchQueue(client: Redis, queue: Queue): QueueWatch {
     if (client.status !== 'ready') return
     const [memory, waiting] = await Promise.all([
       client.info('memory').catch(() => null),
-      client.llen(queue.toKey('wait')).catch(() => null),
+      countWaiting().catch(() => null),
     ])
     // What is not answered is taken to be as it was.
     if (memory !== null) {
-      const used = Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 0)
-      const limit = Number(/^maxmemory:(\d+)/m.exec(memory)?.[1] ?? 0)
+      const info = parseInfo(memory)
+      const used = Number(info.get('used_memory') ?? 0)
+      const limit = Number(info.get('maxmemory') ?? 0)
       isNearlyFull = limit > 0 && used > fullShare * limit
     }
     if (waiting !== null) isBacklogged = waiting >= backlogBatches
   }
+  async function countWaiting(): Promise<number> {
+    const counts = await Promise.all(shards.map(({ queue }) => client.llen(queue.toKey('wait'))))
+    return counts.reduce((sum, count) => sum + count, 0)
+  }
+
   const timer = setInterval(look, intervalMs)
   timer.unref()
   client.on('ready', look)

@@ -12,6 +12,8 @@ export interface IngestConfig {
   /** How many replicas must have a delivery before it is acknowledged. */
   redisWaitReplicas: number
   queuePrefix: string
+  /** How many queues there are. */
+  queueShards: number
   /** Any of them authenticates a request; empty accepts all. */
   webhookSecrets: string[]
   /** The request header that carries the secret, lower case. */
@@ -52,6 +54,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
     redisUrl: read.url('REDIS_URL', { protocols: ['redis:', 'rediss:'] }),
     redisWaitReplicas: read.integer('REDIS_WAIT_REPLICAS', { default: 0, min: 0, max: 16 }),
     queuePrefix: read.text('QUEUE_PREFIX', { default: '{vss}' }),
+    queueShards: read.integer('QUEUE_SHARDS', { default: 1, min: 1, max: 64 }),
     webhookSecrets: read.secrets('WEBHOOK_SECRETS'),
     webhookAuthHeader: read.text('WEBHOOK_AUTH_HEADER', { default: 'authorization' }).toLowerCase(),
     allowedIps: readCidrs('ALLOWED_IPS', read.list('ALLOWED_IPS')),

@@ -40,12 +40,13 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   const producer = createProducer({
     redisUrl,
     prefix: queuePrefix,
+    shards: config.queueShards,
     logger,
     commandTimeoutMs: enqueueTimeoutMs,
     waitReplicas: config.redisWaitReplicas,
   })
   lifecycle.onClose('queue', () => producer.close())
-  observeQueue({ registry, queue: producer.queue, client: producer.client })
+  observeQueue({ registry, shards: producer.shards, client: producer.client })
 
   const spool = await openSpoolOf(config)
   const spooler =

@@ -9,6 +9,8 @@ export interface WorkerConfig {
   databaseUrl: string
   redisUrl: string
   queuePrefix: string
+  /** How many queues there are. */
+  queueShards: number
   /** Batches in hand at once. */
   concurrency: number
   logLevel: string
@@ -24,6 +26,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     databaseUrl: readDatabaseUrl(env),
     redisUrl: read.url('REDIS_URL', { protocols: ['redis:', 'rediss:'] }),
     queuePrefix: read.text('QUEUE_PREFIX', { default: '{vss}' }),
+    queueShards: read.integer('QUEUE_SHARDS', { default: 1, min: 1, max: 64 }),
     concurrency: read.integer('WORKER_CONCURRENCY', { default: 64, min: 1, max: 1_000 }),
     logLevel: read.text('LOG_LEVEL', { default: 'info', choices: logLevels }),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', { default: 20_000, min: 100, max: 600_000 }),

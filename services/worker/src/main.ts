@@ -52,6 +52,7 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
   const consumer = createConsumer({
     redisUrl: config.redisUrl,
     prefix: config.queuePrefix,
+    shards: config.queueShards,
     concurrency: config.concurrency,
     logger,
     async handle(batch) {
@@ -68,7 +69,7 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
       }
     },
   })
-  observeQueue({ registry, queue: consumer.queue, client: consumer.client })
+  observeQueue({ registry, shards: consumer.shards, client: consumer.client })
   lifecycle.onClose('consumer', async () => {
     const closed = consumer.close()
     // What waits in hand for the database goes back to the queue.

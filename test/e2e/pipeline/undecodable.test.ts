@@ -18,7 +18,7 @@ test('a batch that cannot be read back is accounted for by its ids, kept as a jo
   )
 
   const damaged = { ...encodeBatch([lost!, alsoLost!]), events: 'bm90IHpzdGQ=' }
-  await producer.queue.add('batch', damaged, { jobId: uuidv7() })
+  await producer.shards[0]!.queue.add('batch', damaged, { jobId: uuidv7() })
   await producer.enqueue([good!])
 
   for (const { deliveryId } of [lost!, alsoLost!]) {
@@ -36,11 +36,11 @@ test('a batch that cannot be read back is accounted for by its ids, kept as a jo
   expect(stored.outcome).toBe('stored')
   await until(
     'The job set aside',
-    async () => (await readQueueStatus(producer.queue, producer.client)).jobs.failed === 1,
+    async () => (await readQueueStatus(producer.shards, producer.client)).jobs.failed === 1,
     {
       timeoutMs: 5_000,
     },
   )
-  const [kept] = await producer.queue.getFailed()
+  const [kept] = await producer.shards[0]!.queue.getFailed()
   expect(kept?.data).toEqual(damaged)
 })

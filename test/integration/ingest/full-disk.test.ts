@@ -152,6 +152,6 @@ async function readQueuedIds(prefix: string): Promise<Set<string>> {
   const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs: 5_000 })
   onTestFinished(() => producer.close())
   await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
-  const jobs = await producer.queue.getJobs(['waiting'])
+  const jobs = await producer.shards[0]!.queue.getJobs(['waiting'])
   return new Set(jobs.flatMap(({ data }) => openBatch(data).deliveryIds))
 }

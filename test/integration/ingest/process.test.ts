@@ -22,11 +22,11 @@ async function readIds(prefix: string): Promise<Set<string>> {
   const { logger } = createRecordingLogger()
   const producer = createProducer({ redisUrl, prefix, logger, commandTimeoutMs: 5_000 })
   onTestFinished(async () => {
-    await producer.queue.obliterate({ force: true })
+    await producer.shards[0]!.queue.obliterate({ force: true })
     await producer.close()
   })
   await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
-  const jobs = await producer.queue.getJobs(['waiting'])
+  const jobs = await producer.shards[0]!.queue.getJobs(['waiting'])
   return new Set(jobs.flatMap(({ data }) => openBatch(data).deliveryIds))
 }
 

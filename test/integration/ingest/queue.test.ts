@@ -71,7 +71,7 @@ async function untilServing(ingest: RunningIngest, timeoutMs: number): Promise<v
 async function readQueue(): Promise<Map<string, string>> {
   await untilConnected()
   const bodies = new Map<string, string>()
-  for (const { data } of await producer.queue.getJobs(['waiting'])) {
+  for (const { data } of await producer.shards[0]!.queue.getJobs(['waiting'])) {
     const deliveries = openBatch(data).unpack()
     if (deliveries === undefined) throw new Error('a batch is undecodable')
     for (const { deliveryId, body } of deliveries) bodies.set(deliveryId, Buffer.from(body).toString())
@@ -94,7 +94,7 @@ test('under load, many deliveries share a job, and the queue has exactly what wa
   const kept = await readQueue()
   expect(kept.size).toBe(2_000)
   for (const { n, deliveryId } of answers) expect(kept.get(deliveryId!)).toBe(String(n))
-  const jobs = await producer.queue.getWaitingCount()
+  const jobs = await producer.shards[0]!.queue.getWaitingCount()
   expect(jobs).toBeLessThan(2_000 / 4)
   expect(await sampleOf(ingest, 'vss_deliveries_accepted_total')).toBe(2_000)
   expect(await sampleOf(ingest, 'vss_batch_deliveries_sum')).toBe(2_000)
@@ -107,7 +107,7 @@ test('when quiet, a delivery is a batch of its own and waits for no other', asyn
   await untilConnected()
   const tookMs: number[] = []
   for (let n = 0; n < 20; n++) tookMs.push((await post(ingest.url)).tookMs)
-  expect(await producer.queue.getWaitingCount()).toBe(20)
+  expect(await producer.shards[0]!.queue.getWaitingCount()).toBe(20)
   expect(Math.min(...tookMs)).toBeLessThan(40)
 })
 

@@ -59,8 +59,8 @@ async function startSpooler(producer: Pick<Producer, 'enqueue'>, maxBytes = 2 **
 }
 
 /** The ids in the queue, in the order in which they came. */
-async function queuedIds({ queue }: Producer): Promise<string[]> {
-  const jobs = await queue.getJobs(['wait'], 0, -1, true)
+async function queuedIds({ shards }: Producer): Promise<string[]> {
+  const jobs = await shards[0]!.queue.getJobs(['wait'], 0, -1, true)
   return jobs.flatMap((job) => openBatch(job.data).deliveryIds)
 }
 

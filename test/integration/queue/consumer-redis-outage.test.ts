@@ -116,7 +116,11 @@ async function untilRefused(count: number): Promise<void> {
 
 async function untilDone(): Promise<void> {
   const isDone = async () => {
-    const { waiting, active, delayed } = await producer.queue.getJobCounts('waiting', 'active', 'delayed')
+    const { waiting, active, delayed } = await producer.shards[0]!.queue.getJobCounts(
+      'waiting',
+      'active',
+      'delayed',
+    )
     return waiting === 0 && active === 0 && delayed === 0
   }
   await until('an empty queue', isDone, { timeoutMs: 10_000 })
@@ -210,7 +214,7 @@ test('a consumer that closes while it reconnects hands back or finishes what is 
   expect(performance.now() - startedAt).toBeLessThan(2_000)
   // Nothing is left to stall, for 10 s and more.
   await until('A connection of the producer', () => producer.client.status === 'ready', { timeoutMs: 2_000 })
-  expect(await producer.queue.getActiveCount()).toBe(0)
+  expect(await producer.shards[0]!.queue.getActiveCount()).toBe(0)
 })
 
 test('a consumer closes in seconds when Redis leaves for good while it does', async () => {
@@ -279,7 +283,7 @@ test('a batch in hand while Redis hangs past its lock is done in the end, at mos
   await enqueue('after')
   await untilHandled(['in hand', 'after'])
   await untilDone()
-  expect(await producer.queue.getFailedCount()).toBe(0)
+  expect(await producer.shards[0]!.queue.getFailedCount()).toBe(0)
   expect(handled.filter((body) => body === 'in hand').length).toBeLessThanOrEqual(2)
 })
 

@@ -41,7 +41,7 @@ afterEach(async () => {
   openAllGates()
   for (const child of children.splice(0)) child.kill('SIGKILL')
   await Promise.all(consumers.splice(0).map((consumer) => consumer.close()))
-  await producer.queue.obliterate({ force: true })
+  await producer.shards[0]!.queue.obliterate({ force: true })
   await producer.close()
 })
 
@@ -88,7 +88,7 @@ async function killWorkerWith(bodies: string[], timing: Timing = soon): Promise<
 
 async function untilEmpty(): Promise<void> {
   const isEmpty = async () => {
-    const { jobs } = await readQueueStatus(producer.queue, producer.client)
+    const { jobs } = await readQueueStatus(producer.shards, producer.client)
     return Object.values(jobs).every((count) => count === 0)
   }
   await until('an empty queue', isEmpty, { timeoutMs: 20_000 })
@@ -96,7 +96,7 @@ async function untilEmpty(): Promise<void> {
 
 /** How often each batch that waits was taken before. */
 async function startsOfWaiting(): Promise<number[]> {
-  const jobs = await producer.queue.getJobs(['waiting'])
+  const jobs = await producer.shards[0]!.queue.getJobs(['waiting'])
   return jobs.map(({ attemptsStarted }) => attemptsStarted)
 }
 
@@ -135,7 +135,7 @@ test('a batch that stalled before runs alone: nothing else is in hand while it d
   await until('the stall', () => recording.messages('warn').includes(stalled), { timeoutMs: 10_000 })
   await enqueue('c', 'd')
   // The victim waits for those in hand; what comes meanwhile goes back to the queue.
-  await until('the way back', async () => (await producer.queue.getWaitingCount()) === 2, {
+  await until('the way back', async () => (await producer.shards[0]!.queue.getWaitingCount()) === 2, {
     timeoutMs: 5_000,
   })
   expect([...inHand].toSorted()).toEqual(['a', 'b'])
@@ -143,7 +143,7 @@ test('a batch that stalled before runs alone: nothing else is in hand while it d
   othersGate.open()
   await until('the victim in hand', () => inHand.has('victim'), { timeoutMs: 5_000 })
   await enqueue('e')
-  await until('more that waits', async () => (await producer.queue.getWaitingCount()) === 3, {
+  await until('more that waits', async () => (await producer.shards[0]!.queue.getWaitingCount()) === 3, {
     timeoutMs: 5_000,
   })
   expect([...inHand]).toEqual(['victim'])
@@ -171,7 +171,7 @@ test('several that stalled run one after the other, each where it is: none goes 
     handled.push(...bodiesOf(batch))
   })
   const startsInHand = async () =>
-    (await producer.queue.getJobs(['active'])).map(({ attemptsStarted }) => attemptsStarted)
+    (await producer.shards[0]!.queue.getJobs(['active'])).map(({ attemptsStarted }) => attemptsStarted)
   for (const [index, gate] of gates.entries()) {
     await until('the next', () => begun === index + 1, { timeoutMs: 10_000 })
     // Once by the worker that was killed, once by this one.
@@ -199,14 +199,14 @@ test('of several that stalled, those whose turn has not come go back when the co
   gate.open()
   await closed
   expect(begun).toHaveLength(1)
-  const { jobs } = await readQueueStatus(producer.queue, producer.client)
+  const { jobs } = await readQueueStatus(producer.shards, producer.client)
   expect(jobs).toMatchObject({ waiting: 2, active: 0, delayed: 0 })
 })
 
 test('a batch may stall any number of times', async () => {
   await killWorkerWith(['victim'])
-  const [job] = await producer.queue.getJobs(['active'])
-  await producer.client.hset(producer.queue.toKey(job!.id!), 'stc', 1_000_000)
+  const [job] = await producer.shards[0]!.queue.getJobs(['active'])
+  await producer.client.hset(producer.shards[0]!.queue.toKey(job!.id!), 'stc', 1_000_000)
   const handled: string[] = []
   consume(async (batch) => void handled.push(...bodiesOf(batch)))
   await until('its start', () => handled.length > 0, { timeoutMs: 10_000 })

@@ -32,7 +32,7 @@ beforeEach(async () => {
 afterEach(async () => {
   openAllGates()
   await Promise.all(consumers.splice(0).map((consumer) => consumer.close()))
-  await producer.queue.obliterate({ force: true })
+  await producer.shards[0]!.queue.obliterate({ force: true })
   await producer.close()
 })
 
@@ -57,7 +57,7 @@ async function enqueue(...bodies: string[]): Promise<void> {
 }
 
 async function untilJobsAre(expected: Partial<Record<string, number>>): Promise<void> {
-  const counts = async () => (await readQueueStatus(producer.queue, producer.client)).jobs
+  const counts = async () => (await readQueueStatus(producer.shards, producer.client)).jobs
   await until(
     `the state ${JSON.stringify(expected)}`,
     async () => JSON.stringify(await counts()) === JSON.stringify({ ...none, ...expected }),
@@ -135,18 +135,18 @@ describe('a fault', () => {
 
   test('after a million attempts is retried still, within 30 s', async () => {
     await enqueue('a')
-    const [job] = await producer.queue.getJobs(['waiting'])
-    await producer.client.hset(producer.queue.toKey(job!.id!), 'atm', 1_000_000)
+    const [job] = await producer.shards[0]!.queue.getJobs(['waiting'])
+    await producer.client.hset(producer.shards[0]!.queue.toKey(job!.id!), 'atm', 1_000_000)
     consume(() => Promise.reject(new Error('still no')))
     await untilJobsAre({ delayed: 1 })
-    const [delayed] = await producer.queue.getJobs(['delayed'])
+    const [delayed] = await producer.shards[0]!.queue.getJobs(['delayed'])
     expect(delayed?.attemptsMade).toBe(1_000_001)
     expect(delayed?.delay).toBeGreaterThanOrEqual(15_000)
     expect(delayed?.delay).toBeLessThanOrEqual(30_000)
   })
 
   test('of version skew is a fault: the batch waits for a newer worker', async () => {
-    await producer.queue.add('batch', { v: 2, ids: [makeDelivery().deliveryId], events: '' })
+    await producer.shards[0]!.queue.add('batch', { v: 3, ids: [makeDelivery().deliveryId], events: '' })
     consume(async (batch) => void batch.unpack())
     await untilJobsAre({ delayed: 1 })
   })
@@ -156,11 +156,11 @@ test('a foreign job is set aside as failed, kept, and the queue goes on', async 
   const handled: string[] = []
   consume(async (batch) => void handled.push(...bodiesOf(batch)))
   await enqueue('before')
-  await producer.queue.add('foreign', { hello: 'world' })
+  await producer.shards[0]!.queue.add('foreign', { hello: 'world' })
   await enqueue('after')
   await untilJobsAre({ failed: 1 })
   expect(handled.toSorted()).toEqual(['after', 'before'])
-  const [failed] = await producer.queue.getJobs(['failed'])
+  const [failed] = await producer.shards[0]!.queue.getJobs(['failed'])
   expect(failed?.data).toEqual({ hello: 'world' })
   expect(recording.messages('error')).toEqual(['a foreign job is set aside as failed'])
 })
@@ -181,7 +181,7 @@ test('a batch that its handler sets aside is kept as failed, and not tried again
   consumers.push(consumer)
   await enqueue('unreadable')
   await untilJobsAre({ failed: 1 })
-  const [failed] = await producer.queue.getJobs(['failed'])
+  const [failed] = await producer.shards[0]!.queue.getJobs(['failed'])
   expect(bodiesOf(openBatch(failed?.data))).toEqual(['unreadable'])
   expect(starts).toBe(1)
   expect(recording.messages('error')).toEqual([
@@ -234,7 +234,7 @@ describe('close', () => {
     gate.open()
     await closing
     await untilJobsAre({ waiting: 2 })
-    for (const job of await producer.queue.getJobs(['waiting'])) expect(job.attemptsMade).toBe(0)
+    for (const job of await producer.shards[0]!.queue.getJobs(['waiting'])) expect(job.attemptsMade).toBe(0)
     const again: boolean[] = []
     consume(async ({ stalledBefore }) => void again.push(stalledBefore))
     await untilJobsAre(none)

@@ -42,7 +42,7 @@ test('bodies leave the append-only file once the queue has been empty for a whil
   // More than an empty Redis holds.
   const bodies = Array.from({ length: 5 }, () => randomBytes(50_000).toString('base64'))
   for (const body of bodies) await producer.enqueue([makeDelivery(body)])
-  const [first] = await producer.queue.getWaiting()
+  const [first] = await producer.shards[0]!.queue.getWaiting()
   const payload = JSON.stringify((first!.data as { events: string }).events).slice(1, 60)
   expect(await isInFiles(payload)).toBe(true)
 
@@ -60,7 +60,7 @@ test('bodies leave the append-only file once the queue has been empty for a whil
     },
   })
   onTestFinished(() => consumer.close())
-  const inHand = async () => (await readQueueStatus(producer.queue, producer.client)).jobs.active
+  const inHand = async () => (await readQueueStatus(producer.shards, producer.client)).jobs.active
   await until('one batch in hand', async () => handled === bodies.length && (await inHand()) === 1, {
     timeoutMs: 5_000,
   })

@@ -51,7 +51,7 @@ test('a Redis that fills up refuses new deliveries in time for the workers to dr
   await until('Room for a delivery', () => takes(), { timeoutMs: 5_000 })
 
   async function waitingJobs(): Promise<number> {
-    const { jobs } = await readQueueStatus(producer.queue, producer.client)
+    const { jobs } = await readQueueStatus(producer.shards, producer.client)
     return jobs.waiting + jobs.active + jobs.delayed
   }
   async function takes(): Promise<boolean> {

@@ -30,7 +30,7 @@ function openProducer(prefix = freshPrefix()): Producer {
 async function openReadyProducer(prefix?: string): Promise<Producer> {
   const producer = openProducer(prefix)
   await untilItTakes(producer)
-  await producer.queue.obliterate()
+  await producer.shards[0]!.queue.obliterate()
   return producer
 }
 
@@ -60,7 +60,7 @@ describe('a batch', () => {
     const sent = [makeDelivery('{"a":1}'), { ...makeDelivery('b'), sourceIp: '2001:db8::1' }]
     await producer.enqueue(sent)
     await producer.enqueue(sent)
-    const jobs = await producer.queue.getJobs(['waiting'])
+    const jobs = await producer.shards[0]!.queue.getJobs(['waiting'])
     expect(jobs).toHaveLength(2)
     for (const job of jobs) {
       expect(job.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/)
@@ -72,7 +72,7 @@ describe('a batch', () => {
   test('is retried without end: no attempt is ever the last', async () => {
     const producer = await openReadyProducer()
     await producer.enqueue([makeDelivery()])
-    const [job] = await producer.queue.getJobs(['waiting'])
+    const [job] = await producer.shards[0]!.queue.getJobs(['waiting'])
     expect(job?.opts.attempts).toBe(2 ** 31 - 1)
     expect(job?.opts.removeOnFail).toBeUndefined()
   })
@@ -97,7 +97,7 @@ describe('a batch', () => {
     onTestFinished(redis.start)
     await redis.start()
     await untilItTakes(producer)
-    const jobs = await producer.queue.getJobs(['waiting'])
+    const jobs = await producer.shards[0]!.queue.getJobs(['waiting'])
     const kept = jobs.flatMap(({ data }) => bodiesOf(openBatch(data))).filter((body) => body !== 'probe')
     expect(kept.toSorted()).toEqual(acknowledged.toSorted())
   })
@@ -203,7 +203,7 @@ describe('while Redis refuses', () => {
       expect(error).toBeInstanceOf(QueueUnavailableError)
       expect((error as Error).cause).toMatchObject({ message: expect.stringMatching(/OOM|maxmemory/) })
     }
-    expect(await producer.queue.getJobCounts('waiting')).toEqual({ waiting: 0 })
+    expect(await producer.shards[0]!.queue.getJobCounts('waiting')).toEqual({ waiting: 0 })
     await redis.client.config('SET', 'maxmemory', '0')
     await untilItTakes(producer, 2_000)
     expect(recording.messages('warn')).toEqual(['Redis does not take batches'])
@@ -232,7 +232,7 @@ test('without enough replicas an enqueue fails and adds its batch once, however 
     expect(tookMs).toBeLessThan(commandTimeoutMs + 200)
   }
   await expect(producer.probe(), 'what readiness asks').rejects.toThrow()
-  expect(await producer.queue.getWaitingCount()).toBe(1)
+  expect(await producer.shards[0]!.queue.getWaitingCount()).toBe(1)
 
   const { port, password } = new URL(redis.url)
   await replica.client.config('SET', 'masterauth', password)
@@ -243,7 +243,7 @@ test('without enough replicas an enqueue fails and adds its batch once, however 
     timeoutMs: 10_000,
   })
   await untilItTakes(producer, 10_000)
-  expect(await producer.queue.getWaitingCount()).toBe(2)
+  expect(await producer.shards[0]!.queue.getWaitingCount()).toBe(2)
   await producer.probe()
 })
 
@@ -257,7 +257,7 @@ test('no log line holds a body, an id or the password', async () => {
   await redis.client.config('SET', 'maxmemory', '0')
   const log = recording.lines.join('')
   expect(log).toContain('Redis does not take batches')
-  const payload = (await producer.queue.getJobs(['waiting']))[0]?.data as { events: string }
+  const payload = (await producer.shards[0]!.queue.getJobs(['waiting']))[0]?.data as { events: string }
   for (const secret of ['6591234567', new URL(redis.url).password, payload.events]) {
     expect(log).not.toContain(secret)
   }

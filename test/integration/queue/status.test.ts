@@ -37,13 +37,17 @@ async function untilConnected(): Promise<void> {
 }
 
 function read() {
-  return readQueueStatus(producer.queue, producer.client)
+  return readQueueStatus(producer.shards, producer.client)
 }
 
 /** Lets the batches that wait look older than they are. */
 async function ageWaiting(seconds: number): Promise<void> {
-  for (const job of await producer.queue.getJobs(['waiting'])) {
-    await producer.client.hset(producer.queue.toKey(job.id!), 'timestamp', Date.now() - seconds * 1000)
+  for (const job of await producer.shards[0]!.queue.getJobs(['waiting'])) {
+    await producer.client.hset(
+      producer.shards[0]!.queue.toKey(job.id!),
+      'timestamp',
+      Date.now() - seconds * 1000,
+    )
   }
 }
 
@@ -54,6 +58,7 @@ async function enqueue(times: number): Promise<void> {
 test('an empty queue has none of any kind, and nothing that waits', async () => {
   expect(await read()).toEqual({
     jobs: { waiting: 0, active: 0, delayed: 0, failed: 0 },
+    deliveries: 0,
     oldestWaitingSeconds: 0,
   })
 })
@@ -93,7 +98,7 @@ test('the oldest that waits is as old as its enqueueing', async () => {
 describe('metrics', () => {
   test('show the depth by state and the age of the oldest, read anew each time', async () => {
     const registry = createMetricsRegistry()
-    observeQueue({ registry, queue: producer.queue, client: producer.client })
+    observeQueue({ registry, shards: producer.shards, client: producer.client })
     const before = await registry.metrics()
     expect(before).toMatch(/^vss_queue_jobs\{state="waiting"\} 0$/m)
     expect(before).toMatch(/^vss_queue_oldest_waiting_seconds 0$/m)
@@ -108,7 +113,7 @@ describe('metrics', () => {
 
   test('show no old value while Redis is away, and take no time', async () => {
     const registry = createMetricsRegistry()
-    observeQueue({ registry, queue: producer.queue, client: producer.client })
+    observeQueue({ registry, shards: producer.shards, client: producer.client })
     await enqueue(1)
     expect(await registry.metrics()).toMatch(/^vss_queue_jobs\{state="waiting"\} 1$/m)
     await redis.stop()
@@ -131,7 +136,7 @@ test('metrics come within 2 s though Redis hangs under a consumer, which waits f
     handle: async () => 'done',
   })
   const registry = createMetricsRegistry()
-  observeQueue({ registry, queue: consumer.queue, client: consumer.client })
+  observeQueue({ registry, shards: consumer.shards, client: consumer.client })
   await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
   redis.freeze()
   onTestFinished(async () => {

@@ -80,11 +80,7 @@ export async function openSpool(options: {
       await ask(
         {
           name: 'append',
-          deliveries: deliveries.map(({ deliveryId, sourceIp }, index) => ({
-            deliveryId,
-            sourceIp,
-            body: bodies[index]!,
-          })),
+          deliveries: deliveries.map((delivery, index) => ({ ...delivery, body: bodies[index]! })),
         },
         bodies.map((body) => body.buffer),
       )

@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { openSpoolStore, type SpooledDelivery, SpoolFullError, type SpoolStore } from './store.ts'
 
@@ -58,6 +59,46 @@ test('gives back what was appended, oldest first, until it is removed', () => {
   store.append(deliveries('d'))
   store.remove(batch.through)
   expect(idsOf(store)).toEqual(['d'])
+})
+
+test('gives back what is known of a delivery besides its body', () => {
+  const store = open()
+  const [delivery] = deliveries('a')
+  const imported = { ...delivery!, context: { source: 'import' as const } }
+  store.append([imported])
+  expect(store.oldest(limits)?.deliveries).toEqual([imported])
+})
+
+test('gives back what the release before has spooled, which knew no context and no version', () => {
+  const file = join(dir, '1', 'spool.sqlite')
+  mkdirSync(join(dir, '1'))
+  const before = new DatabaseSync(file)
+  before.exec(
+    'CREATE TABLE deliveries (position INTEGER PRIMARY KEY AUTOINCREMENT, delivery_id TEXT NOT NULL, source_ip TEXT, body BLOB NOT NULL) STRICT',
+  )
+  const [a] = deliveries('a')
+  before
+    .prepare('INSERT INTO deliveries (delivery_id, source_ip, body) VALUES (?, ?, ?)')
+    .run(a!.deliveryId, a!.sourceIp, a!.body)
+  before.close()
+
+  const store = open()
+  store.append(deliveries('b'))
+  expect(store.oldest(limits)?.deliveries).toEqual(deliveries('a', 'b'))
+  store.close()
+  expect(open().oldest(limits)?.deliveries, 'once more').toEqual(deliveries('a', 'b'))
+})
+
+test('leaves alone what a newer release has spooled, and says so', () => {
+  mkdirSync(join(dir, '1'))
+  const newer = new DatabaseSync(join(dir, '1', 'spool.sqlite'))
+  newer.exec('CREATE TABLE deliveries (later TEXT) STRICT; PRAGMA user_version = 99')
+  newer.close()
+
+  const store = open()
+  store.append(deliveries('a'))
+  expect(idsOf(store)).toEqual(['a'])
+  expect(() => store.adopt(limits)).toThrow(/newer release wrote it \(schema 99\): start that release/)
 })
 
 test('gives no more than the limits, but at least one', () => {

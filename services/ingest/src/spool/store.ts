@@ -1,14 +1,11 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { type Delivery, readContext } from '@vss-pipeline/delivery'
 import { openReserve, type Reserve } from './reserve.ts'
 
 /** A delivery as the spool keeps it: when it was received stands in its id. */
-export interface SpooledDelivery {
-  deliveryId: string
-  sourceIp: string | null
-  body: Uint8Array
-}
+export type SpooledDelivery = Omit<Delivery, 'receivedAtMs'>
 
 /** Deliveries from the head of the spool, oldest first. */
 export interface SpooledBatch {
@@ -54,6 +51,11 @@ export class SpoolFullError extends Error {
   override readonly name = 'SpoolFullError'
 }
 
+/** This release cannot read what a newer one has spooled. */
+class NewerSpoolError extends Error {
+  override readonly name = 'NewerSpoolError'
+}
+
 const fileName = 'spool.sqlite'
 const sqliteBusy = 5
 const sqliteIoError = 10
@@ -65,8 +67,8 @@ const mib = 1024 * 1024
 const bytesPerDelivery = 100
 
 /**
- * Takes a folder of its own in `dir`: the first that no running instance owns and that is not damaged, which may be
- * one's own of before a crash, or a new one. The lock is the file's and ends with the process, however it ends.
+ * Takes a folder of its own in `dir`: the first that no running instance owns and that this release can use, which
+ * may be one's own of before a crash, or a new one. The lock is the file's and ends with the process, however it ends.
  *
  * Folders are never removed: there are as many as instances have run at once.
  *
@@ -94,8 +96,8 @@ export function openSpoolStore(options: {
     // Without it what is taken now could not be given back.
     reserve.keep()
     inTransaction(database, () => {
-      for (const { deliveryId, sourceIp, body } of deliveries)
-        statements.insert.run(deliveryId, sourceIp, body)
+      for (const { deliveryId, sourceIp, body, context } of deliveries)
+        statements.insert.run(deliveryId, sourceIp, body, context ? JSON.stringify(context) : null)
     })
     content.deliveries += deliveries.length
     content.bytes += bytes
@@ -200,7 +202,7 @@ function claimAny(dir: string): { database: DatabaseSync; folder: string } {
   for (let number = 1; ; number++) {
     const folder = String(number)
     mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 })
-    const database = claimUndamaged(join(dir, folder))
+    const database = claimUsable(join(dir, folder))
     if (database === null) continue
     // What SQLite syncs is of no use in a folder that a power failure takes away.
     for (const path of [join(dir, folder), dir, dirname(dir)]) syncFolder(path)
@@ -214,11 +216,12 @@ function syncFolder(path: string): void {
   closeSync(folder)
 }
 
-/** As {@link claim}; null also for a damaged one, which somebody should see: {@link SpoolStore.adopt} tells of it. */
-function claimUndamaged(folder: string): DatabaseSync | null {
+/** As {@link claim}; null also for one that is damaged or of a newer release: {@link SpoolStore.adopt} tells of it. */
+function claimUsable(folder: string): DatabaseSync | null {
   try {
     return claim(folder)
   } catch (error) {
+    if (error instanceof NewerSpoolError) return null
     if ([sqliteCorrupt, sqliteNotADatabase].includes(resultCode(error))) return null
     throw error
   }
@@ -241,14 +244,7 @@ function claim(folder: string): DatabaseSync | null {
     // Bodies hold phone numbers: what is deleted is overwritten.
     database.exec('PRAGMA secure_delete = ON')
     database.exec('BEGIN EXCLUSIVE; COMMIT')
-    database.exec(
-      `CREATE TABLE IF NOT EXISTS deliveries (
-         position INTEGER PRIMARY KEY AUTOINCREMENT,
-         delivery_id TEXT NOT NULL,
-         source_ip TEXT,
-         body BLOB NOT NULL
-       ) STRICT`,
-    )
+    withReserve(database, openReserve(folder, 0), () => bringUpToDate(database))
     return database
   } catch (error) {
     database.close()
@@ -257,15 +253,41 @@ function claim(folder: string): DatabaseSync | null {
   }
 }
 
+/** The file's schema by its number in `user_version`: what the statements before it have made. */
+const schemaSteps = [
+  `CREATE TABLE IF NOT EXISTS deliveries (
+     position INTEGER PRIMARY KEY AUTOINCREMENT,
+     delivery_id TEXT NOT NULL,
+     source_ip TEXT,
+     body BLOB NOT NULL
+   ) STRICT`,
+  'ALTER TABLE deliveries ADD COLUMN context TEXT',
+]
+
+/** @throws NewerSpoolError */
+function bringUpToDate(database: DatabaseSync): void {
+  const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
+  if (version > schemaSteps.length) {
+    throw new NewerSpoolError(`a newer release wrote it (schema ${version}): start that release to empty it`)
+  }
+  if (version === schemaSteps.length) return
+  inTransaction(database, () => {
+    for (const step of schemaSteps.slice(version)) database.exec(step)
+    database.exec(`PRAGMA user_version = ${schemaSteps.length}`)
+  })
+}
+
 function prepareStatements(database: DatabaseSync) {
   return {
     contentThrough: database.prepare(
       `SELECT count(*) AS deliveries, coalesce(sum(length(body) + ${bytesPerDelivery}), 0) AS bytes
        FROM deliveries WHERE position <= ?`,
     ),
-    insert: database.prepare('INSERT INTO deliveries (delivery_id, source_ip, body) VALUES (?, ?, ?)'),
+    insert: database.prepare(
+      'INSERT INTO deliveries (delivery_id, source_ip, body, context) VALUES (?, ?, ?, ?)',
+    ),
     oldest: database.prepare(
-      'SELECT position, delivery_id, source_ip, body FROM deliveries ORDER BY position',
+      'SELECT position, delivery_id, source_ip, body, context FROM deliveries ORDER BY position',
     ),
     remove: database.prepare('DELETE FROM deliveries WHERE position <= ?'),
   }
@@ -276,6 +298,7 @@ interface Row {
   delivery_id: string
   source_ip: string | null
   body: Uint8Array
+  context: string | null
 }
 
 function readOldest(statement: StatementSync, { maxCount, maxBytes }: SpoolLimits): SpooledBatch | null {
@@ -285,10 +308,20 @@ function readOldest(statement: StatementSync, { maxCount, maxBytes }: SpoolLimit
   for (const row of statement.iterate() as Iterable<unknown> as Iterable<Row>) {
     bytes += row.body.length
     if (deliveries.length > 0 && (deliveries.length === maxCount || bytes > maxBytes)) break
-    deliveries.push({ deliveryId: row.delivery_id, sourceIp: row.source_ip, body: row.body })
+    deliveries.push(toDelivery(row))
     through = row.position
   }
   return deliveries.length === 0 ? null : { deliveries, through }
+}
+
+function toDelivery({
+  delivery_id: deliveryId,
+  source_ip: sourceIp,
+  body,
+  context: text,
+}: Row): SpooledDelivery {
+  const context = text === null ? undefined : readContext(JSON.parse(text))
+  return context === undefined ? { deliveryId, sourceIp, body } : { deliveryId, sourceIp, body, context }
 }
 
 function inTransaction(database: DatabaseSync, work: () => void): void {

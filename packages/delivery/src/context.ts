@@ -1,0 +1,24 @@
+/** What may be known of a delivery besides its POST. It travels with the delivery; nothing is judged by it. */
+export interface DeliveryContext {
+  /** Where it came from; absent for a webhook. */
+  readonly source?: 'import'
+  /** The trace that its POST belongs to, as `traceparent` of https://www.w3.org/TR/trace-context/. */
+  readonly traceparent?: string
+}
+
+const traceparentForm = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
+
+/**
+ * Reads a context that was stored or sent, perhaps by another release: members that this one does not know, or cannot
+ * use, are left out.
+ *
+ * @returns undefined when nothing is left.
+ */
+export function readContext(value: unknown): DeliveryContext | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { source, traceparent } = value as { [Name in keyof DeliveryContext]?: unknown }
+  const context: { -readonly [Name in keyof DeliveryContext]: DeliveryContext[Name] } = {}
+  if (source === 'import') context.source = source
+  if (typeof traceparent === 'string' && traceparentForm.test(traceparent)) context.traceparent = traceparent
+  return Object.keys(context).length === 0 ? undefined : context
+}
