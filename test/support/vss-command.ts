@@ -20,6 +20,11 @@ export async function vss(args: readonly string[], env: VssEnv = {}): Promise<Vs
   return await startVss(args, env).ended
 }
 
+/** The lines that a terminal of the usual width cannot show as one. */
+export function linesOver80Columns(output: string): string[] {
+  return output.split('\n').filter((line) => [...line].length > 80)
+}
+
 /** Starts `vss`; it is killed if it still runs when the test has finished. */
 export function startVss(
   args: readonly string[],

@@ -5,7 +5,7 @@ import { parseUuid } from './arguments.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
-import { alignColumns, displayJson, displayValue, indent, title } from './text.ts'
+import { displayJson, displayValue, indent, renderFields, renderParagraph, title } from './text.ts'
 
 export function addSessions(program: Command): void {
   const sessions = program.command('sessions').description('Looks at stored sessions.')
@@ -70,37 +70,29 @@ function explainDelivery({ deliveryId, outcome, sessionId, reasons }: DeliveryRo
 }
 
 function renderSession({ session, legs, deliveries }: StoredSession): string {
-  const fields = Object.entries(session).map(([field, value]) => [columnName(field), displayValue(value)])
-  return [
-    title('Session'),
-    indent(alignColumns(fields)),
-    '',
-    title('Call legs'),
-    indent(legs.length === 0 ? 'none' : renderLegs(legs)),
-    '',
-    title('Deliveries'),
-    indent(renderDeliveries(deliveries)),
-  ].join('\n')
+  const parts = [
+    `${title('Session')}\n${renderFields(Object.entries(session).map(toField))}`,
+    ...(legs.length === 0 ? [`${title('Legs')}\n${indent('none')}`] : legs.map(renderLeg)),
+    `${title('Deliveries')}\n${deliveries.map(renderDelivery).join('\n')}`,
+  ]
+  return parts.join('\n\n')
 }
 
-/** A column a leg and a row a field, because the fields are many; those that no leg has are left out. */
-function renderLegs(legs: readonly CallLegRow[]): string {
-  const fields = Object.keys(legs[0]!) as (keyof CallLegRow)[]
-  const rows = fields
-    .filter((field) => legs.some((leg) => leg[field] !== null))
-    .map((field) => [columnName(field), ...legs.map((leg) => displayValue(leg[field]))])
-  return alignColumns(rows)
+/** A leg has many fields, and some have few of them: those that this one has not are left out. */
+function renderLeg({ leg, ...fields }: CallLegRow): string {
+  const present = Object.entries(fields).filter(([, value]) => value !== null)
+  return `${title(`Leg ${displayValue(leg)}`)}\n${renderFields(present.map(toField))}`
 }
 
-function renderDeliveries(deliveries: readonly DeliveryRow[]): string {
-  const rows = deliveries.map(({ deliveryId, receivedAt, outcome, sourceIp, reasons }) => [
-    deliveryId,
-    receivedAt,
-    outcome,
-    displayValue(sourceIp),
-    reasons.length === 0 ? '-' : listReasons(reasons),
-  ])
-  return alignColumns([['delivery_id', 'received_at', 'outcome', 'source_ip', 'reasons'], ...rows])
+function renderDelivery({ deliveryId, receivedAt, outcome, sourceIp, reasons }: DeliveryRow): string {
+  const sender = `from ${sourceIp ?? 'an unknown address'}`
+  const detail = reasons.length === 0 ? sender : `${sender}: ${listReasons(reasons)}`
+  const heading = `${deliveryId}  ${receivedAt}  ${outcome}`
+  return `${indent(heading)}\n${renderParagraph(detail, { indentColumns: 4 })}`
+}
+
+function toField([name, value]: [name: string, value: unknown]): [label: string, value: string] {
+  return [columnName(name), displayValue(value)]
 }
 
 function listReasons(reasons: DeliveryRow['reasons']): string {

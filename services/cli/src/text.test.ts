@@ -1,6 +1,13 @@
 import { styleText } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { alignColumns, displayCount, displayJson, displayValue } from './text.ts'
+import {
+  alignColumns,
+  displayCount,
+  displayJson,
+  displayValue,
+  renderFields,
+  renderParagraph,
+} from './text.ts'
 
 describe('alignColumns', () => {
   it('makes columns as wide as their widest cell, and leaves no spaces at the ends', () => {
@@ -23,6 +30,60 @@ describe('alignColumns', () => {
     const red = styleText('red', '7', { validateStream: false })
     expect(alignColumns([['10'], [red]], { rightAligned: [0] })).toBe(`10\n ${red}`)
   })
+})
+
+describe('renderFields', () => {
+  it('puts values below each other', () => {
+    const fields = [
+      ['leg', 'A'],
+      ['call_id', '1f048a83'],
+    ] as const
+    expect(renderFields(fields)).toBe('  leg      A\n  call_id  1f048a83')
+  })
+
+  it('breaks a long value at spaces, and keeps every word', () => {
+    const words = Array.from({ length: 40 }, (_, index) => `word${index}`).join(' ')
+    const lines = renderFields([['error_message', words]]).split('\n')
+    expect(lines.length).toBeGreaterThan(4)
+    expect(lines.filter((line) => line.length > 80)).toEqual([])
+    expect(lines.slice(1)).toEqual(lines.slice(1).map(() => expect.stringMatching(/^ {17}word/)))
+    expect(lines.map((line) => line.slice(17)).join(' ')).toBe(words)
+  })
+
+  it('breaks a hash in halves', () => {
+    const [first, second] = ['0123456789abcdef'.repeat(2), 'fedcba9876543210'.repeat(2)]
+    expect(renderFields([['client_request_id', first + second]])).toBe(
+      `  client_request_id  ${first}\n${' '.repeat(21)}${second}`,
+    )
+  })
+
+  it('fills a line to its last column', () => {
+    expect(renderFields([['a', 'x'.repeat(75)]])).toBe(`  a  ${'x'.repeat(75)}`)
+    expect(renderFields([['a', 'x'.repeat(76)]]).split('\n')).toHaveLength(2)
+  })
+
+  it.each(['訂單', '👍', 'ｆｕｌｌ'])('gives %s two columns a character, as terminals do', (wide) => {
+    const value = wide.repeat(40)
+    const lines = renderFields([['a', value]]).split('\n')
+    expect(lines.filter((line) => [...line.trim().replace(/^a +/, '')].length > 37)).toEqual([])
+    expect(lines.map((line) => line.slice(5)).join('')).toBe(value)
+  })
+
+  it('gives accents no columns of their own', () => {
+    expect(renderFields([['a', 'e\u0301'.repeat(75)]])).not.toContain('\n')
+  })
+
+  it('cuts a value that takes too many lines, and says so', () => {
+    const lines = renderFields([['error_message', 'x'.repeat(60_000)]]).split('\n')
+    expect(lines).toHaveLength(6)
+    expect(lines.at(-1)).toBe(`${' '.repeat(17)}… 60,000 characters: see --json`)
+  })
+})
+
+it('breaks a paragraph before the last column', () => {
+  const lines = renderParagraph('missing_field '.repeat(9), { indentColumns: 4 }).split('\n')
+  expect(lines[0]).toBe(`    ${'missing_field '.repeat(5).trim()}`)
+  expect(lines).toHaveLength(2)
 })
 
 describe('displayValue', () => {

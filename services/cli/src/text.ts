@@ -1,5 +1,73 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 
+/** All that people read is made for this width: a terminal has it unless someone made it wider. */
+const terminalColumns = 80
+/** A value that takes more lines, such as a text of 60 KB, would push everything else out of sight. */
+const maxValueLines = 6
+
+/** Fields as indented lines, the values one below another; a long value takes several lines. */
+export function renderFields(fields: readonly (readonly [label: string, value: string])[]): string {
+  const labelColumns = Math.max(...fields.map(([label]) => widthOf(label)))
+  const rows = fields.flatMap(([label, value]) =>
+    wrapValue(value, terminalColumns - labelColumns - 4).map((line, index) => [
+      index === 0 ? label : '',
+      line,
+    ]),
+  )
+  return indent(alignColumns(rows))
+}
+
+/** A text as indented lines that fit the terminal. */
+export function renderParagraph(text: string, options: { indentColumns: number }): string {
+  const { indentColumns } = options
+  return indent(wrapValue(text, terminalColumns - indentColumns).join('\n'), indentColumns)
+}
+
+/** The lines of a value, the last of which says so where there are too many to show. */
+function wrapValue(value: string, columns: number): string[] {
+  const lines = wrap(value, columns)
+  if (lines.length <= maxValueLines) return lines
+  return [...lines.slice(0, maxValueLines - 1), `… ${displayCount(value.length)} characters: see --json`]
+}
+
+/** Breaks a text at its spaces, and within words that are longer than a line. */
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = []
+  let line: string | undefined
+  for (const word of text.split(' ')) {
+    const longerLine: string = line === undefined ? word : `${line} ${word}`
+    if (widthOf(longerLine) <= columns) {
+      line = longerLine
+      continue
+    }
+    if (line !== undefined) lines.push(line)
+    const pieces = breakWord(word, columns)
+    line = pieces.pop()
+    lines.push(...pieces)
+  }
+  return [...lines, line!]
+}
+
+/** Into pieces of one length: two halves of a hash are easier to compare than a line and a rest. */
+function breakWord(word: string, columns: number): string[] {
+  const width = widthOf(word)
+  const pieceColumns = Math.ceil(width / Math.ceil(width / columns))
+  const pieces: string[] = []
+  let piece = ''
+  let pieceWidth = 0
+  for (const char of word) {
+    const charWidth = widthOf(char)
+    if (pieceWidth + charWidth > pieceColumns) {
+      pieces.push(piece)
+      piece = ''
+      pieceWidth = 0
+    }
+    piece += char
+    pieceWidth += charWidth
+  }
+  return [...pieces, piece]
+}
+
 /** Rows of cells as lines, each column as wide as its widest cell, two spaces apart. Cells may be coloured. */
 export function alignColumns(
   rows: readonly (readonly string[])[],
@@ -24,13 +92,22 @@ export function alignColumns(
   return lines.join('\n')
 }
 
-function widthOf(cell: string): number {
-  return [...stripVTControlCharacters(cell)].length
+/** Chinese, Japanese, Korean and emoji: what a terminal gives two columns. */
+const wideCharacters =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3ffff}]|\p{Emoji_Presentation}/gu
+const combiningMarks = /[\p{Mn}\p{Me}]/gu
+
+/** How many columns of a terminal it takes. */
+function widthOf(text: string): number {
+  return stripVTControlCharacters(text)
+    .replace(combiningMarks, '')
+    .replace(wideCharacters, '  ')
+    .replace(/[\u{10000}-\u{10ffff}]/gu, ' ').length
 }
 
-/** Puts two spaces before every line. */
-export function indent(text: string): string {
-  return text.replace(/^/gm, '  ')
+/** Puts spaces before every line. */
+export function indent(text: string, columns = 2): string {
+  return text.replace(/^/gm, ' '.repeat(columns))
 }
 
 /**

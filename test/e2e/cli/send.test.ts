@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { choosePort } from '@vss-pipeline/local-stack'
 import { expect, it, onTestFinished } from 'vitest'
-import { startRunningPipeline } from '../../support/running-pipeline.ts'
-import { startVss, vss } from '../../support/vss-command.ts'
+import { startRunningPipeline } from '../../running-pipeline.ts'
+import { linesOver80Columns, startVss, vss } from './vss-command.ts'
 
 it('writes down exactly the deliveries that the ledger then has', async () => {
   const { webhookUrl, pool } = await startRunningPipeline()
@@ -63,8 +63,9 @@ it('posts files byte for byte, and the same events again under the same seed', a
 
   const again = ['send', '--url', webhookUrl, '--count', '3', '--seed', '7']
   const first = await vss(again)
-  expect(first.stdout).toContain('Posted 3 to')
-  expect(first.stdout).toContain('seed 7')
+  expect(first.stdout).toContain('Posted 3 in')
+  expect(first.stdout).toContain('seed  7')
+  expect(linesOver80Columns(first.stdout)).toEqual([])
   expect(await vss(again)).toMatchObject({ exitCode: 0 })
   await expect.poll(async () => (await ledgerBodies()).length, { timeout: 20_000 }).toBe(3 + 6)
   expect(new Set(await ledgerBodies()).size).toBe(3 + 3)

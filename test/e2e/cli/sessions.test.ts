@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ANOMALIES } from '@vss-pipeline/vss'
 import { expect, it, onTestFinished } from 'vitest'
-import { delivery, rejectedDelivery, session } from '../../support/entries.ts'
-import { openStorage } from '../../support/open-storage.ts'
-import { startRunningPipeline } from '../../support/running-pipeline.ts'
-import { vss } from '../../support/vss-command.ts'
+import { callLeg, delivery, rejectedDelivery, session } from '../../integration/storage/entries.ts'
+import { openStorage } from '../../integration/storage/open-storage.ts'
+import { startRunningPipeline } from '../../running-pipeline.ts'
+import { linesOver80Columns, vss } from './vss-command.ts'
 
 const sessionId = '1f048a84-ea6d-11ee-911b-078f7290bf52'
 const unknownId = '00000000-0000-4000-8000-000000000000'
@@ -38,8 +39,10 @@ it('shows a session with its legs and deliveries', async () => {
   expect(text).toMatchObject({ exitCode: 0, stderr: '' })
   expect(text.stdout).toMatch(/^ {2}session_id {9}1f048a84-ea6d-11ee-911b-078f7290bf52$/m)
   expect(text.stdout).toMatch(/^ {2}caller {13}\+12314377870$/m)
-  expect(text.stdout).toMatch(/^ {2}direction {12}INBOUND {31}OUTBOUND$/m)
-  expect(text.stdout).toMatch(/^ {2}[\da-f-]{36} {2}\S+Z {2}stored +127\.0\.0\.1 {2}-$/m)
+  expect(text.stdout).toMatch(/^Leg A\n {2}call_id {14}\S{36}\n {2}direction {12}INBOUND$/m)
+  expect(text.stdout).toMatch(/^Leg B\n {2}call_id {14}\S{36}\n {2}direction {12}OUTBOUND$/m)
+  expect(text.stdout).toMatch(/^ {2}[\da-f-]{36} {2}\S+Z {2}stored\n {4}from 127\.0\.0\.1$/m)
+  expect(linesOver80Columns(text.stdout)).toEqual([])
   expect(text.stdout).not.toContain('\u001b')
 
   // Ingest answers with the delivery's id: whoever asks for that is shown the way.
@@ -78,6 +81,55 @@ it('prints nothing that steers a terminal, whatever a sender sent', async () => 
     expect(stdout).toContain('a\\u009b2J\\u202eb')
     expect(stdout).not.toMatch(/[\u007f-\u009f\u202e]/)
   }
+})
+
+it('fits 80 columns with the widest values', async () => {
+  const { url, writer } = await openStorage()
+  const now = Date.now()
+  const hugeText = 'x'.repeat(20_000)
+  const leg = {
+    sourceRefId: hugeText,
+    callId: randomUUID(),
+    errorMessage: 'No coverage available. '.repeat(9),
+  }
+  const wide = session({
+    anomalies: [...ANOMALIES].sort(),
+    clientRequestId: hugeText,
+    errorMessage: 'No coverage available for the requested area, nor for any other. '.repeat(5),
+    legs: ['A', 'B', 'C'].map((letter) => callLeg(letter, leg)),
+  })
+  const reasons = ['payload.startTime', 'payload.endTime', 'payload.details.callA.initiatedTimestamp'].map(
+    (path) => ({ code: 'missing_field' as const, path, message: 'expected a time' }),
+  )
+  const sourceIp = '2001:db8:ffff:ffff:ffff:ffff:ffff:ffff'
+  const [superseded, rejected, stored] = [
+    delivery(session({ sessionId: wide.sessionId }), { receivedAtMs: now, sourceIp }),
+    rejectedDelivery({
+      receivedAtMs: now + 1,
+      sourceIp,
+      verdict: { kind: 'rejected', reasons, sessionId: wide.sessionId },
+    }),
+    delivery(wide, { receivedAtMs: now + 2, sourceIp: null }),
+  ]
+  await writer.write([stored])
+  await writer.write([superseded, rejected])
+
+  const { stdout } = await vss(['sessions', 'show', wide.sessionId], { DATABASE_URL: url })
+
+  expect(linesOver80Columns(stdout)).toEqual([])
+  const inOneLine = stdout.replace(/\n +/g, ' ')
+  expect(inOneLine).toContain(`anomalies ${' '.repeat(9)}${wide.anomalies.join(', ')} `)
+  expect(inOneLine).toContain(wide.errorMessage!.trim())
+  expect(stdout.match(/^ +… 20,000 characters: see --json$/gm)).toHaveLength(4)
+  const at = (ms: number) => new Date(ms).toISOString()
+  expect(inOneLine.split('Deliveries')[1]).toBe(
+    [
+      '',
+      `${superseded.deliveryId}  ${at(now)}  superseded from ${sourceIp}`,
+      `${rejected.deliveryId}  ${at(now + 1)}  rejected from ${sourceIp}: ${reasons.map(({ code, path }) => `${code} ${path}`).join('; ')}`,
+      `${stored.deliveryId}  ${at(now + 2)}  stored from an unknown address\n`,
+    ].join(' '),
+  )
 })
 
 it('says of a session whose deliveries were rejected that they were, and why', async () => {

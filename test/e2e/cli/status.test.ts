@@ -1,6 +1,6 @@
 import { expect, inject, it } from 'vitest'
-import { type RunningPipeline, startRunningPipeline } from '../../support/running-pipeline.ts'
-import { vss } from '../../support/vss-command.ts'
+import { type RunningPipeline, startRunningPipeline } from '../../running-pipeline.ts'
+import { linesOver80Columns, vss } from './vss-command.ts'
 
 const nobody = '127.0.0.1:1'
 
@@ -44,6 +44,9 @@ it('counts the deliveries since a time only', async () => {
   )
   const recent = await statusOf(env, ['--since', '1h'])
   expect(recent.ledger.total).toBe(3)
+  const { stdout } = await vss(['status', '--since', '1h'], env)
+  expect(stdout).toMatch(/^Ledger \(deliveries since \S+Z\)$/m)
+  expect(linesOver80Columns(stdout)).toEqual([])
   expect(Date.now() - Date.parse(recent.since!)).toBeGreaterThanOrEqual(3_600_000)
   expect((await statusOf(env, ['--since', '2d'])).ledger.total).toBe(5)
 })

@@ -1,6 +1,6 @@
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { expect, it } from 'vitest'
-import { vss } from '../../support/vss-command.ts'
+import { linesOver80Columns, vss } from './vss-command.ts'
 
 it('tells its version', async () => {
   expect(await vss(['--version'])).toEqual({ exitCode: 0, stdout: `${pipelineVersion}\n`, stderr: '' })
@@ -20,6 +20,7 @@ it.each([
   expect(exitCode).toBe(0)
   expect(stdout).toContain('Examples:\n')
   for (const word of mentioned) expect(stdout).toContain(word)
+  expect(linesOver80Columns(stdout)).toEqual([])
 })
 
 it.each([

@@ -12,6 +12,8 @@ export function startProgress(total: number): Progress {
   const bar = new SingleBar(
     {
       stream,
+      // With nine digits on either side it still fits 80 columns.
+      barsize: 30,
       format: '{bar} {value}/{total} | {rate}/s | {eta_formatted} left',
       clearOnComplete: true,
       hideCursor: true,

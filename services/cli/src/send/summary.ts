@@ -1,4 +1,4 @@
-import { alignColumns, displayCount, indent, title } from '../text.ts'
+import { alignColumns, displayCount, displayValue, indent, renderFields, title } from '../text.ts'
 import type { Bodies } from './bodies.ts'
 import type { LatencySummary } from './latencies.ts'
 import type { AnswerCount, Tally } from './tally.ts'
@@ -37,9 +37,11 @@ export function summarize(run: { url: URL; bodies: Bodies; tally: Tally; elapsed
 export function renderSummary(summary: SendSummary): string {
   const { url, seed, planned, posted, acknowledged, answers, latencyMs, seconds, ratePerSecond } = summary
   const of = posted === planned ? '' : ` of ${displayCount(planned)}`
-  const seedNote = seed === null ? '' : `, seed ${seed}`
+  const origin: [label: string, value: string][] = [['to', url]]
+  if (seed !== null) origin.push(['seed', displayValue(seed)])
   return [
-    `Posted ${displayCount(posted)}${of} to ${url} in ${seconds.toFixed(1)} s: ${ratePerSecond} a second${seedNote}`,
+    `Posted ${displayCount(posted)}${of} in ${seconds.toFixed(1)} s: ${displayCount(ratePerSecond)} a second`,
+    renderFields(origin),
     '',
     title(`Answers (${displayCount(acknowledged)} acknowledged)`),
     indent(
