@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { renderBanner } from './banner.ts'
 
 const options = {
@@ -10,18 +13,57 @@ const options = {
   authHeader: undefined,
 }
 
-test('the line to copy posts an example that exists to where ingest listens', () => {
+test('the command to copy posts an example that exists to where ingest listens', () => {
   expect(renderBanner(options)).toContain(
-    "  curl -w '\\n' --data-binary @test/fixtures/example-completed.json http://127.0.0.1:8080/webhooks/vss\n",
+    `
+  curl -w '\\n' --data-binary @test/fixtures/example-completed.json \\
+    http://127.0.0.1:8080/webhooks/vss
+`,
   )
 })
 
-test('the line to copy carries the header that ingest asks for', () => {
-  expect(renderBanner({ ...options, authHeader: 'x-secret' })).toContain("curl -w '\\n' -H 'x-secret: ")
-})
-
-test('the row is shown by psql where there is one, else by vss', () => {
-  expect(renderBanner(options)).toMatch(
-    / {2}(psql "\$\(cat \.data\/database-url\)" |npx vss sessions show ).*1f048a84-ea6d-11ee-911b-078f7290bf52/,
+test('the command to copy carries the header that ingest asks for', () => {
+  expect(renderBanner({ ...options, authHeader: 'x-secret' })).toContain(
+    `
+  curl -w '\\n' -H 'x-secret: one of WEBHOOK_SECRETS' \\
+    --data-binary @test/fixtures/example-completed.json \\
+    http://127.0.0.1:8080/webhooks/vss
+`,
   )
 })
+
+test.each([
+  [
+    'psql',
+    ['psql'],
+    / {2}psql "\$\(cat \.data\/database-url\)" \\\n {4}-xc "select [^;"]*'1f048a84-.{27}'"\n$/,
+  ],
+  ['vss where there is no psql', [], / {2}npx vss sessions show 1f048a84-.{27}\n$/],
+])('the row is shown by %s', (_, programs, command) => {
+  havePrograms(programs)
+  expect(renderBanner(options)).toMatch(command)
+})
+
+test.each([[['psql']], [[]]])('all fits 80 columns where the PATH has %j', (programs) => {
+  havePrograms(programs)
+  const elsewhere = {
+    ...options,
+    folder: '/srv/vss-pipeline/data',
+    databaseUrlFile: '/srv/vss-pipeline/data/database-url',
+  }
+  for (const authHeader of [undefined, 'authorization', 'x-webhook-secret']) {
+    const lines = renderBanner({ ...elsewhere, authHeader }).split('\n')
+    expect(lines.filter((line) => line.length > 80)).toEqual([])
+  }
+})
+
+/** Until the test ends, these are all that the PATH has. */
+function havePrograms(names: string[]): void {
+  const folder = mkdtempSync(join(tmpdir(), 'vss-banner-'))
+  for (const name of names) writeFileSync(join(folder, name), '', { mode: 0o755 })
+  vi.stubEnv('PATH', folder)
+  onTestFinished(() => {
+    vi.unstubAllEnvs()
+    rmSync(folder, { recursive: true })
+  })
+}

@@ -6,8 +6,9 @@ const exampleSessionId = '1f048a84-ea6d-11ee-911b-078f7290bf52'
 const exampleFile = 'test/fixtures/example-completed.json'
 
 /**
- * What `npm start` shows once all is up: where things are, a line to copy that posts a delivery, and one that
- * shows the row it becomes. Both lines are to be run in the project's folder, and hold no password.
+ * What `npm start` shows once all is up: where things are, a command to copy that posts a delivery, and one that
+ * shows the row it becomes. Both are to be run in the project's folder, and hold no password. They go over several
+ * lines, so that all fits a terminal of 80 columns.
  */
 export function renderBanner(options: {
   ingestUrl: string
@@ -22,12 +23,13 @@ export function renderBanner(options: {
 }): string {
   const { ingestUrl, ingestOpsUrl, workerOpsUrl, folder, databaseUrlFile, authHeader } = options
   const url = `${ingestUrl}/webhooks/vss`
-  const header = authHeader ? ` -H '${authHeader}: one of WEBHOOK_SECRETS'` : ''
-  const query = `select * from vss.sessions where session_id = '${exampleSessionId}'`
+  const header = authHeader ? ` -H '${authHeader}: one of WEBHOOK_SECRETS' \\\n   ` : ''
+  const query = `select * from vss.sessions
+      where session_id = '${exampleSessionId}'`
   const database = databaseUrlFile ? `"$(cat ${databaseUrlFile})"` : '"$DATABASE_URL"'
-  const environment = folder === '.data' ? '' : `DATA_DIR=${folder} `
+  const environment = folder === '.data' ? '' : `DATA_DIR=${folder} \\\n    `
   const showRow = findOnPath('psql')
-    ? `psql ${database} -xc "${query}"`
+    ? `psql ${database} \\\n    -xc "${query}"`
     : `${environment}npx vss sessions show ${exampleSessionId}`
   return `
 ${strong('vss-pipeline is running.')} Ctrl-C stops it.
@@ -38,7 +40,8 @@ ${strong('vss-pipeline is running.')} Ctrl-C stops it.
 
 ${strong("Post the vendor's example:")}
 
-  curl -w '\\n'${header} --data-binary @${exampleFile} ${url}
+  curl -w '\\n'${header} --data-binary @${exampleFile} \\
+    ${url}
 
 ${strong('Show the row:')}
 
