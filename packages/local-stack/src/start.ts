@@ -1,8 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConfigError } from '@vss-pipeline/runtime'
-import { StorageFault } from '@vss-pipeline/storage'
-import { migrate } from '@vss-pipeline/storage/migrate'
+import { allowSlowLinks, ConfigError } from '@vss-pipeline/runtime'
+import { migrate, StorageFault } from '@vss-pipeline/storage'
 import { renderBanner } from './banner.ts'
 import { claimDataFolder, type DataFolder, stopEverythingIn } from './data-folder.ts'
 import { LocalStackError } from './errors.ts'
@@ -19,6 +18,7 @@ import { abortOnStopSignals } from './stop-signals.ts'
  * Exits 0 when told to stop and 1 when something did not start or ended by itself.
  */
 async function main(): Promise<void> {
+  allowSlowLinks()
   // Closed in reverse: ingest, the worker, Redis, Postgres, the folder.
   const started = new AsyncDisposableStack()
   let folder: DataFolder | undefined

@@ -70,7 +70,8 @@ export function createProducer(options: {
       commandTimeout: commandTimeoutMs,
       // A peer that hangs keeps its connection open: without data for so long, try another one.
       socketTimeout: 2 * commandTimeoutMs + 1_000,
-      connectTimeout: 1_000,
+      // Soon enough to notice that a name has another address now, and long enough to try two.
+      connectTimeout: 2_000,
     },
   })
   warnOfDurabilityProblems(client, logger)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { ConfigError } from '@vss-pipeline/runtime'
+import { allowSlowLinks, ConfigError } from '@vss-pipeline/runtime'
 import pg from 'pg'
 import { readDatabaseUrl } from './database-url.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
@@ -75,6 +75,7 @@ async function createSchemaIfMissing(client: pg.Client): Promise<void> {
 const silentLogger = { info() {}, warn() {}, error() {} }
 
 async function main(): Promise<void> {
+  allowSlowLinks()
   try {
     const applied = await migrate({ databaseUrl: readDatabaseUrl(process.env) })
     console.log(applied.length > 0 ? `applied ${applied.join(', ')}` : 'schema vss is up to date')

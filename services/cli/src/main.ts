@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { ConfigError } from '@vss-pipeline/runtime'
+import { allowSlowLinks, ConfigError } from '@vss-pipeline/runtime'
 import { CommandFailure } from './failure.ts'
 import { createProgram } from './program.ts'
 
@@ -9,6 +9,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit()
 })
 
+allowSlowLinks()
 try {
   await createProgram().parseAsync()
 } catch (error) {

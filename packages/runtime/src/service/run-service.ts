@@ -2,6 +2,7 @@ import { ConfigError } from '../env.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
 import { keepHeapLean } from './memory.ts'
+import { allowSlowLinks } from './slow-links.ts'
 
 /**
  * Runs a service until it is told to stop: starts it, then on SIGTERM or SIGINT closes what it opened and
@@ -14,6 +15,7 @@ export async function runService<Config extends { shutdownTimeoutMs: number }>(s
   start: (deps: { config: Config; logger: Logger; lifecycle: Lifecycle }) => Promise<void>
 }): Promise<void> {
   keepHeapLean()
+  allowSlowLinks()
   const config = loadConfigOrExit(service.name, service.loadConfig)
   const logger = service.createLogger(config)
   const lifecycle = createLifecycle({ logger, timeoutMs: config.shutdownTimeoutMs })

@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
+import { expect, it, onTestFinished } from 'vitest'
+
+/** Tells, when its program ends, how long an address of a name is given that has several. */
+const observer = `
+  import { getDefaultAutoSelectFamilyAttemptTimeout } from 'node:net'
+  import { writeSync } from 'node:fs'
+  process.on('exit', () => writeSync(1, '\\n' + getDefaultAutoSelectFamilyAttemptTimeout()))`
+
+it.each([
+  // Each ends at once: the first for want of a command, the others for want of a setting.
+  ['services/cli/src/main.ts'],
+  ['services/ingest/src/main.ts'],
+  ['services/worker/src/main.ts'],
+  ['packages/storage/src/migrate.ts'],
+  ['packages/local-stack/src/start.ts'],
+])(
+  '%s gives each address of a name more than the second after which a lost packet comes again',
+  async (program) => {
+    const child = spawn(
+      process.execPath,
+      ['--import', `data:text/javascript,${encodeURIComponent(observer)}`, program],
+      {
+        env: { PATH: process.env.PATH, PORT: 'none' },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    )
+    onTestFinished(() => void child.kill('SIGKILL'))
+
+    const timeoutMs = Number((await text(child.stdout)).split('\n').at(-1))
+
+    expect(timeoutMs).toBeGreaterThan(1_000)
+  },
+)
