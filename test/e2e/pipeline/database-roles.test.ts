@@ -1,16 +1,28 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, startPostgres, until } from '@vss-pipeline/local-stack'
-import { readDelivery, readSession } from '@vss-pipeline/reader'
-import { createPool, type Pool, pingDatabase } from '@vss-pipeline/storage'
-import { migrate } from '@vss-pipeline/storage/migrate'
+import {
+  createPool,
+  createWriter,
+  migrate,
+  type Pool,
+  pingDatabase,
+  readDelivery,
+  readSession,
+} from '@vss-pipeline/storage'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import { readBody } from '../../support/accounting.ts'
-import { createEmptyDatabase } from '../../support/databases.ts'
-import { deliveryIdAt } from '../../support/entries.ts'
-import { completedSession, errorSession } from '../../support/example-sessions.ts'
-import { startRunningPipeline } from '../../support/running-pipeline.ts'
-import { vss } from '../../support/vss-command.ts'
+import { completedSession, errorSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
+import { readBody } from '../../accounting.ts'
+import { createEmptyDatabase } from '../../databases.ts'
+import {
+  callLeg,
+  delivery,
+  deliveryIdAt,
+  rejectedDelivery,
+  session,
+} from '../../integration/storage/entries.ts'
+import { startRunningPipeline } from '../../running-pipeline.ts'
+import { vss } from '../cli/vss-command.ts'
 
 type Role = 'vss_migrator' | 'vss_writer' | 'vss_reader'
 
@@ -167,6 +179,30 @@ test('the reader sees every table and view of the pipeline but no body, and writ
   )
 })
 
+test.each([
+  ['README.md', 3],
+  ['docs/consuming.md', 2],
+])('the reader may run the queries of %s, and sees rows', async (page, count) => {
+  const databaseUrl = await migratedDatabase()
+  const writer = createWriter({ pool: openPool(as('vss_writer', databaseUrl)), pipelineVersion: 'test' })
+  const reader = openPool(as('vss_reader', databaseUrl))
+  // What the queries look for: a call of yesterday, by the database's calendar, that was answered and sounded bad.
+  const { rows } = await reader.query<{ noon: Date }>(
+    `SELECT (current_date - 1 + interval '12 hours')::timestamptz AS noon`,
+  )
+  const startedAtMs = rows[0]!.noon.getTime()
+  const call = session({ startedAtMs, answered: true, mosBand: 'bad', mosMin: 1.5, legs: [callLeg('A')] })
+  await writer.write([delivery(call), rejectedDelivery()])
+
+  const queries = await queriesOf(page)
+  expect(queries).toHaveLength(count)
+  for (const query of queries) {
+    // Where a page asks for a place to go on from, it is the beginning.
+    const { rowCount } = await reader.query(query, query.includes('$1') ? [new Date(0)] : [])
+    expect(rowCount, query).toBeGreaterThan(0)
+  }
+})
+
 test('every table and view that a migration makes can be read by both roles', async () => {
   const databaseUrl = await migratedDatabase()
 
@@ -262,6 +298,13 @@ test('the roles have no password until they are given one', async () => {
     await expect(runSql(as(role, databaseUrl), 'SELECT')).rejects.toThrow('password authentication failed')
   }
 })
+
+/** The statements of a page's SQL blocks, each of which ends a line with its semicolon. */
+async function queriesOf(page: string): Promise<string[]> {
+  const text = await readFile(new URL(`../../../${page}`, import.meta.url), 'utf8')
+  const blocks = [...text.matchAll(/^```sql\n(.*?)^```$/gms)].map(([, block]) => block!)
+  return blocks.flatMap((block) => block.split(/;$/m)).filter((statement) => statement.trim() !== '')
+}
 
 async function createDatabase(adminUrl: string): Promise<string> {
   const database = await createEmptyDatabase(adminUrl)
