@@ -78,7 +78,8 @@ async function main(): Promise<void> {
   allowSlowLinks()
   try {
     const applied = await migrate({ databaseUrl: readDatabaseUrl(process.env) })
-    console.log(applied.length > 0 ? `applied ${applied.join(', ')}` : 'schema vss is up to date')
+    for (const name of applied) console.log(`applied ${name}`)
+    if (applied.length === 0) console.log('schema vss is up to date')
   } catch (error) {
     if (!(error instanceof StorageFault || error instanceof ConfigError)) throw error
     console.error(`migrate: ${error.message}`)

@@ -23,5 +23,6 @@ async function runMigrate(options: SettingsOptions): Promise<void> {
   const database = readDatabaseSetting(options, process.env)
   const { migrate } = await import('@vss-pipeline/storage/migrate')
   const applied = await explainFaults(database, () => migrate({ databaseUrl: database.url }))
-  console.log(applied.length > 0 ? `applied ${applied.join(', ')}` : 'schema vss is up to date')
+  for (const name of applied) console.log(`applied ${name}`)
+  if (applied.length === 0) console.log('schema vss is up to date')
 }
