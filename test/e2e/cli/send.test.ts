@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { choosePort } from '@vss-pipeline/local-stack'
 import { expect, it, onTestFinished } from 'vitest'
-import { startRunningPipeline } from '../../running-pipeline.ts'
-import { linesOver80Columns, startVss, vss } from './vss-command.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
+import { linesOver80Columns, startVss, vss } from '../../support/vss-command.ts'
 
 it('writes down exactly the deliveries that the ledger then has', async () => {
   const { webhookUrl, pool } = await startRunningPipeline()

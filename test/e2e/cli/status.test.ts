@@ -1,6 +1,6 @@
 import { expect, inject, it } from 'vitest'
-import { type RunningPipeline, startRunningPipeline } from '../../running-pipeline.ts'
-import { linesOver80Columns, vss } from './vss-command.ts'
+import { type RunningPipeline, startRunningPipeline } from '../../support/running-pipeline.ts'
+import { linesOver80Columns, vss } from '../../support/vss-command.ts'
 
 const nobody = '127.0.0.1:1'
 

@@ -1,6 +1,6 @@
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { expect, it } from 'vitest'
-import { linesOver80Columns, vss } from './vss-command.ts'
+import { linesOver80Columns, vss } from '../../support/vss-command.ts'
 
 it('tells its version', async () => {
   expect(await vss(['--version'])).toEqual({ exitCode: 0, stdout: `${pipelineVersion}\n`, stderr: '' })

@@ -1,28 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, startPostgres, until } from '@vss-pipeline/local-stack'
-import {
-  createPool,
-  createWriter,
-  migrate,
-  type Pool,
-  pingDatabase,
-  readDelivery,
-  readSession,
-} from '@vss-pipeline/storage'
+import { readDelivery, readSession } from '@vss-pipeline/reader'
+import { createPool, createWriter, type Pool, pingDatabase } from '@vss-pipeline/storage'
+import { migrate } from '@vss-pipeline/storage/migrate'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import { completedSession, errorSession } from '../../../packages/vss/src/example-sessions.fixture.ts'
-import { readBody } from '../../accounting.ts'
-import { createEmptyDatabase } from '../../databases.ts'
-import {
-  callLeg,
-  delivery,
-  deliveryIdAt,
-  rejectedDelivery,
-  session,
-} from '../../integration/storage/entries.ts'
-import { startRunningPipeline } from '../../running-pipeline.ts'
-import { vss } from '../cli/vss-command.ts'
+import { readBody } from '../../support/accounting.ts'
+import { createEmptyDatabase } from '../../support/databases.ts'
+import { callLeg, delivery, deliveryIdAt, rejectedDelivery, session } from '../../support/entries.ts'
+import { completedSession, errorSession } from '../../support/example-sessions.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
+import { vss } from '../../support/vss-command.ts'
 
 type Role = 'vss_migrator' | 'vss_writer' | 'vss_reader'
 

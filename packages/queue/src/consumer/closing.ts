@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { disconnectRedis } from '../connection.ts'
+import { breakOff, disconnectRedis } from '../connection.ts'
 
 /** A connection that was lost is back at the first attempts, or Redis is away. */
 const patienceMs = 500
@@ -15,11 +15,12 @@ const pollMs = 20
  */
 export async function closeWorkers(workers: readonly Worker[], client: Redis): Promise<void> {
   const isThere = await isBackSoon(client)
-  const closed = Promise.all(workers.map((worker) => worker.close(!isThere)))
+  const closed = Promise.all(workers.map((worker) => worker.close(!isThere))).then(() => 'closed' as const)
   const watch = new AbortController()
-  await Promise.race([closed, untilAway(client, watch.signal)])
+  const end = await Promise.race([closed, untilAway(client, watch.signal)])
   watch.abort()
-  await disconnectRedis(client)
+  if (end === 'away') breakOff(client)
+  else await disconnectRedis(client)
 }
 
 async function isBackSoon(client: Redis): Promise<boolean> {
@@ -28,8 +29,8 @@ async function isBackSoon(client: Redis): Promise<boolean> {
   return client.status === 'ready'
 }
 
-/** Resolves when Redis has been away for {@link patienceMs}, or silent for {@link silenceMs}, on end. */
-async function untilAway(client: Redis, signal: AbortSignal): Promise<void> {
+/** Resolves with `away` when Redis has been away for {@link patienceMs}, or silent for {@link silenceMs}, on end. */
+async function untilAway(client: Redis, signal: AbortSignal): Promise<'away'> {
   const now = () => performance.now()
   let lastReadyAt = now()
   let lastAnswerAt = now()
@@ -52,4 +53,5 @@ async function untilAway(client: Redis, signal: AbortSignal): Promise<void> {
     }
     await delay(pollMs)
   }
+  return 'away'
 }

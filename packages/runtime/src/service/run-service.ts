@@ -1,8 +1,8 @@
 import { ConfigError } from '../env.ts'
+import { allowSlowLinks } from '../slow-links.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
 import { keepHeapLean } from './memory.ts'
-import { allowSlowLinks } from './slow-links.ts'
 
 /**
  * Runs a service until it is told to stop: starts it, then on SIGTERM or SIGINT closes what it opened and
