@@ -37,7 +37,7 @@ export interface Producer {
   close(): Promise<void>
 }
 
-const nearlyFull = 'the rest of its maxmemory is left to the workers'
+const nearlyFull = 'Redis is 85 % full: the rest is kept for workers'
 const probeLifetimeMs = 1_000
 
 function oldestReceipt(deliveries: readonly Delivery[]): number {
@@ -98,11 +98,12 @@ export function createProducer(options: {
     },
     async enqueue(deliveries, batchId = uuidv7({ random: nextRandom() })) {
       if (client.status !== 'ready') throw new QueueUnavailableError('there is no connection to Redis')
+      const payload = encodeBatch(deliveries)
       try {
         if (watch.isNearlyFull) throw new Error(nearlyFull)
         // What was added and has too few replicas comes again: it is not to be added again and again.
         if (failing) await awaitReplicas()
-        await shardOf(shards, batchId).queue.add(nameBatch(deliveries.length), encodeBatch(deliveries), {
+        await shardOf(shards, batchId).queue.add(nameBatch(deliveries.length), payload, {
           jobId: batchId,
           timestamp: oldestReceipt(deliveries),
         })

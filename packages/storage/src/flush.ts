@@ -34,13 +34,17 @@ export async function flush(
 
   const rows = fresh.map((entry) => ({ entry, bodySha256: sha256(entry.body) }))
   const outcomes = await writeSessions(client, rows.flatMap(sessionVersion), pipelineVersion)
-  const ledgerRows = rows.map((row) => ({
-    ...row,
-    outcome: outcomes.get(row.entry.deliveryId) ?? 'rejected',
-  }))
+  const ledgerRows = rows.map((row) => ({ ...row, outcome: ledgerOutcome(row.entry, outcomes) }))
 
   const insertedIds = await insertLedgerRows(client, ledgerRows, pipelineVersion)
   return ledgerRows.filter((row) => insertedIds.has(row.entry.deliveryId))
+}
+
+function ledgerOutcome({ deliveryId, verdict }: LedgerEntry, ofSessions: Map<string, Outcome>): Outcome {
+  if (verdict.kind === 'rejected') return 'rejected'
+  const outcome = ofSessions.get(deliveryId)
+  if (outcome === undefined) throw new Error(`a flush has no outcome of delivery ${deliveryId}`)
+  return outcome
 }
 
 /**

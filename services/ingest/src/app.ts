@@ -6,7 +6,7 @@ import { type Context, Hono } from 'hono'
 import { createAddressSet, createSourceAddress } from './address.ts'
 import { discardRest, readBody } from './body.ts'
 import type { IngestConfig } from './config.ts'
-import type { Keep } from './keep.ts'
+import { type Keep, NotKeptError } from './keep.ts'
 import type { IngestMetrics } from './metrics.ts'
 import { Refusal } from './refusal.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'
@@ -58,8 +58,8 @@ export function createApp(deps: {
     const delivery = stampDelivery(body, sourceIp)
     try {
       await keep(delivery)
-    } catch (cause) {
-      throw new Refusal('unavailable', { cause })
+    } catch (error) {
+      throw error instanceof NotKeptError ? new Refusal('unavailable', { cause: error }) : error
     }
     metrics.accepted()
     return c.json({ deliveryId: delivery.deliveryId })

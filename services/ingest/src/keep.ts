@@ -1,7 +1,8 @@
 import { batchLimits, type Delivery, sizeOfDelivery } from '@vss-pipeline/delivery'
-import type { Producer } from '@vss-pipeline/queue'
-import { createGroupCommit, type Progress } from '@vss-pipeline/runtime'
+import { type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
+import { CommitTimeoutError, createGroupCommit, type Progress } from '@vss-pipeline/runtime'
 import type { IngestMetrics } from './metrics.ts'
+import { SpoolUnavailableError } from './spool/spool.ts'
 import type { Spooler } from './spool/spooler.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'
 
@@ -10,7 +11,13 @@ const longestLingerMs = 50
 /** What a delivery takes in memory besides its body, about. */
 const bytesPerDelivery = 1_024
 
-/** Resolves when the delivery is durable; throws when that did not happen in time. */
+/** Neither the queue nor a spool takes the delivery now: it is away, full or too slow. */
+export class NotKeptError extends Error {
+  readonly code = 'not_kept'
+  override readonly name = 'NotKeptError'
+}
+
+/** Resolves when the delivery is durable. @throws NotKeptError when that did not happen in time; what else is a bug. */
 export type Keep = (delivery: Delivery) => Promise<void>
 
 /**
@@ -31,8 +38,9 @@ export function createKeep(options: {
     if (!spooler.isQueueAway) {
       try {
         return await enqueue(delivery)
-      } catch {
+      } catch (error) {
         // It may be in the queue all the same: the ledger takes it once.
+        if (!isOutage(error)) throw error
       }
     }
     await spooler.keep(delivery)
@@ -41,15 +49,26 @@ export function createKeep(options: {
 
   return async function keep(delivery) {
     const bytes = delivery.body.length + bytesPerDelivery
-    if (!waiting.take(bytes)) throw new Error('too many deliveries wait to be kept')
+    if (!waiting.take(bytes)) throw new NotKeptError('too many deliveries wait to be kept')
     progress.begin()
     try {
       await enqueueOrSpool(delivery)
+    } catch (cause) {
+      if (!isOutage(cause)) throw cause
+      throw new NotKeptError('nothing takes the delivery now', { cause })
     } finally {
       waiting.giveBack(bytes)
       progress.end()
     }
   }
+}
+
+function isOutage(error: unknown): boolean {
+  return (
+    error instanceof QueueUnavailableError ||
+    error instanceof SpoolUnavailableError ||
+    error instanceof CommitTimeoutError
+  )
 }
 
 /**

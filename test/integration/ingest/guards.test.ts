@@ -1,5 +1,6 @@
 import { type Dispatcher, request } from 'undici'
 import { describe, expect, test } from 'vitest'
+import { NotKeptError } from '../../../services/ingest/src/keep.ts'
 import { refusalCodes } from '../../../services/ingest/src/refusal.ts'
 import { exchange, openRawClient, parseAnswers } from './raw-client.ts'
 import { startIngest } from './running-ingest.ts'
@@ -54,7 +55,7 @@ describe('the first guard that a request fails decides', () => {
   test.each(cases)('%s', async (_, status, code, wrong) => {
     const ingest = await startIngest({
       config: { ...config, requestTimeoutMs: status === 408 ? 300 : 10_000 },
-      createKeep: () => () => Promise.reject(new Error('the queue is away')),
+      createKeep: () => () => Promise.reject(new NotKeptError('the queue is away')),
     })
     const { path = '/webhooks/vss', method = 'POST', from = '203.0.113.9' } = wrong
     // The body never comes: whoever waits for it answers 408.
@@ -297,10 +298,21 @@ test('every code is counted from the start, so that an alert sees its first burs
     expect(metrics).toContain(`vss_requests_refused_total{reason="${code}"} 0\n`)
 })
 
+test('a bug in keeping a delivery is a 500, and logged: not an outage', async () => {
+  const ingest = await startIngest({
+    createKeep: () => () => Promise.reject(new TypeError('deliveries.map is not a function')),
+  })
+  const { status, headers, text } = await ask(ingest.url, { body: '{}' })
+  expect({ status, retryAfter: headers['retry-after'] }).toEqual({ status: 500, retryAfter: '2' })
+  expect(text).not.toContain('deliveries.map')
+  expect(await ingest.refused()).toEqual({ internal_error: 1 })
+  expect(ingest.logLines.join('')).toContain('deliveries.map is not a function')
+})
+
 describe('503', () => {
   test('comes with Retry-After, and says nothing of the cause', async () => {
     const ingest = await startIngest({
-      createKeep: () => () => Promise.reject(new Error('redis://:hunter2@10.0.0.1')),
+      createKeep: () => () => Promise.reject(new NotKeptError('redis://:hunter2@10.0.0.1')),
     })
     const { status, headers, text } = await ask(ingest.url, { body: '{}' })
     expect(status).toBe(503)

@@ -5,7 +5,8 @@ import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
 import { Agent, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createEnqueue, createKeep, type Keep } from '../../../services/ingest/src/keep.ts'
-import { createIngestMetrics } from '../../../services/ingest/src/metrics.ts'
+import { createIngestMetrics, type IngestMetrics } from '../../../services/ingest/src/metrics.ts'
+import type { WaitingBytes } from '../../../services/ingest/src/waiting-bytes.ts'
 import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
@@ -31,7 +32,19 @@ beforeEach(() => {
 afterEach(() => producer.close())
 
 function startIngestOnQueue(): Promise<RunningIngest> {
-  return startIngest({ createKeep: (metrics) => createEnqueue({ producer, metrics, enqueueTimeoutMs }) })
+  return startIngest({ createKeep: keepInQueue(enqueueTimeoutMs) })
+}
+
+/** As ingest keeps deliveries without a spool. */
+function keepInQueue(timeoutMs: number) {
+  return (metrics: IngestMetrics, waiting: WaitingBytes) =>
+    createKeep({
+      enqueue: createEnqueue({ producer, metrics, enqueueTimeoutMs: timeoutMs }),
+      spooler: undefined,
+      metrics,
+      progress: createProgress({ stuckAfterMs: 60_000 }),
+      waiting,
+    })
 }
 
 async function untilConnected(): Promise<void> {
@@ -114,7 +127,7 @@ test('when quiet, a delivery is a batch of its own and waits for no other', asyn
 test('a body over a batch’s limit of bytes travels alone, and is kept whole', async () => {
   const ingest = await startIngest({
     config: { maxBodyBytes: 4 * 1024 * 1024 },
-    createKeep: (metrics) => createEnqueue({ producer, metrics, enqueueTimeoutMs: 5_000 }),
+    createKeep: keepInQueue(5_000),
   })
   await untilConnected()
   const long = 'x'.repeat(3 * 1024 * 1024)
@@ -235,7 +248,7 @@ test('while Redis is out of memory requests get 503, and 200 when there is room'
 test('no log line and no metric holds a phone number, a body or a secret', async () => {
   const ingest = await startIngest({
     config: { webhookSecrets: ['hunter2'] },
-    createKeep: (metrics) => createEnqueue({ producer, metrics, enqueueTimeoutMs }),
+    createKeep: keepInQueue(enqueueTimeoutMs),
   })
   const body = '{"source":"+6591234567","msisdn":"6591234567"}'
   const send = (path: string, headers: Record<string, string>) =>

@@ -14,7 +14,7 @@ export interface Spool {
   readonly content: Readonly<SpoolContent>
   /** Whether it takes much more yet. */
   readonly hasRoom: boolean
-  /** Resolves when the deliveries are on disk, all of them. Throws when it is full, or the disk refuses. */
+  /** Resolves when the deliveries are on disk, all of them. @throws SpoolUnavailableError */
   append(deliveries: readonly Delivery[]): Promise<void>
   /** The oldest deliveries, a batch at most; null when it is empty. */
   oldest(): Promise<{ deliveries: Delivery[]; through: number } | null>
@@ -23,6 +23,16 @@ export interface Spool {
   /** Takes over deliveries of instances that are gone, a batch at most. @returns how many. */
   adopt(): Promise<number>
   close(): Promise<void>
+}
+
+/** The spool is full, or its disk refuses. */
+export class SpoolUnavailableError extends Error {
+  readonly code = 'spool_unavailable'
+  override readonly name = 'SpoolUnavailableError'
+}
+
+function unavailable(cause: Error): SpoolUnavailableError {
+  return new SpoolUnavailableError(cause.message, { cause })
 }
 
 const nearlyFullShare = 0.95
@@ -51,7 +61,7 @@ export async function openSpool(options: {
   thread.on('message', (answer: SpoolAnswer) => {
     content = answer.content
     const call = waiting.shift()
-    if ('error' in answer) call?.reject(answer.error)
+    if ('error' in answer) call?.reject(answer.isOutage ? unavailable(answer.error) : answer.error)
     else call?.resolve(answer)
   })
 

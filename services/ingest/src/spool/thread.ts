@@ -1,5 +1,11 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { openSpoolStore, type SpoolContent, type SpooledBatch, type SpooledDelivery } from './store.ts'
+import {
+  openSpoolStore,
+  type SpoolContent,
+  type SpooledBatch,
+  type SpooledDelivery,
+  SpoolFullError,
+} from './store.ts'
 
 /** Spools on a thread of its own, so that waiting for the disk holds up nobody. Calls are answered in their order. */
 
@@ -16,7 +22,7 @@ export type SpoolAnswer = {
   content: SpoolContent
   /** In the first answer, which nobody asked for: `reserveProblem` of the store. */
   reserveProblem?: string | undefined
-} & ({ error: Error } | { batch?: SpooledBatch | null; adopted?: number })
+} & ({ error: Error; isOutage: boolean } | { batch?: SpooledBatch | null; adopted?: number })
 
 const { batchLimits, ...options } = workerData as Parameters<typeof openSpoolStore>[0] & {
   batchLimits: { maxCount: number; maxBytes: number }
@@ -33,8 +39,13 @@ function answer(call: SpoolCall): SpoolAnswer {
   try {
     return { content: store.content, ...perform(call) }
   } catch (error) {
-    return { content: store.content, error: error as Error }
+    return { content: store.content, error: error as Error, isOutage: isOutage(error) }
   }
+}
+
+/** Whether the spool is full, or its disk refuses: everything else is a bug. */
+function isOutage(error: unknown): boolean {
+  return error instanceof SpoolFullError || typeof (error as NodeJS.ErrnoException).code === 'string'
 }
 
 function perform(call: SpoolCall): { batch?: SpooledBatch | null; adopted?: number } {
