@@ -84,6 +84,15 @@ test('no proxy is believed by default, and what runs there reaches names, Postgr
   const settings = manifests.find(({ metadata }) => metadata.name === 'vss-settings')!
   expect(settings.data.TRUSTED_PROXIES).toBe('')
   const egress = manifests.filter(({ spec }) => spec?.policyTypes?.includes('Egress'))
+  const workloads = manifests.filter(({ spec }) => spec?.template?.spec.containers)
+  expect(workloads).toHaveLength(3)
+  for (const { metadata, spec } of workloads) {
+    const bounding = egress.filter(({ spec: { podSelector } }) => {
+      const wanted = Object.entries<string>(podSelector.matchLabels)
+      return wanted.every(([label, value]) => spec.template.metadata.labels[label] === value)
+    })
+    expect(bounding, metadata.name).toHaveLength(1)
+  }
   const ports = egress.flatMap(({ spec }) => spec.egress.flatMap((rule: { ports: object[] }) => rule.ports))
   expect(ports).toEqual([
     { port: 53, protocol: 'UDP' },
@@ -91,6 +100,9 @@ test('no proxy is believed by default, and what runs there reaches names, Postgr
     { port: 5432, protocol: 'TCP' },
     { port: 6379, protocol: 'TCP' },
   ])
+  const secrets = manifests.find(({ kind }) => kind === 'Secret')!.stringData
+  const servers = ['redis-url', 'database-url', 'owner-database-url'].map((key) => new URL(secrets[key]).port)
+  expect(servers, 'the example may be reached').toEqual(['6379', '5432', '5432'])
 })
 
 function metadataOf({ metadata }: { metadata: { name: string } }): { name: string } {
