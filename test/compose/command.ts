@@ -11,6 +11,8 @@ export interface CommandResult {
   code: number
   /** What it printed, both streams. */
   output: string
+  /** Without standard error, where compose itself tells what it does. */
+  stdout: string
 }
 
 export interface ComposeOptions {
@@ -63,7 +65,7 @@ async function run(
   return await new Promise((resolve) => {
     const options = { cwd: projectRoot, env: composeEnvironment(env), maxBuffer: 64 * 1024 * 1024 }
     execFile(program, args, options, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code ?? 1) : 0, output: stdout + stderr })
+      resolve({ code: error ? Number(error.code ?? 1) : 0, output: stdout + stderr, stdout })
     })
   })
 }

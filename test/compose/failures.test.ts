@@ -11,9 +11,9 @@ test('a wrong password ends `up` and is named in the log; a worker that has it s
   // The volume was made with another one.
   const { code } = await stack.compose(['up', '-d'], { POSTGRES_PASSWORD: 'wrong' })
   expect(code).not.toBe(0)
-  expect(await stack.logs('migrate')).toContain('migrate: password authentication failed for user "vss"')
+  expect(await stack.logs('roles')).toContain('password authentication failed for user "vss"')
 
-  await stack.compose(['up', '-d', '--no-deps', 'worker'], { POSTGRES_PASSWORD: 'wrong' })
+  await stack.compose(['up', '-d', '--no-deps', 'worker'], { WORKER_POSTGRES_PASSWORD: 'wrong' })
   await untilLogged(stack, 'worker', 'password authentication failed')
   await stack.untilHealth('worker', 'unhealthy')
 })

@@ -5,6 +5,8 @@ import { until } from '@vss-pipeline/local-stack'
 import { expect, onTestFinished, test } from 'vitest'
 import { createStack } from './stack.ts'
 
+const ofMigrator = 'of-the-migrator'
+const ofWriter = 'of-the-writer'
 const newSecret = 'Bearer of-the-new-secret'
 const oldSecret = 'Bearer of-the-old-secret'
 
@@ -12,13 +14,23 @@ test('secrets come from files: only those who know one may post, and no environm
   const folder = await secretsFolder({
     'webhook-secrets': `${newSecret}\n${oldSecret}\n`,
     'redis-url': 'redis://redis:6379\n',
-    'database-url': 'postgres://vss:vss@postgres:5432/vss\n',
-    'owner-database-url': 'postgres://vss:vss@postgres:5432/vss\n',
+    'database-url': `postgres://vss_writer:${ofWriter}@postgres:5432/vss\n`,
+    'owner-database-url': `postgres://vss_migrator:${ofMigrator}@postgres:5432/vss\n`,
   })
   const stack = await createStack({
     files: ['deploy/compose/secrets.yml'],
     settings: { SECRETS_DIR: folder },
   })
+  const { code, output } = await stack.compose(['up', '-d', 'roles'])
+  expect(code, output).toBe(0)
+  const isMade = `SELECT count(*) FROM pg_roles WHERE rolname IN ('vss_migrator', 'vss_writer')`
+  await until('The roles', async () => (await stack.psql(isMade)) === '2', { timeoutMs: 10_000 })
+  for (const [role, password] of [
+    ['vss_migrator', ofMigrator],
+    ['vss_writer', ofWriter],
+  ]) {
+    await stack.psql(`ALTER ROLE ${role} PASSWORD '${password}'`)
+  }
   await stack.up()
   const pool = await stack.openPool()
 
@@ -30,8 +42,13 @@ test('secrets come from files: only those who know one may post, and no environm
     async () => (await pool.query('SELECT FROM vss.deliveries')).rowCount === 1,
     { timeoutMs: 10_000 },
   )
-  const [ingest] = await stack.containers('ingest')
-  expect(JSON.stringify(ingest!.inspected)).not.toContain(oldSecret)
+  const status = await stack.compose(['run', '--rm', '--no-deps', '-T', 'migrate', 'vss', 'status'])
+  expect(status.code, status.output).toBe(0)
+  for (const service of ['ingest', 'worker', 'migrate', 'roles', 'postgres'] as const) {
+    const [container] = await stack.containers(service)
+    const inspected = JSON.stringify(container!.inspected)
+    for (const secret of [oldSecret, newSecret, ofWriter, ofMigrator]) expect(inspected).not.toContain(secret)
+  }
 })
 
 async function postWith(url: string, headers: Record<string, string>): Promise<number> {

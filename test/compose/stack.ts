@@ -3,9 +3,9 @@ import { createPool, type Pool } from '@vss-pipeline/storage'
 import { inject, onTestFinished } from 'vitest'
 import { type CommandResult, compose, docker } from './command.ts'
 
-/** The services that keep running; migrate ends. */
+/** The services that keep running; roles and migrate end. */
 const lastingServices = ['ingest', 'worker', 'postgres', 'redis'] as const
-export type Service = (typeof lastingServices)[number] | 'migrate'
+export type Service = (typeof lastingServices)[number] | 'migrate' | 'roles'
 
 export interface Container {
   id: string
@@ -19,8 +19,14 @@ export interface Container {
 interface Inspected {
   Image: string
   State: { Status: string; ExitCode: number; Health?: { Status: string } }
-  Config: { User: string }
-  HostConfig: { ReadonlyRootfs: boolean; CapDrop: string[]; SecurityOpt: string[]; Init: boolean }
+  Config: { User: string; Env: string[] }
+  HostConfig: {
+    ReadonlyRootfs: boolean
+    CapDrop: string[]
+    CapAdd: string[] | null
+    SecurityOpt: string[]
+    Init: boolean
+  }
   NetworkSettings: {
     Networks: Record<string, { IPAddress: string }>
     Ports: Record<string, { HostIp: string; HostPort: string }[] | null>
@@ -37,6 +43,8 @@ export interface Stack {
   untilHealth(service: Service, health: 'healthy' | 'unhealthy'): Promise<void>
   /** What a service has written since it was created. */
   logs(service: Service): Promise<string>
+  /** Runs a statement in the bundled Postgres as psql does in its container. @returns the rows, columns apart by `|`. */
+  psql(statement: string, options?: { user?: string; database?: string }): Promise<string>
   /** A new pool on the database, on the port that Postgres has now. */
   openPool(): Promise<Pool>
 }
@@ -110,6 +118,11 @@ export async function createStack(
     untilHealth,
     async logs(service) {
       return (await runCompose(['logs', '--no-color', service])).output
+    },
+    async psql(statement, { user = 'vss', database = 'vss' } = {}) {
+      const psql = ['psql', '--no-align', '--tuples-only', '--username', user, '--dbname', database]
+      const [postgres] = await containers('postgres')
+      return await docker(['exec', postgres!.id, ...psql, '--command', statement])
     },
     async openPool() {
       const [postgres] = await containers('postgres')

