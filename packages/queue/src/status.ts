@@ -2,6 +2,7 @@ import { withinMs } from '@vss-pipeline/runtime'
 import { Gauge, type Logger, type Registry } from '@vss-pipeline/runtime/service'
 import type { Redis } from 'ioredis'
 import { connectRedis } from './connection.ts'
+import { findDurabilityProblems } from './durability.ts'
 import { openShards, type Shard } from './topology.ts'
 
 const fetchTimeoutMs = 5_000
@@ -153,8 +154,14 @@ export function observeQueue(options: { registry: Registry; shards: readonly Sha
   })
 }
 
+export interface QueueReading {
+  status: QueueStatus
+  /** As of {@link findDurabilityProblems}. */
+  durabilityProblems: string[]
+}
+
 /**
- * Connects, reads the queue's depth and disconnects.
+ * Connects, reads the queue's depth and how durable Redis keeps it, and disconnects.
  *
  * @throws an Error that says why when Redis cannot be reached within 5 s.
  */
@@ -164,7 +171,7 @@ export async function fetchQueueStatus(options: {
   /** How many queues there are; 1 unless given. */
   shards?: number
   logger: Logger
-}): Promise<QueueStatus> {
+}): Promise<QueueReading> {
   const { redisUrl, prefix, shards = 1, logger } = options
   const client = connectRedis({
     redisUrl,
@@ -177,9 +184,13 @@ export async function fetchQueueStatus(options: {
   client.on('error', (error) => {
     reason ??= error
   })
-  async function connectAndRead(): Promise<QueueStatus> {
+  async function connectAndRead(): Promise<QueueReading> {
     await client.connect()
-    return readQueueStatus(openShards(client, { prefix, shards }), client)
+    const [status, durabilityProblems] = await Promise.all([
+      readQueueStatus(openShards(client, { prefix, shards }), client),
+      findDurabilityProblems(client),
+    ])
+    return { status, durabilityProblems }
   }
   try {
     return await withinMs(connectAndRead(), fetchTimeoutMs, 'no answer within 5 s')

@@ -1,2 +1,3 @@
+export { type Finding, findAll } from './findings.ts'
 export { countLedgerByOutcome, type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
 export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
-import type { QueueStatus } from '@vss-pipeline/queue'
+import type { QueueReading, QueueStatus } from '@vss-pipeline/queue'
+import type { Finding } from '@vss-pipeline/reader'
 import { ConfigError } from '@vss-pipeline/runtime'
 import type { Outcome } from '@vss-pipeline/vss'
 import type { Command } from 'commander'
@@ -16,7 +17,7 @@ import {
   redisUrlOption,
   type SettingsOptions,
 } from './settings.ts'
-import { alignColumns, displayCount, displayJson, indent, title } from './text.ts'
+import { alignColumns, displayCount, displayJson, indent, renderParagraph, title } from './text.ts'
 
 interface StatusOptions extends SettingsOptions {
   /** Milliseconds. */
@@ -39,7 +40,8 @@ export function addStatus(program: Command): void {
     .addHelpText(
       'after',
       `
-Where Redis or Postgres is away it says so, shows the other half and exits 1.
+Where Redis or Postgres is away it says so, shows the other half and exits 1;
+so it does where batches need somebody's hand.
 
 Examples:
   vss status --since 1h
@@ -54,24 +56,30 @@ async function runStatus(options: StatusOptions): Promise<void> {
     valueOrProblem(() => fetchQueue(options)),
     valueOrProblem(() => countLedger(options, since)),
   ])
+  const { findAll } = await import('@vss-pipeline/reader')
+  const findings = findAll(
+    queue.value ? { queue: queue.value.status, durabilityProblems: queue.value.durabilityProblems } : {},
+  )
   const problems = [queue, ledger].flatMap(({ problem }) => problem ?? [])
   if (options.json) {
     const status = {
-      queue: queue.value === undefined ? null : flattenQueue(queue.value),
+      queue: queue.value === undefined ? null : flattenQueue(queue.value.status),
       ledger: ledger.value ?? null,
       since: since?.toISOString() ?? null,
+      findings,
       problems,
     }
     console.log(displayJson(status))
   } else {
     const parts = [
-      ...(queue.value ? [renderQueue(queue.value)] : []),
+      ...(queue.value ? [renderQueue(queue.value.status)] : []),
       ...(ledger.value ? [renderLedger(ledger.value, since)] : []),
+      ...(findings.length > 0 ? [renderFindings(findings)] : []),
     ]
     if (parts.length > 0) console.log(parts.join('\n\n'))
   }
   for (const problem of problems) process.stderr.write(`vss: ${problem}\n`)
-  if (problems.length > 0) process.exitCode = 1
+  if (problems.length > 0 || findings.some(({ level }) => level === 'error')) process.exitCode = 1
 }
 
 /** One half of the status may be missing: why becomes a value. */
@@ -86,7 +94,7 @@ async function valueOrProblem<Value>(
   }
 }
 
-async function fetchQueue(options: StatusOptions): Promise<QueueStatus> {
+async function fetchQueue(options: StatusOptions): Promise<QueueReading> {
   const { url, origin } = readRedisSetting(options, process.env)
   const prefix = readQueuePrefix(options, process.env)
   const { fetchQueueStatus } = await import('@vss-pipeline/queue')
@@ -110,16 +118,17 @@ async function countLedger(options: StatusOptions, since: Date | undefined): Pro
   return { ...counts, total }
 }
 
-function flattenQueue({ jobs, oldestWaitingSeconds }: QueueStatus): Record<string, number> {
-  return { ...jobs, oldestWaitingSeconds }
+function flattenQueue({ jobs, deliveries, oldestWaitingSeconds }: QueueStatus): Record<string, number> {
+  return { ...jobs, deliveries, oldestWaitingSeconds }
 }
 
-function renderQueue({ jobs, oldestWaitingSeconds }: QueueStatus): string {
+function renderQueue({ jobs, deliveries, oldestWaitingSeconds }: QueueStatus): string {
   const rows = [
     ['waiting', displayCount(jobs.waiting)],
     ['active', displayCount(jobs.active)],
     ['delayed', notable('yellow', jobs.delayed)],
     ['failed', notable('red', jobs.failed)],
+    ['deliveries', displayCount(deliveries)],
     ['oldest waiting', `${oldestWaitingSeconds.toFixed(1)} s`],
   ]
   return `${title('Queue (batches)')}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
@@ -135,6 +144,17 @@ function renderLedger(ledger: LedgerStatus, since: Date | undefined): string {
   ]
   const span = since ? ` since ${since.toISOString()}` : ''
   return `${title(`Ledger (deliveries${span})`)}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
+}
+
+function renderFindings(findings: readonly Finding[]): string {
+  const lines = findings.flatMap(({ level, text, remedy }) => {
+    const word = styleText(level === 'error' ? 'red' : 'yellow', level, { stream: process.stdout })
+    return [
+      renderParagraph(`${word}: ${text}`, { indentColumns: 2 }),
+      renderParagraph(remedy, { indentColumns: 4 }),
+    ]
+  })
+  return [title('Findings'), ...lines].join('\n')
 }
 
 /** A count that should be none, coloured when it is not. */

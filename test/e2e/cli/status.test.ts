@@ -1,4 +1,5 @@
 import { expect, inject, it } from 'vitest'
+import { openProducer } from '../../support/producer.ts'
 import { type RunningPipeline, startRunningPipeline } from '../../support/running-pipeline.ts'
 import { linesOver80Columns, vss } from '../../support/vss-command.ts'
 
@@ -8,9 +9,10 @@ it('shows what waits, and then what became of it', async () => {
   const pipeline = await startRunningPipeline({ workers: 0 })
   const env = settingsOf(pipeline)
   expect(await statusOf(env)).toEqual({
-    queue: { waiting: 0, active: 0, delayed: 0, failed: 0, oldestWaitingSeconds: 0 },
+    queue: { waiting: 0, active: 0, delayed: 0, failed: 0, deliveries: 0, oldestWaitingSeconds: 0 },
     ledger: { stored: 0, duplicate: 0, superseded: 0, rejected: 0, total: 0 },
     since: null,
+    findings: [],
     problems: [],
   })
 
@@ -18,7 +20,7 @@ it('shows what waits, and then what became of it', async () => {
   const send = ['send', '--url', pipeline.webhookUrl, '--concurrency', '1']
   expect(await vss([...send, ...example, ...example, '--file', 'README.md'])).toMatchObject({ exitCode: 0 })
   const { queue } = await statusOf(env)
-  expect(queue).toMatchObject({ waiting: 3, active: 0, delayed: 0, failed: 0 })
+  expect(queue).toMatchObject({ waiting: 3, active: 0, delayed: 0, failed: 0, deliveries: 3 })
   expect(queue.oldestWaitingSeconds).toBeGreaterThan(0)
 
   await pipeline.startWorker()
@@ -77,6 +79,27 @@ it('shows the queue when Postgres is away, and says so', async () => {
   ])
   expect(stderr).toBe(`vss: ${status.problems[0]}\n`)
   expect(stdout + stderr).not.toContain('geheim')
+})
+
+it('tells what needs somebody, with what to do, and exits 1', async () => {
+  const pipeline = await startRunningPipeline()
+  const producer = await openProducer(pipeline)
+  await producer.shards[0]!.queue.add('foreign', { hello: 'world' })
+  const env = settingsOf(pipeline)
+  await expect
+    .poll(async () => JSON.parse((await vss(['status', '--json'], env)).stdout).findings, { timeout: 20_000 })
+    .toEqual([
+      {
+        code: 'batches_failed',
+        level: 'error',
+        text: '1 batch could not be read back',
+        remedy: expect.stringContaining('docs/operating.md'),
+      },
+    ])
+  const { exitCode, stdout } = await vss(['status'], env)
+  expect(exitCode).toBe(1)
+  expect(stdout).toMatch(/^Findings\n {2}error: 1 batch could not be read back\n {4}their jobs are kept/m)
+  expect(linesOver80Columns(stdout)).toEqual([])
 })
 
 function settingsOf({ databaseUrl, redisUrl, queuePrefix }: RunningPipeline) {

@@ -151,8 +151,9 @@ test('metrics come within 2 s though Redis hangs under a consumer, which waits f
 describe('fetching the status once', () => {
   test('connects, reads and leaves no connection behind', async () => {
     await enqueue(2)
-    const status = await fetchQueueStatus({ redisUrl: redis.url, prefix, logger })
+    const { status, durabilityProblems } = await fetchQueueStatus({ redisUrl: redis.url, prefix, logger })
     expect(status.jobs.waiting).toBe(2)
+    expect(durabilityProblems).toEqual([])
     const isGone = async () => !((await redis.client.client('LIST')) as string).includes('name=vss-status')
     await until('the end of its connection', isGone, { timeoutMs: 2_000 })
   })

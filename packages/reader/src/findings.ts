@@ -1,0 +1,81 @@
+import type { QueueStatus } from '@vss-pipeline/queue'
+
+/** Something that an operator should know, and what to do about it. */
+export interface Finding {
+  readonly code: FindingCode
+  /** `error`: deliveries wait for somebody's hand. `warning`: it goes on, but not as well as it could. */
+  readonly level: 'warning' | 'error'
+  /** One sentence without a full stop. It names no person and no number of one. */
+  readonly text: string
+  readonly remedy: string
+}
+
+/** What is known of the pipeline; a part that could not be read is absent. */
+export interface Facts {
+  readonly queue?: QueueStatus
+  /** Why a crash of Redis may lose what it has acknowledged, one sentence each. */
+  readonly durabilityProblems?: readonly string[]
+}
+
+export type FindingCode = (typeof checks)[number]['code']
+
+/** Longer than any delay of a pipeline that keeps up. */
+const lateAfterSeconds = 60
+
+/** Each thing worth telling, once: what has something to tell an operator adds an entry. */
+const checks = [
+  {
+    code: 'batches_failed',
+    level: 'error',
+    remedy:
+      'their jobs are kept, and their deliveries are in the ledger as rejected: docs/operating.md, "Health"',
+    find: ({ queue }) =>
+      queue && queue.jobs.failed > 0
+        ? [`${counted(queue.jobs.failed, 'batch', 'batches')} could not be read back`]
+        : [],
+  },
+  {
+    code: 'batches_delayed',
+    level: 'warning',
+    remedy: "they come again by themselves; the workers' log says which fault it was",
+    find: ({ queue }) =>
+      queue && queue.jobs.delayed > 0
+        ? [`${counted(queue.jobs.delayed, 'batch', 'batches')} met a fault and will be tried again`]
+        : [],
+  },
+  {
+    code: 'queue_late',
+    level: 'warning',
+    remedy: 'start workers, or add some: docs/scaling.md',
+    find: ({ queue }) =>
+      queue && queue.oldestWaitingSeconds > lateAfterSeconds
+        ? [`a delivery has waited for ${Math.round(queue.oldestWaitingSeconds)} s`]
+        : [],
+  },
+  {
+    code: 'redis_not_durable',
+    level: 'warning',
+    remedy: 'docs/deploying.md, "Managed Redis", has the settings that it needs',
+    find: ({ durabilityProblems = [] }) => durabilityProblems,
+  },
+] as const satisfies readonly {
+  code: string
+  level: Finding['level']
+  remedy: string
+  /** @returns a text for each time that it is found. */
+  find: (facts: Facts) => readonly string[]
+}[]
+
+/** Everything that these facts give an operator to know, errors first. */
+export function findAll(facts: Facts): Finding[] {
+  const findings = checks.flatMap(({ code, level, remedy, find }) =>
+    find(facts).map((text): Finding => ({ code, level, text, remedy })),
+  )
+  return findings.sort((one, other) => rank[one.level] - rank[other.level])
+}
+
+const rank: Record<Finding['level'], number> = { error: 0, warning: 1 }
+
+function counted(count: number, singular: string, plural: string): string {
+  return `${count} ${count === 1 ? singular : plural}`
+}
