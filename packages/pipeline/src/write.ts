@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { batchLimits } from '@vss-pipeline/delivery'
 import { createBackoff, createGroupCommit, type Progress } from '@vss-pipeline/runtime'
-import type { Logger } from '@vss-pipeline/runtime/service'
+import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
 import { type Recorded, StorageFault, type Writer } from '@vss-pipeline/storage'
 import type { LedgerEntry } from '@vss-pipeline/vss'
 
@@ -30,6 +30,8 @@ const obstacles = {
 } as const
 
 type Obstacle = keyof typeof obstacles
+
+const obstacleTexts = Object.entries(obstacles) as [Obstacle, (typeof obstacles)[Obstacle]][]
 
 /** Told of each transaction. */
 export interface WriteMetrics {
@@ -74,19 +76,18 @@ export function createWrite(deps: {
   }
 
   async function writeWhenPossible(entries: LedgerEntry[]): Promise<void> {
-    let met: Obstacle | undefined
+    const told = createTeller<Obstacle>(logger)
     let lockWaits = 0
     for (let attempt = 0; ; attempt++) {
       try {
         await writeOnce(entries)
-        if (met !== undefined) logger.info(obstacles[met].ends)
+        for (const [obstacle, { ends }] of obstacleTexts) told.over(obstacle, ends)
         return
       } catch (error) {
         const obstacle = obstacleOf(error)
         if (obstacle === 'database_busy') lockWaits++
         if (obstacle === undefined || lockWaits >= mostLockWaits || stopping.aborted) throw error
-        if (obstacle !== met) logger.warn({ err: error }, obstacles[obstacle].begins)
-        met = obstacle
+        told.once(obstacle, 'warn', obstacles[obstacle].begins, { err: error })
         await delay(retryDelayMs(attempt), undefined, { signal: stopping })
       }
     }

@@ -1,3 +1,4 @@
+import { repeatEvery } from '@vss-pipeline/runtime'
 import type { Logger } from '@vss-pipeline/runtime/service'
 import type { Redis } from 'ioredis'
 import { parseInfo } from './info.ts'
@@ -72,12 +73,10 @@ export function forgetWhenIdle(options: {
     )
   }
 
-  const timer = setInterval(check, checkIntervalMs)
-  timer.unref()
   return {
     batchDone() {
       hasBodies = true
     },
-    stop: () => clearInterval(timer),
+    stop: repeatEvery(checkIntervalMs, check),
   }
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createRandomBytes, type Delivery } from '@vss-pipeline/delivery'
-import type { Logger } from '@vss-pipeline/runtime/service'
+import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
 import type { Redis } from 'ioredis'
 import { v7 as uuidv7 } from 'uuid'
 import { encodeBatch } from './codec.ts'
@@ -78,7 +78,8 @@ export function createProducer(options: {
   const shards = openShards(client, { prefix, shards: options.shards ?? 1 })
   const watch = watchQueue(client, shards)
   const nextRandom = createRandomBytes()
-  let failing = false
+  const told = createTeller<'refusing'>(logger)
+  let isRefusing = false
 
   /**
    * Resolves when so many replicas have what this connection wrote. Without it, what a primary acknowledged and lost
@@ -102,18 +103,18 @@ export function createProducer(options: {
       try {
         if (watch.isNearlyFull) throw new Error(nearlyFull)
         // What was added and has too few replicas comes again: it is not to be added again and again.
-        if (failing) await awaitReplicas()
+        if (isRefusing) await awaitReplicas()
         await shardOf(shards, batchId).queue.add(nameBatch(deliveries.length), payload, {
           jobId: batchId,
           timestamp: oldestReceipt(deliveries),
         })
         await awaitReplicas()
-        if (failing) logger.info('Redis takes batches again')
-        failing = false
+        told.over('refusing', 'Redis takes batches again')
+        isRefusing = false
       } catch (error) {
         // Not the error itself: it carries the command's arguments, and with them the batch.
-        if (!failing) logger.warn({ reason: (error as Error).message }, 'Redis does not take batches')
-        failing = true
+        told.once('refusing', 'warn', 'Redis does not take batches', { reason: (error as Error).message })
+        isRefusing = true
         throw new QueueUnavailableError('Redis did not take the batch', { cause: error })
       }
     },

@@ -1,3 +1,4 @@
+import { repeatEvery } from '@vss-pipeline/runtime'
 import type { Redis } from 'ioredis'
 import { parseInfo } from './info.ts'
 import type { Shard } from './topology.ts'
@@ -45,8 +46,7 @@ export function watchQueue(client: Redis, shards: readonly Shard[]): QueueWatch 
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
-  const timer = setInterval(look, intervalMs)
-  timer.unref()
+  const stop = repeatEvery(intervalMs, look)
   client.on('ready', look)
 
   return {
@@ -56,6 +56,6 @@ export function watchQueue(client: Redis, shards: readonly Shard[]): QueueWatch 
     get isBacklogged() {
       return isBacklogged
     },
-    stop: () => clearInterval(timer),
+    stop,
   }
 }

@@ -1,5 +1,5 @@
-import { explainUnreadable, readRegularFile, secretsInFile } from '@vss-pipeline/runtime'
-import type { Logger } from '@vss-pipeline/runtime/service'
+import { explainUnreadable, readRegularFile, repeatEvery, secretsInFile } from '@vss-pipeline/runtime'
+import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
 import { createAuthenticator } from './authentication.ts'
 import { explainWeakness } from './config.ts'
 
@@ -29,23 +29,21 @@ export function watchSecrets(
 ): Secrets & { stop(): void } {
   const { file } = options
   const { isAuthentic, take, refuse } = createRotation(options)
-  let isReading = false
+  if (!file) return { isAuthentic, stop() {} }
 
   /** Not in this thread's time: a disk that hangs must not hold up who posts. */
   async function readAgain(path: string): Promise<void> {
-    if (isReading) return refuse('it has not been read within a second')
-    isReading = true
     try {
       take(await readRegularFile(path))
     } catch (error) {
       refuse(explainUnreadable(error))
-    } finally {
-      isReading = false
     }
   }
 
-  const timer = file ? setInterval(readAgain, intervalMs, file).unref() : undefined
-  return { isAuthentic, stop: () => clearInterval(timer) }
+  const stop = repeatEvery(intervalMs, () => readAgain(file), {
+    onOverlap: () => refuse('it has not been read within a second'),
+  })
+  return { isAuthentic, stop }
 }
 
 /** Secrets that change with the text of their file. */
@@ -59,11 +57,12 @@ export function createRotation(options: SecretsOptions): Secrets & {
   let current = options.secrets
   let isAuthentic = createAuthenticator(current)
   let lastText: string | undefined
-  let isTold = false
+  const told = createTeller<'unusable'>(logger)
 
   function refuse(reason: string): void {
-    if (!isTold) logger.warn({ reason }, 'WEBHOOK_SECRETS_FILE gives no secrets: those of before stay valid')
-    isTold = true
+    told.once('unusable', 'warn', 'WEBHOOK_SECRETS_FILE gives no secrets: those of before stay valid', {
+      reason,
+    })
     lastText = undefined
   }
 
@@ -77,7 +76,7 @@ export function createRotation(options: SecretsOptions): Secrets & {
       refuse(problem)
       return
     }
-    isTold = false
+    told.over('unusable')
     if (secrets.join('\n') === current.join('\n')) return
     current = secrets
     isAuthentic = createAuthenticator(secrets)

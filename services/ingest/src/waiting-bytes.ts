@@ -1,4 +1,4 @@
-import type { Logger } from '@vss-pipeline/runtime/service'
+import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
 
 /** Bounds what memory bodies that are arriving, and deliveries that wait to be kept, take together. */
 export interface WaitingBytes {
@@ -10,22 +10,22 @@ export interface WaitingBytes {
 export function createWaitingBytes(options: { maxWaitingBytes: number; logger: Logger }): WaitingBytes {
   const { maxWaitingBytes, logger } = options
   let waitingBytes = 0
-  let isRefusing = false
+  const told = createTeller<'refusing'>(logger)
   return {
     take(bytes) {
       if (waitingBytes + bytes <= maxWaitingBytes) {
         waitingBytes += bytes
         return true
       }
-      if (!isRefusing) {
-        logger.warn({ waitingBytes, maxWaitingBytes }, 'refusing: too many deliveries wait to be kept')
-      }
-      isRefusing = true
+      told.once('refusing', 'warn', 'refusing: too many deliveries wait to be kept', {
+        waitingBytes,
+        maxWaitingBytes,
+      })
       return false
     },
     giveBack(bytes) {
       waitingBytes -= bytes
-      if (waitingBytes < maxWaitingBytes / 2) isRefusing = false
+      if (waitingBytes < maxWaitingBytes / 2) told.over('refusing')
     },
   }
 }

@@ -1,3 +1,4 @@
+import { repeatEvery } from '@vss-pipeline/runtime'
 import type { Lifecycle, Logger } from '@vss-pipeline/runtime/service'
 import { ensureLedgerPartitions } from '@vss-pipeline/storage'
 
@@ -20,6 +21,5 @@ export function keepPartitionsAhead(
     }
   }
   void ensure()
-  const timer = setInterval(ensure, intervalMs)
-  lifecycle.onClose('partition timer', () => clearInterval(timer))
+  lifecycle.onClose('partition timer', repeatEvery(intervalMs, ensure))
 }

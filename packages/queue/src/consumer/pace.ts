@@ -1,3 +1,4 @@
+import { repeatEvery } from '@vss-pipeline/runtime'
 import type { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 
@@ -21,11 +22,9 @@ export function keepPace(options: {
 }): () => void {
   const { workers, client, concurrency, lockDurationMs } = options
   let lastMs = 0
-  let isMeasuring = false
 
   async function measure(): Promise<void> {
-    if (isMeasuring || client.status !== 'ready') return
-    isMeasuring = true
+    if (client.status !== 'ready') return
     const startedAt = performance.now()
     await client.ping().catch(() => undefined)
     const roundTripMs = performance.now() - startedAt
@@ -34,9 +33,6 @@ export function keepPace(options: {
     const allowed = Math.max(1, Math.floor(Math.min(concurrency, affordable)))
     for (const worker of workers) worker.concurrency = allowed
     lastMs = roundTripMs
-    isMeasuring = false
   }
-  const timer = setInterval(measure, intervalMs)
-  timer.unref()
-  return () => clearInterval(timer)
+  return repeatEvery(intervalMs, measure)
 }

@@ -2,10 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { batchLimits, type Delivery, sizeOfDelivery } from '@vss-pipeline/delivery'
 import { type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
 import { CommitTimeoutError, createBackoff, createGroupCommit } from '@vss-pipeline/runtime'
-import type { Logger } from '@vss-pipeline/runtime/service'
+import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
 import { v7 as uuidv7 } from 'uuid'
 import type { Spool } from './spool.ts'
-import { createTeller } from './teller.ts'
 
 // How often a queue that is away is asked again: soon enough that its return is noticed within a second.
 const retryDelayMs = createBackoff({ firstMs: 100, longestMs: 500 })
@@ -13,7 +12,7 @@ const retryDelayMs = createBackoff({ firstMs: 100, longestMs: 500 })
 const adoptionIntervalMs = 10_000
 /** How long a disk may take to keep a delivery; the sender waits for it. */
 const appendTimeoutMs = 5_000
-/** For how long a spool that has just refused counts as one that will. */
+/** After a refusal the spool is taken to be full for this long. */
 const refusalCountsMs = 10_000
 
 /** Keeps deliveries on disk while the queue does not take them, and enqueues them, oldest first, when it does. */
@@ -47,7 +46,7 @@ export function createSpooler(deps: {
   /** From the head of the spool, on its way to the queue or there already; forgotten when the spool forgets it. */
   let head: { batchId: string; deliveries: Delivery[]; through: number; isEnqueued: boolean } | undefined
   let wake: (() => void) | undefined
-  const told = createTeller({ logger })
+  const told = createTeller<'spooling' | 'refusing' | 'withholding' | 'orphans'>(logger)
   if (spool.reserveProblem !== undefined) {
     logger.error(
       { reason: spool.reserveProblem },
@@ -77,7 +76,7 @@ export function createSpooler(deps: {
     }
     await spool.remove(head.through)
     head = undefined
-    told.forget('refusing')
+    told.over('refusing')
     refusedAtMs = Number.NEGATIVE_INFINITY
     return true
   }
@@ -87,7 +86,7 @@ export function createSpooler(deps: {
       try {
         const isReturned = await returnOldest()
         isWithholding = false
-        told.forget('withholding')
+        told.over('withholding')
         if (isReturned) {
           failures = 0
           continue
@@ -95,7 +94,7 @@ export function createSpooler(deps: {
         if (stop.signal.aborted) return
         if (returned > 0) logger.info({ deliveries: returned }, 'what was spooled is in the queue')
         returned = 0
-        told.forget('spooling')
+        told.over('spooling')
         if (!(await adopt())) await untilSpooled()
       } catch (error) {
         if (stop.signal.aborted) return
@@ -119,7 +118,7 @@ export function createSpooler(deps: {
   async function adopt(): Promise<boolean> {
     try {
       const adopted = await spool.adopt()
-      told.forget('orphans')
+      told.over('orphans')
       if (adopted > 0) logger.info({ deliveries: adopted }, 'took over what another instance had spooled')
       return adopted > 0
     } catch (error) {

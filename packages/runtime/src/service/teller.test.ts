@@ -1,5 +1,5 @@
-import { createLogger } from '@vss-pipeline/runtime/service'
 import { expect, test } from 'vitest'
+import { createLogger } from './logger.ts'
 import { createTeller } from './teller.ts'
 
 function startTeller() {
@@ -10,22 +10,31 @@ function startTeller() {
     level: 'info',
     destination: { write: (line) => messages.push(JSON.parse(line).msg) },
   })
-  const teller = createTeller({ logger, now: () => nowMs })
+  const teller = createTeller<'spooling' | 'withholding'>(logger, { now: () => nowMs })
   return { teller, messages, pass: (ms: number) => (nowMs += ms) }
 }
 
-test('what comes about is told once, until it is over', () => {
+test('a condition is told once, until it is over', () => {
   const { teller, messages, pass } = startTeller()
   for (let times = 0; times < 3; times++) {
     teller.once('spooling', 'warn', 'it spools')
     pass(60_000)
   }
-  teller.forget('spooling')
+  teller.over('spooling')
   teller.once('spooling', 'warn', 'it spools again')
   expect(messages).toEqual(['it spools', 'it spools again'])
 })
 
-test('what needs a hand is told every half minute', () => {
+test('its end is told, where its beginning was', () => {
+  const { teller, messages } = startTeller()
+  teller.over('spooling', 'it spools no more')
+  teller.once('spooling', 'warn', 'it spools')
+  teller.over('spooling', 'it spools no more')
+  teller.over('spooling', 'it spools no more')
+  expect(messages).toEqual(['it spools', 'it spools no more'])
+})
+
+test('a condition that needs a hand is told every half minute', () => {
   const { teller, messages, pass } = startTeller()
   for (let seconds = 0; seconds < 95; seconds++) {
     teller.repeatedly('withholding', 'error', `at ${seconds}`)
