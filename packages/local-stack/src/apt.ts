@@ -6,9 +6,9 @@ import { findOnPath } from './path-search.ts'
 
 const run = promisify(execFile)
 
-/** Whether packages can be installed here: root, a system with apt, and not forbidden by `VSS_NO_APT=1`. */
+/** Whether packages can be installed here: root, on a system with apt. */
 export function canInstallWithApt(): boolean {
-  return process.env.VSS_NO_APT !== '1' && process.getuid?.() === 0 && findOnPath('apt-get') !== undefined
+  return process.getuid?.() === 0 && findOnPath('apt-get') !== undefined
 }
 
 /**

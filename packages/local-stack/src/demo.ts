@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DeliveryRow, readDelivery, readSession, type StoredSession } from '@vss-pipeline/reader'
+import { readSetting } from '@vss-pipeline/runtime'
 import { createPool, type Pool, StorageFault } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { LocalStackError } from './errors.ts'
@@ -29,7 +30,10 @@ const examples = [
 async function main(): Promise<void> {
   const started = new AsyncDisposableStack()
   const serviceLines: string[] = []
-  const signal = abortOnStopSignals(async () => process.exit(130))
+  const signal = abortOnStopSignals({
+    isRunByNpm: process.env.npm_lifecycle_event !== undefined,
+    force: async () => process.exit(130),
+  })
   try {
     await run(started, serviceLines, signal)
   } catch (error) {
@@ -52,7 +56,8 @@ async function run(
   const folder = await createTemporaryFolder()
   started.defer(() => folder.remove())
   const ports = { postgres: 0, redis: 0 }
-  const stack = await startStack({ folder: folder.path, ports, log: console.log, signal })
+  const mayInstallRedis = !readSetting(process.env, 'npm start', 'VSS_NO_APT')
+  const stack = await startStack({ folder: folder.path, ports, mayInstallRedis, log: console.log, signal })
   started.defer(() => stack.stop())
   await migrate({ databaseUrl: stack.databaseUrl })
   const pipeline = await startPipeline({

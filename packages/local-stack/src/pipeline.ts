@@ -24,7 +24,7 @@ export async function startPipeline(
   options: Omit<ServiceOptions, 'opsPort'> & { port?: number; opsPorts?: { ingest: number; worker: number } },
 ): Promise<Pipeline> {
   const { port = 0, opsPorts = { ingest: 0, worker: 0 }, ...shared } = options
-  const env = { ...(options.env ?? process.env), PORT: String(port) }
+  const env = { ...options.env, PORT: String(port) }
   const starts = await Promise.allSettled([
     startService('ingest', { ...shared, env, opsPort: opsPorts.ingest }),
     startService('worker', { ...shared, opsPort: opsPorts.worker }),

@@ -31,7 +31,7 @@ export interface RedisOptions {
 export async function startRedis(options: RedisOptions): Promise<RunningServer> {
   const { port = 63_790, signal, log = () => undefined } = options
   const dataDir = resolve(options.dataDir)
-  const program = options.program ?? (await findOrInstallRedisServer(log))
+  const program = options.program ?? (await findOrInstallRedisServer({ mayInstall: true, log }))
   const files = join(dataDir, 'data')
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   mkdirSync(files, { recursive: true })

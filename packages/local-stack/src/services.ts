@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { readSetting } from '@vss-pipeline/runtime'
 import { recordFile } from './data-folder.ts'
 import { LocalStackError } from './errors.ts'
 import { messageOf } from './log-lines.ts'
@@ -21,7 +22,6 @@ const leanMemory = '--max-semi-space-size=16'
 const compileCache = join(projectRoot, 'node_modules', '.cache', 'node')
 
 const readyTimeoutMs = 30_000
-const defaultShutdownTimeoutMs = 20_000
 
 export type ServiceName = 'ingest' | 'worker'
 
@@ -43,8 +43,8 @@ export interface ServiceOptions {
   root?: string
   databaseUrl: string
   redisUrl: string
-  /** The service's other settings, and all of its environment; this process's own by default. */
-  env?: NodeJS.ProcessEnv
+  /** The service's other settings, and all of its environment. */
+  env: NodeJS.ProcessEnv
   /** Of the ops listener; any free one by default, and where this one is taken. */
   opsPort?: number
   /** A claimed data folder in which the process is written down for the start after a crash. */
@@ -60,6 +60,7 @@ export interface ServiceOptions {
  *
  * @param options.env `PORT` is ingest's port: any free one where it is 0 or missing.
  * @throws LocalStackError with the service's last words when it ends instead.
+ * @throws ConfigError for a setting that decides where and how long it runs.
  */
 export async function startService(name: ServiceName, options: ServiceOptions): Promise<RunningService> {
   const { root = projectRoot, folder, onLine, signal } = options
@@ -71,7 +72,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
     recordFile: folder && recordFile(join(folder, name)),
     stopSignals: ['SIGTERM', 'SIGKILL'],
     // It keeps a deadline of its own; ours is for one that has lost its senses.
-    graceMs: (Number(env.SHUTDOWN_TIMEOUT_MS) || defaultShutdownTimeoutMs) + 5_000,
+    graceMs: readSetting(env, name, 'SHUTDOWN_TIMEOUT_MS') + 5_000,
     spawn: { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
   })
 
@@ -111,10 +112,10 @@ async function settle(
     PORT_FILE: _portFile,
     OPS_PORT_FILE: _opsPortFile,
     ...env
-  } = options.env ?? process.env
+  } = options.env
   const opsPort = await choosePort(options.opsPort ?? 0)
   const port = name === 'ingest' ? Number(env.PORT) || (await choosePort(0)) : opsPort
-  const origin = (host: string | undefined, port: number) => `http://${addressOf(host)}:${port}`
+  const origin = (host: string, port: number) => `http://${addressOf(host)}:${port}`
   return {
     env: {
       ...env,
@@ -125,8 +126,8 @@ async function settle(
       PORT: String(port),
       OPS_PORT: String(opsPort),
     },
-    url: origin(env.HOST, port),
-    opsUrl: origin(env.OPS_HOST || env.HOST, opsPort),
+    url: origin(readSetting(env, name, 'HOST'), port),
+    opsUrl: origin(readSetting(env, name, 'OPS_HOST'), opsPort),
   }
 }
 
@@ -140,7 +141,7 @@ async function isReady(opsUrl: string): Promise<boolean> {
 }
 
 /** Where a listener on `host` is reached from here. */
-function addressOf(host: string | undefined): string {
-  if (!host || host === '0.0.0.0' || host === '::') return '127.0.0.1'
+function addressOf(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
   return host.includes(':') ? `[${host}]` : host
 }

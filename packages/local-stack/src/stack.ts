@@ -17,6 +17,7 @@ export interface Stack {
  * Provides Postgres and Redis: those of `databaseUrl` and `redisUrl` where given, else started in `folder`, which
  * the caller has claimed.
  *
+ * @param options.mayInstallRedis whether a missing redis-server may be installed; true by default.
  * @param options.ports to take when the folder remembers none; 0 is any free one.
  * @throws LocalStackError when a server does not start; the other one is stopped then.
  */
@@ -25,12 +26,21 @@ export async function startStack(options: {
   databaseUrl?: string | undefined
   redisUrl?: string | undefined
   ports?: { postgres: number; redis: number } | undefined
+  mayInstallRedis?: boolean
   log?: (line: string) => void
   signal?: AbortSignal | undefined
 }): Promise<Stack> {
-  const { folder, databaseUrl, redisUrl, ports, log = () => undefined, signal } = options
+  const {
+    folder,
+    databaseUrl,
+    redisUrl,
+    ports,
+    mayInstallRedis = true,
+    log = () => undefined,
+    signal,
+  } = options
   // First, because it may have to be installed, or be missing.
-  const program = redisUrl ? undefined : await findOrInstallRedisServer(log)
+  const program = redisUrl ? undefined : await findOrInstallRedisServer({ mayInstall: mayInstallRedis, log })
   const starts = await Promise.allSettled([
     databaseUrl
       ? given(databaseUrl)

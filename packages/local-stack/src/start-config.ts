@@ -1,9 +1,8 @@
-import { relative, resolve } from 'node:path'
-import { createEnvReader } from '@vss-pipeline/runtime'
-import { readDatabaseUrl } from '@vss-pipeline/storage'
+import { join, relative, resolve } from 'node:path'
+import { readSettings } from '@vss-pipeline/runtime'
 import { projectRoot } from './services.ts'
 
-/** What `npm start` itself can be told; the services read the rest of the environment. */
+/** The settings of `npm start` itself; the services read the rest of the environment. */
 export interface StartConfig {
   /** Everything that is kept: the servers' data, settings and logs. */
   folder: string
@@ -11,27 +10,30 @@ export interface StartConfig {
   databaseUrl: string | undefined
   /** A Redis to use instead of starting one. */
   redisUrl: string | undefined
+  /** Whether a Redis may be installed where there is none. */
+  mayInstallRedis: boolean
   host: string
   /** Ingest's; 0 is any free one. */
   port: number
   /** The header that a sender must carry; undefined when none is asked for. */
   authHeader: string | undefined
+  /** Ingest's. */
+  spoolDir: string
 }
 
 /** @throws ConfigError with one line that names the variable, what it got and what it takes. */
 export function loadStartConfig(env: NodeJS.ProcessEnv): StartConfig {
-  const read = createEnvReader(env)
-  const isSet = (name: string) => Boolean(env[name] || env[`${name}_FILE`])
+  const settings = readSettings(env, 'npm start')
+  const folder = resolve(projectRoot, settings.dataDir)
   return {
-    folder: resolve(projectRoot, read.text('DATA_DIR', { default: '.data' })),
-    databaseUrl: isSet('DATABASE_URL') ? readDatabaseUrl(env) : undefined,
-    redisUrl: isSet('REDIS_URL') ? read.url('REDIS_URL', { protocols: ['redis:', 'rediss:'] }) : undefined,
-    host: read.text('HOST', { default: '127.0.0.1' }),
-    port: read.integer('PORT', { default: 8080, min: 0, max: 65_535 }),
-    authHeader:
-      read.secrets('WEBHOOK_SECRETS').length > 0
-        ? read.text('WEBHOOK_AUTH_HEADER', { default: 'authorization' })
-        : undefined,
+    folder,
+    databaseUrl: settings.databaseUrl,
+    redisUrl: settings.redisUrl,
+    mayInstallRedis: !settings.vssNoApt,
+    host: settings.host,
+    port: settings.port,
+    authHeader: settings.webhookSecrets.length > 0 ? settings.webhookAuthHeader : undefined,
+    spoolDir: settings.spoolDir ?? join(folder, 'spool'),
   }
 }
 

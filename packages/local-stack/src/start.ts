@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { allowSlowLinks, ConfigError } from '@vss-pipeline/runtime'
+import { allowSlowLinks, answerArguments, ConfigError, settings } from '@vss-pipeline/runtime'
 import { StorageFault } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { renderBanner } from './banner.ts'
@@ -23,9 +23,12 @@ async function main(): Promise<void> {
   // Closed in reverse: ingest, the worker, Redis, Postgres, the folder.
   const started = new AsyncDisposableStack()
   let folder: DataFolder | undefined
-  const signal = abortOnStopSignals(async () => {
-    if (folder) await stopEverythingIn(folder.path, { force: true })
-    process.exit(130)
+  const signal = abortOnStopSignals({
+    isRunByNpm: process.env.npm_lifecycle_event !== undefined,
+    async force() {
+      if (folder) await stopEverythingIn(folder.path, { force: true })
+      process.exit(130)
+    },
   })
   signal.addEventListener('abort', () => print('Stopping (Ctrl-C again to force) ...'))
   try {
@@ -65,9 +68,9 @@ async function start(
 
   const pipeline = await startPipeline({
     ...stack,
-    env: withSpool(process.env, config.folder),
+    env: { ...process.env, SPOOL_DIR: config.spoolDir, SPOOL_DIR_FILE: '' },
     port: config.port,
-    opsPorts: { ingest: 9464, worker: 9465 },
+    opsPorts: settings.OPS_PORT.default,
     folder: config.folder,
     onLine: (service, line) => print(formatLogLine(service, line)),
     signal,
@@ -86,11 +89,6 @@ async function start(
     }),
   )
   return { ended: Promise.race([stack.ended, pipeline.ended]) }
-}
-
-/** Ingest's spool lies in the data folder, unless it is told another place. */
-function withSpool(env: NodeJS.ProcessEnv, folder: string): NodeJS.ProcessEnv {
-  return env.SPOOL_DIR || env.SPOOL_DIR_FILE ? env : { ...env, SPOOL_DIR: join(folder, 'spool') }
 }
 
 async function checkPort({ host, port }: StartConfig): Promise<void> {
@@ -140,4 +138,4 @@ function print(text: string): void {
   console.log(text)
 }
 
-await main()
+if (!answerArguments('npm start', process.argv.slice(2))) await main()

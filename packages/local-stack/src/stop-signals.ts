@@ -6,7 +6,10 @@ const parentPollMs = 500
  * Turns SIGINT (Ctrl-C), SIGTERM, SIGHUP (a closed terminal) and the end of the npm that runs us into an abort,
  * once; after a second signal, later than the echo of the first, `force` is called.
  */
-export function abortOnStopSignals(force: () => Promise<void>): AbortSignal {
+export function abortOnStopSignals(options: {
+  isRunByNpm: boolean
+  force: () => Promise<void>
+}): AbortSignal {
   const controller = new AbortController()
   let abortedAt: number | undefined
   function abort(why: string): void {
@@ -15,12 +18,12 @@ export function abortOnStopSignals(force: () => Promise<void>): AbortSignal {
   }
   function onSignal(name: NodeJS.Signals): void {
     if (abortedAt === undefined) abort(name)
-    else if (performance.now() - abortedAt > samePressMs) void force()
+    else if (performance.now() - abortedAt > samePressMs) void options.force()
   }
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal)
   // A terminal that has gone away must not end us before everything is stopped.
   for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined)
-  if (process.env.npm_lifecycle_event) onParentGone(() => abortedAt ?? abort('the end of npm'))
+  if (options.isRunByNpm) onParentGone(() => abortedAt ?? abort('the end of npm'))
   return controller.signal
 }
 

@@ -1,8 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ConfigError } from '@vss-pipeline/runtime'
+import { ConfigError, readSetting } from '@vss-pipeline/runtime'
 import pg from 'pg'
-import { readDatabaseUrl } from './database-url.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 
 /** The committed dump: what the migrations amount to, for readers, and for reviews of a change. */
@@ -194,7 +193,7 @@ function commentOn(kind: string, name: string, comment: string | null): string {
 async function main(): Promise<void> {
   try {
     const client = new pg.Client({
-      connectionString: readDatabaseUrl(process.env),
+      connectionString: readSetting(process.env, 'migrate', 'DATABASE_URL'),
       application_name: 'vss-dump-schema',
     })
     try {

@@ -1,4 +1,3 @@
-export { readDatabaseUrl } from './database-url.ts'
 export { StorageFault, toStorageFault } from './errors.ts'
 export { ensureLedgerPartitions } from './partitions.ts'
 export { pingDatabase } from './ping.ts'

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
-import { allowSlowLinks, ConfigError } from '@vss-pipeline/runtime'
+import { answerArguments, ConfigError, readSettings } from '@vss-pipeline/runtime'
 import pg from 'pg'
-import { readDatabaseUrl } from './database-url.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 import { ensureLedgerPartitions } from './partitions.ts'
 
@@ -75,11 +74,10 @@ async function createSchemaIfMissing(client: pg.Client): Promise<void> {
 const silentLogger = { info() {}, warn() {}, error() {} }
 
 async function main(): Promise<void> {
-  allowSlowLinks()
+  if (answerArguments('migrate', process.argv.slice(2))) return
   try {
-    const applied = await migrate({ databaseUrl: readDatabaseUrl(process.env) })
-    for (const name of applied) console.log(`applied ${name}`)
-    if (applied.length === 0) console.log('schema vss is up to date')
+    const applied = await migrate(readSettings(process.env, 'migrate'))
+    console.log(applied.length > 0 ? `applied ${applied.join(', ')}` : 'schema vss is up to date')
   } catch (error) {
     if (!(error instanceof StorageFault || error instanceof ConfigError)) throw error
     console.error(`migrate: ${error.message}`)

@@ -11,7 +11,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 allowSlowLinks()
 try {
-  await createProgram().parseAsync()
+  await createProgram(process.env).parseAsync()
 } catch (error) {
   // What the operator can act on is one line; anything else is a bug, and shows where.
   if (!(error instanceof CommandFailure || error instanceof ConfigError)) throw error

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { explainFaults } from './database.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
 
-export function addMigrate(program: Command): void {
+export function addMigrate(program: Command, env: NodeJS.ProcessEnv): void {
   program
     .command('migrate')
     .description(
@@ -16,11 +16,11 @@ Examples:
   DATABASE_URL_FILE=/run/secrets/database-url vss migrate
   vss migrate --database-url postgres://vss@db.example.com/vss`,
     )
-    .action(runMigrate)
+    .action((options: SettingsOptions) => runMigrate(options, env))
 }
 
-async function runMigrate(options: SettingsOptions): Promise<void> {
-  const database = readDatabaseSetting(options, process.env)
+async function runMigrate(options: SettingsOptions, env: NodeJS.ProcessEnv): Promise<void> {
+  const database = readDatabaseSetting(options, env)
   const { migrate } = await import('@vss-pipeline/storage/migrate')
   const applied = await explainFaults(database, () => migrate({ databaseUrl: database.url }))
   for (const name of applied) console.log(`applied ${name}`)

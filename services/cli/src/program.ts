@@ -5,8 +5,12 @@ import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
 import { addStatus } from './status.ts'
 
-/** The command `vss` with its subcommands. What only one of them needs is imported when that one runs. */
-export function createProgram(): Command {
+/**
+ * The command `vss` with its subcommands. What only one of them needs is imported when that one runs.
+ *
+ * @param env holds the settings.
+ */
+export function createProgram(env: NodeJS.ProcessEnv): Command {
   const program = new Command('vss')
     .description(
       'Operates the VSS pipeline: sends events, migrates the database, shows what became of it all.',
@@ -25,10 +29,10 @@ Examples:
   vss status
   vss sessions show 1f048a84-ea6d-11ee-911b-078f7290bf52`,
     )
-  addSend(program)
-  addMigrate(program)
-  addStatus(program)
-  addSessions(program)
+  addSend(program, env)
+  addMigrate(program, env)
+  addStatus(program, env)
+  addSessions(program, env)
   return program
 }
 

@@ -1,3 +1,4 @@
+import { settings } from '@vss-pipeline/runtime'
 import { type Command, Option } from 'commander'
 import { collect, parseEndpoint, parseRate, parseShare, wholeNumber } from './arguments.ts'
 
@@ -15,9 +16,10 @@ export interface SendOptions {
   json?: true
 }
 
-const defaultUrl = new URL('http://127.0.0.1:8080/webhooks/vss')
+/** Ingest's, on this machine, with the settings that it has by default. */
+const defaultUrl = new URL(`http://${settings.HOST.default}:${settings.PORT.default}/webhooks/vss`)
 
-export function addSend(program: Command): void {
+export function addSend(program: Command, env: NodeJS.ProcessEnv): void {
   program
     .command('send')
     .description('Posts events to an ingest service, and sums up how they were answered.')
@@ -43,7 +45,7 @@ export function addSend(program: Command): void {
         .default(defaultUrl, defaultUrl.href),
     )
     .option('--secret <text>', 'credential of the webhook; safer in VSS_SECRET or VSS_SECRET_FILE')
-    .option('--header <name>', 'request header that carries the secret', 'authorization')
+    .option('--header <name>', 'request header that carries the secret', settings.WEBHOOK_AUTH_HEADER.default)
     .option('--rate <number>', 'events a second (default: as fast as the answers come)', parseRate)
     .addOption(
       new Option('--concurrency <number>', 'posts at a time').argParser(wholeNumber(1, 4_096)).default(16),
@@ -63,6 +65,6 @@ Examples:
     )
     .action(async (options: SendOptions) => {
       const { runSend } = await import('./send/action.ts')
-      await runSend(options)
+      await runSend(options, env)
     })
 }

@@ -7,7 +7,11 @@ import { CommandFailure } from './failure.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
 import { displayJson, displayValue, indent, renderFields, renderParagraph, title } from './text.ts'
 
-export function addSessions(program: Command): void {
+interface ShowOptions extends SettingsOptions {
+  json?: true
+}
+
+export function addSessions(program: Command, env: NodeJS.ProcessEnv): void {
   const sessions = program.command('sessions').description('Looks at stored sessions.')
   sessions
     .command('show')
@@ -24,11 +28,11 @@ Examples:
   vss sessions show 1f048a84-ea6d-11ee-911b-078f7290bf52
   vss sessions show --json 1f048a84-ea6d-11ee-911b-078f7290bf52 | jq .session`,
     )
-    .action(runShow)
+    .action((id: string, options: ShowOptions) => runShow(id, options, env))
 }
 
-async function runShow(sessionId: string, options: SettingsOptions & { json?: true }): Promise<void> {
-  const database = readDatabaseSetting(options, process.env)
+async function runShow(sessionId: string, options: ShowOptions, env: NodeJS.ProcessEnv): Promise<void> {
+  const database = readDatabaseSetting(options, env)
   const { readSession } = await import('@vss-pipeline/reader')
   const stored = await withDatabase(database, async (pool) => {
     const found = await readSession(pool, sessionId)

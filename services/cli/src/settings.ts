@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { createEnvReader } from '@vss-pipeline/runtime'
-import { readDatabaseUrl } from '@vss-pipeline/storage/database-url'
+import { readSetting, requireVariable, settings } from '@vss-pipeline/runtime'
 import { Option } from 'commander'
 
 /** What a command may be told about the servers; what it is not told comes from the environment. */
@@ -24,7 +23,10 @@ export const databaseUrlOption = () =>
   new Option('--database-url <url>', 'Postgres; a password is safer in DATABASE_URL')
 export const redisUrlOption = () => new Option('--redis-url <url>', 'Redis; a password is safer in REDIS_URL')
 export const queuePrefixOption = () =>
-  new Option('--queue-prefix <prefix>', 'of the keys in Redis (default: QUEUE_PREFIX, else {vss})')
+  new Option(
+    '--queue-prefix <prefix>',
+    `of the keys in Redis (default: QUEUE_PREFIX, else ${settings.QUEUE_PREFIX.default})`,
+  )
 
 /** @throws ConfigError */
 export function readDatabaseSetting(options: SettingsOptions, env: NodeJS.ProcessEnv): ServerSetting {
@@ -32,7 +34,6 @@ export function readDatabaseSetting(options: SettingsOptions, env: NodeJS.Proces
     option: ['--database-url', options.databaseUrl],
     variable: 'DATABASE_URL',
     localFile: 'database-url',
-    readUrl: readDatabaseUrl,
   })
 }
 
@@ -42,13 +43,12 @@ export function readRedisSetting(options: SettingsOptions, env: NodeJS.ProcessEn
     option: ['--redis-url', options.redisUrl],
     variable: 'REDIS_URL',
     localFile: 'redis-url',
-    readUrl: (env, name) => createEnvReader(env).url(name, { protocols: ['redis:', 'rediss:'] }),
   })
 }
 
 /** @throws ConfigError */
 export function readQueuePrefix(options: SettingsOptions, env: NodeJS.ProcessEnv): string {
-  return options.queuePrefix ?? createEnvReader(env).text('QUEUE_PREFIX', { default: '{vss}' })
+  return options.queuePrefix ?? readSetting(env, 'vss', 'QUEUE_PREFIX')
 }
 
 /** The option, else the variable or its file, else the file in which `npm start` keeps the URL of its server. */
@@ -56,22 +56,22 @@ function readServerSetting(
   env: NodeJS.ProcessEnv,
   setting: {
     option: [name: string, value: string | undefined]
-    variable: string
+    variable: 'DATABASE_URL' | 'REDIS_URL'
     localFile: string
-    readUrl: (env: NodeJS.ProcessEnv, name: string) => string
   },
 ): ServerSetting {
-  const { option, variable, localFile, readUrl } = setting
+  const { option, variable, localFile } = setting
+  const { kind } = settings[variable]
   const [optionName, optionValue] = option
   if (optionValue !== undefined) {
-    return { url: readUrl({ [optionName]: optionValue }, optionName), origin: optionName }
+    return { url: requireVariable({ [optionName]: optionValue }, optionName, kind), origin: optionName }
   }
-  const file = join(resolve(projectRoot, env.DATA_DIR || '.data'), localFile)
+  const file = join(resolve(projectRoot, readSetting(env, 'vss', 'DATA_DIR')), localFile)
   const isSet = Boolean(env[variable] || env[`${variable}_FILE`])
   if (isSet || !existsSync(file)) {
-    return { url: readUrl(env, variable), origin: variable }
+    return { url: requireVariable(env, variable, kind), origin: variable }
   }
-  const url = readUrl({ [`${variable}_FILE`]: file }, variable)
+  const url = requireVariable({ [`${variable}_FILE`]: file }, variable, kind)
   return { url, origin: 'the local stack; is `npm start` running?' }
 }
 

@@ -28,7 +28,7 @@ interface StatusOptions extends SettingsOptions {
 /** Deliveries by outcome, and all of them. */
 type LedgerStatus = Record<Outcome | 'total', number>
 
-export function addStatus(program: Command): void {
+export function addStatus(program: Command, env: NodeJS.ProcessEnv): void {
   program
     .command('status')
     .description('Shows how much waits in the queue, and what became of the deliveries in the ledger.')
@@ -47,14 +47,14 @@ Examples:
   vss status --since 1h
   vss status --json | jq .queue.waiting`,
     )
-    .action(runStatus)
+    .action((options: StatusOptions) => runStatus(options, env))
 }
 
-async function runStatus(options: StatusOptions): Promise<void> {
+async function runStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const since = options.since === undefined ? undefined : new Date(Date.now() - options.since)
   const [queue, ledger] = await Promise.all([
-    valueOrProblem(() => fetchQueue(options)),
-    valueOrProblem(() => countLedger(options, since)),
+    valueOrProblem(() => fetchQueue(options, env)),
+    valueOrProblem(() => countLedger(options, env, since)),
   ])
   const { findAll } = await import('@vss-pipeline/reader')
   const findings = findAll(
@@ -94,9 +94,9 @@ async function valueOrProblem<Value>(
   }
 }
 
-async function fetchQueue(options: StatusOptions): Promise<QueueReading> {
-  const { url, origin } = readRedisSetting(options, process.env)
-  const prefix = readQueuePrefix(options, process.env)
+async function fetchQueue(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<QueueReading> {
+  const { url, origin } = readRedisSetting(options, env)
+  const prefix = readQueuePrefix(options, env)
   const { fetchQueueStatus } = await import('@vss-pipeline/queue')
   const { createLogger } = await import('@vss-pipeline/runtime/service')
   const logger = createLogger({ service: 'cli', level: 'silent' })
@@ -110,8 +110,12 @@ async function fetchQueue(options: StatusOptions): Promise<QueueReading> {
   }
 }
 
-async function countLedger(options: StatusOptions, since: Date | undefined): Promise<LedgerStatus> {
-  const database = readDatabaseSetting(options, process.env)
+async function countLedger(
+  options: StatusOptions,
+  env: NodeJS.ProcessEnv,
+  since: Date | undefined,
+): Promise<LedgerStatus> {
+  const database = readDatabaseSetting(options, env)
   const { countLedgerByOutcome } = await import('@vss-pipeline/reader')
   const counts = await withDatabase(database, (pool) => countLedgerByOutcome(pool, since ? { since } : {}))
   const total = counts.stored + counts.duplicate + counts.superseded + counts.rejected

@@ -78,7 +78,7 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   const keep = createKeep({ enqueue, spooler, metrics, progress, waiting })
   const secrets = watchSecrets({
     secrets: config.webhookSecrets,
-    file: process.env.WEBHOOK_SECRETS_FILE,
+    file: config.webhookSecretsFile,
     host,
     logger,
   })

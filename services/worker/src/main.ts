@@ -1,7 +1,13 @@
 import { batchLimits } from '@vss-pipeline/delivery'
 import { createPipeline, createWrite } from '@vss-pipeline/pipeline'
 import { createConsumer, observeQueue } from '@vss-pipeline/queue'
-import { createProgress, createRoom, pipelineVersion } from '@vss-pipeline/runtime'
+import {
+  createProgress,
+  createRoom,
+  pipelineVersion,
+  readSettings,
+  type SettingsOf,
+} from '@vss-pipeline/runtime'
 import {
   createLogger,
   createMetricsRegistry,
@@ -11,7 +17,6 @@ import {
   startOpsServer,
 } from '@vss-pipeline/runtime/service'
 import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
-import { loadConfig, type WorkerConfig } from './config.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { keepPartitionsAhead } from './partitions.ts'
 import { createSuspectProcessor } from './suspects.ts'
@@ -24,12 +29,16 @@ const stuckAfterMs = 120_000
 
 await runService({
   name: 'worker',
-  loadConfig: () => loadConfig(process.env),
+  loadConfig: () => readSettings(process.env, 'worker'),
   createLogger: (config) => createLogger({ service: 'worker', level: config.logLevel }),
   start,
 })
 
-async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Lifecycle }): Promise<void> {
+async function start(deps: {
+  config: SettingsOf<'worker'>
+  logger: Logger
+  lifecycle: Lifecycle
+}): Promise<void> {
   const { config, logger, lifecycle } = deps
   const registry = createMetricsRegistry()
   const metrics = createWorkerMetrics(registry)
@@ -52,8 +61,7 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
   const consumer = createConsumer({
     redisUrl: config.redisUrl,
     prefix: config.queuePrefix,
-    shards: config.queueShards,
-    concurrency: config.concurrency,
+    concurrency: config.workerConcurrency,
     logger,
     async handle(batch) {
       progress.begin()
@@ -86,5 +94,5 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
     lifecycle,
   })
   keepPartitionsAhead(pool, lifecycle, logger)
-  logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.concurrency }, 'consuming')
+  logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }

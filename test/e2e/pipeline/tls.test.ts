@@ -193,7 +193,11 @@ test('a missing file of the authority stops the start in one line that names it,
   const url = new URL(overTls(plainUrl, { authority }))
   url.searchParams.set('sslrootcert', '/no/such/file.pem')
 
-  const start = startService('worker', { databaseUrl: url.href, redisUrl: inject('redisUrl') })
+  const start = startService('worker', {
+    databaseUrl: url.href,
+    redisUrl: inject('redisUrl'),
+    env: process.env,
+  })
 
   await expect(start).rejects.toThrow(
     'worker exited with code 1: worker: DATABASE_URL: cannot read sslrootcert "/no/such/file.pem" (ENOENT)',

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createTemporaryFolder, startStack } from '@vss-pipeline/local-stack'
+import { readSetting } from '@vss-pipeline/runtime'
 import type { GivenServers, TestServers } from './setup.ts'
 
 /** Starts what is not given on free ports, in a temporary folder that goes with them. */
@@ -15,7 +16,14 @@ export async function startLocalServers(given: GivenServers): Promise<TestServer
   }
   try {
     const ports = { postgres: 0, redis: 0 }
-    const stack = await startStack({ ...given, folder: folder.path, ports, log: console.log })
+    const mayInstallRedis = !readSetting(process.env, 'npm start', 'VSS_NO_APT')
+    const stack = await startStack({
+      ...given,
+      folder: folder.path,
+      ports,
+      mayInstallRedis,
+      log: console.log,
+    })
     return { databaseUrl: stack.databaseUrl, redisUrl: stack.redisUrl, stop }
   } catch (error) {
     await stop()

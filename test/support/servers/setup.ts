@@ -1,4 +1,4 @@
-import { createEnvReader } from '@vss-pipeline/runtime'
+import { kinds, readVariable, settings } from '@vss-pipeline/runtime'
 import type { TestProject } from 'vitest/node'
 import { isDockerThere, startContainers } from './containers.ts'
 import { startLocalServers } from './local.ts'
@@ -28,12 +28,9 @@ export type GivenServers = Partial<Pick<TestServers, 'databaseUrl' | 'redisUrl'>
  * decides instead.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const read = createEnvReader(process.env)
-  const url = (name: string, protocols: string[]) =>
-    process.env[name] ? read.url(name, { protocols }) : undefined
-  const databaseUrl = url('TEST_DATABASE_URL', ['postgres:', 'postgresql:'])
-  const redisUrl = url('TEST_REDIS_URL', ['redis:', 'rediss:'])
-  const kind = process.env.TEST_SERVERS && read.text('TEST_SERVERS', { choices: ['containers', 'local'] })
+  const databaseUrl = readVariable(process.env, 'TEST_DATABASE_URL', settings.DATABASE_URL.kind)
+  const redisUrl = readVariable(process.env, 'TEST_REDIS_URL', settings.REDIS_URL.kind)
+  const kind = readVariable(process.env, 'TEST_SERVERS', kinds.oneOf('containers', 'local'))
 
   const servers = await start({ ...(databaseUrl && { databaseUrl }), ...(redisUrl && { redisUrl }) }, kind)
   project.provide('databaseUrl', servers.databaseUrl)

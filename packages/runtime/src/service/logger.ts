@@ -3,8 +3,6 @@ import { createLogOutput } from './log-output.ts'
 
 export type { Logger }
 
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
-
 /**
  * A structured logger: one JSON object a line on standard output. It never waits for who reads them: lines that
  * nobody takes are dropped, and counted in the next one that somebody does.

@@ -1,4 +1,4 @@
-import { ConfigError } from '../env.ts'
+import { answerArguments, ConfigError } from '../settings/index.ts'
 import { allowSlowLinks } from '../slow-links.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
@@ -7,13 +7,15 @@ import { keepHeapLean } from './memory.ts'
 /**
  * Runs a service until it is told to stop: starts it, then on SIGTERM or SIGINT closes what it opened and
  * exits 0, or 1 when the shutdown deadline passed. A wrong setting or a failed start is one line and exit 1.
+ * `--help` prints its settings instead.
  */
 export async function runService<Config extends { shutdownTimeoutMs: number }>(service: {
-  name: string
+  name: 'ingest' | 'worker'
   loadConfig: () => Config
   createLogger: (config: Config) => Logger
   start: (deps: { config: Config; logger: Logger; lifecycle: Lifecycle }) => Promise<void>
 }): Promise<void> {
+  if (answerArguments(service.name, process.argv.slice(2))) return
   keepHeapLean()
   allowSlowLinks()
   const config = loadConfigOrExit(service.name, service.loadConfig)

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { createEnvReader } from '@vss-pipeline/runtime'
+import { readSetting } from '@vss-pipeline/runtime'
 import { CommandFailure } from '../failure.ts'
 import type { SendOptions } from '../send.ts'
 import { displayJson } from '../text.ts'
@@ -14,9 +14,9 @@ import { renderSummary, summarize } from './summary.ts'
 import { createTally } from './tally.ts'
 
 /** Posts what the options ask for, and prints what became of it. @throws CommandFailure */
-export async function runSend(options: SendOptions): Promise<void> {
+export async function runSend(options: SendOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const { url, concurrency } = options
-  const headers = credentialHeaders(options)
+  const headers = credentialHeaders(options, env)
   const bodies = await chooseBodies(options)
   const ids = options.ids === undefined ? undefined : openIdFile(options.ids)
   const poster = createPoster({ url, connections: concurrency, headers })
@@ -62,9 +62,9 @@ function chooseBodies({ file, count, seed, dirty }: SendOptions): Bodies | Promi
   return generateBodies({ count, seed: seed ?? String(randomInt(2 ** 32)), dirtyShare: dirty })
 }
 
-function credentialHeaders({ secret, header }: SendOptions): Record<string, string> {
-  const credential = secret ?? createEnvReader(process.env).text('VSS_SECRET', { default: '' })
-  if (credential === '') return {}
+function credentialHeaders({ secret, header }: SendOptions, env: NodeJS.ProcessEnv): Record<string, string> {
+  const credential = secret ?? readSetting(env, 'vss', 'VSS_SECRET')
+  if (!credential) return {}
   try {
     validateHeaderName(header)
   } catch {

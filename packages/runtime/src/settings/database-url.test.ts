@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readDatabaseUrl } from './database-url.ts'
+import { databaseUrl } from './database-url.ts'
+import { requireVariable } from './variable.ts'
 
+const read = (env: NodeJS.ProcessEnv, name = 'DATABASE_URL') => requireVariable(env, name, databaseUrl())
 const thisFile = join(import.meta.dirname, 'database-url.test.ts')
 
 test.each([
@@ -11,7 +13,7 @@ test.each([
   `postgres://db.example.com/vss?sslmode=verify-full&sslrootcert=${thisFile}`,
   'postgres:///vss?host=/run/postgresql',
 ])('%s is taken as it is', (url) => {
-  expect(readDatabaseUrl({ DATABASE_URL: url })).toBe(url)
+  expect(read({ DATABASE_URL: url })).toBe(url)
 })
 
 const oneHost = 'DATABASE_URL names several hosts: it takes one, such as an address that follows the primary'
@@ -38,18 +40,18 @@ test.each([
     'DATABASE_URL: cannot read sslkey "/" (EISDIR): it takes the path of a readable file',
   ],
 ])('%s is refused in one line that does not show it', (url, message) => {
-  expect(() => readDatabaseUrl({ DATABASE_URL: url })).toThrow(
+  expect(() => read({ DATABASE_URL: url })).toThrow(
     expect.objectContaining({ code: 'invalid_config', message }),
   )
 })
 
 test('the line names what the operator knows it by', () => {
   const env = { '--database-url': 'postgres://one,two/vss' }
-  expect(() => readDatabaseUrl(env, '--database-url')).toThrow(/^--database-url names several hosts: /)
+  expect(() => read(env, '--database-url')).toThrow(/^--database-url names several hosts: /)
 })
 
 test('without any it says what it takes', () => {
-  expect(() => readDatabaseUrl({})).toThrow(
+  expect(() => read({})).toThrow(
     'DATABASE_URL is not set: it takes a URL that begins with postgres:// or postgresql://',
   )
 })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { ConfigError, createEnvReader } from '@vss-pipeline/runtime'
-
-const protocols = ['postgres:', 'postgresql:']
+import { ConfigError } from './config-error.ts'
+import { url } from './kinds.ts'
+import type { Kind } from './variable.ts'
 
 /** What pg reads when it connects, and has no word of the URL in its error. */
 const fileParameters = ['sslrootcert', 'sslcert', 'sslkey']
@@ -10,21 +10,26 @@ const fileParameters = ['sslrootcert', 'sslcert', 'sslkey']
 const severalHosts = /^postgres(?:ql)?:\/\/(?:[^/?#]*@)?[^@/?#]*,[^@/?#]*(?:[/?#]|$)/
 
 /**
- * The URL of the database from an environment, with all that can be told to be wrong without connecting.
- *
- * @param name `DATABASE_URL`, or what else the operator knows it by.
- * @throws ConfigError with one line that does not show the URL: it may hold a password.
+ * The URL of a Postgres, with all that can be told to be wrong without connecting. It may hold a password: errors do
+ * not show it.
  */
-export function readDatabaseUrl(env: NodeJS.ProcessEnv, name = 'DATABASE_URL'): string {
-  const read = createEnvReader(env)
-  const value = read.text(name, { default: '' })
-  if (severalHosts.test(value)) throw severalHostsError(name)
-  const url = read.url(name, { protocols })
-  const parameters = new URL(url).searchParams
-  if (parameters.get('host')?.includes(',')) throw severalHostsError(name)
-  checkPort(name, parameters.get('port'))
-  for (const parameter of fileParameters) checkFile(name, parameter, parameters.get(parameter))
-  return url
+export function databaseUrl(): Kind<string> {
+  const { takes, read } = url('postgres:', 'postgresql:')
+  return {
+    takes,
+    read(given) {
+      const { name } = given
+      // No URL to the parser either, which would say less of it.
+      if (severalHosts.test(given.text.trim())) throw severalHostsError(name)
+      const value = read(given)
+      if (value === undefined) return undefined
+      const parameters = new URL(value).searchParams
+      if (parameters.get('host')?.includes(',')) throw severalHostsError(name)
+      checkPort(name, parameters.get('port'))
+      for (const parameter of fileParameters) checkFile(name, parameter, parameters.get(parameter))
+      return value
+    },
+  }
 }
 
 function severalHostsError(name: string): ConfigError {

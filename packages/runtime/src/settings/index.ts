@@ -1,0 +1,7 @@
+export { ConfigError } from './config-error.ts'
+export { answerArguments } from './help.ts'
+export * as kinds from './kinds.ts'
+export { secretsInFile } from './kinds.ts'
+export { readSetting, readSettings, type SettingsOf } from './read-settings.ts'
+export { settings } from './table.ts'
+export { readVariable, requireVariable } from './variable.ts'

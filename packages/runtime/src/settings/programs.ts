@@ -1,0 +1,22 @@
+/** The programs that read settings: how each is started, and what it does. */
+export const programs = {
+  ingest: {
+    command: 'node services/ingest/src/main.ts',
+    does: 'Takes webhooks over HTTP, and answers 200 when Redis or its spool has them on disk.',
+  },
+  worker: {
+    command: 'node services/worker/src/main.ts',
+    does: 'Takes deliveries from Redis, and makes rows of them in Postgres.',
+  },
+  migrate: {
+    command: 'node packages/storage/src/migrate.ts',
+    does: 'Brings the schema of the database up to date, and ends.',
+  },
+  vss: { command: 'npx vss', does: "The operator's command." },
+  'npm start': {
+    command: 'npm start',
+    does: 'Starts Postgres, Redis, ingest and a worker on this machine. The two services read their own settings as well.',
+  },
+} as const
+
+export type Program = keyof typeof programs

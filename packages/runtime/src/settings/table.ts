@@ -1,0 +1,178 @@
+import { databaseUrl } from './database-url.ts'
+import { addresses, flag, headerName, integer, one, oneOf, secrets, text, url } from './kinds.ts'
+import { type AnySetting, none, sameAs } from './setting.ts'
+
+const mib = 1024 * 1024
+const gib = 1024 * mib
+
+/**
+ * Every setting of every program. The programs' configurations and their `--help` follow from this table; after a
+ * change of it, `node packages/runtime/src/settings/generate.ts` writes the files that repeat it. A program reads its
+ * settings with `readSettings`: SPOOL_DIR is `spoolDir` there.
+ */
+export const settings = {
+  REDIS_URL: {
+    kind: url('redis:', 'rediss:'),
+    default: { vss: none('that of npm start'), 'npm start': none('a Redis that it starts') },
+    readBy: ['ingest', 'worker', 'vss', 'npm start'],
+    help: 'The Redis that holds the queue.',
+  },
+  REDIS_WAIT_REPLICAS: {
+    kind: integer({ min: 0, max: 16 }),
+    default: 0,
+    readBy: ['ingest'],
+    help: 'So many replicas of Redis must have a delivery before it is acknowledged; docs/reliability.md says why.',
+  },
+  QUEUE_PREFIX: {
+    kind: text(),
+    default: '{vss}',
+    readBy: ['ingest', 'worker', 'vss'],
+    help: 'Begins the name of every key in Redis. The braces keep all keys in one slot of a cluster.',
+  },
+  DATABASE_URL: {
+    kind: databaseUrl(),
+    default: { vss: none('that of npm start'), 'npm start': none('a Postgres that it starts') },
+    readBy: ['worker', 'migrate', 'vss', 'npm start'],
+    help: 'The Postgres that holds the rows: one host.',
+  },
+  HOST: {
+    kind: text('an address or a host name'),
+    default: '127.0.0.1',
+    readBy: ['ingest', 'worker', 'npm start'],
+    help: 'The address to listen on. The container image sets 0.0.0.0.',
+  },
+  PORT: {
+    kind: integer({ min: 0, max: 65_535 }),
+    default: 8080,
+    readBy: ['ingest', 'npm start'],
+    help: 'The port of the webhook. 0 picks a free one, which the log line "listening" names.',
+  },
+  OPS_HOST: {
+    kind: text('an address or a host name'),
+    default: sameAs('HOST'),
+    readBy: ['ingest', 'worker'],
+    help: 'The address of /livez, /readyz and /metrics. The public must not reach it.',
+  },
+  OPS_PORT: {
+    kind: integer({ min: 0, max: 65_535 }),
+    default: { ingest: 9464, worker: 9465 },
+    readBy: ['ingest', 'worker'],
+    help: 'The port of /livez, /readyz and /metrics.',
+  },
+  WEBHOOK_SECRETS: {
+    kind: secrets(),
+    default: [],
+    readBy: ['ingest', 'npm start'],
+    help: 'A request with any of them is authentic. In a file they stand one a line. Unless HOST is loopback, ingest needs one, and each has 16 characters or more: openssl rand -hex 32.',
+  },
+  WEBHOOK_AUTH_HEADER: {
+    kind: headerName(),
+    default: 'authorization',
+    readBy: ['ingest', 'npm start'],
+    help: 'The request header whose whole value is the secret.',
+  },
+  ALLOW_UNAUTHENTICATED: {
+    kind: flag(),
+    default: false,
+    readBy: ['ingest'],
+    help: "Without secrets, anyone's POST is accepted, whatever HOST is.",
+  },
+  ALLOWED_IPS: {
+    kind: addresses(),
+    default: [],
+    readBy: ['ingest'],
+    help: 'The senders that are allowed, separated by commas; without any, all are.',
+  },
+  TRUSTED_PROXIES: {
+    kind: addresses(),
+    default: [],
+    readBy: ['ingest'],
+    help: 'The proxies whose X-Forwarded-For is believed, separated by commas.',
+  },
+  MAX_BODY_BYTES: {
+    kind: integer({ min: 1_024, max: 16 * mib }),
+    default: 65_536,
+    readBy: ['ingest'],
+    help: 'A body with more bytes is answered 413.',
+  },
+  MAX_CONNECTIONS: {
+    kind: integer({ min: 1, max: 1_000_000 }),
+    default: 4_096,
+    readBy: ['ingest'],
+    help: 'Beyond so many connections the longest idle one makes room. If none is idle, the new one is closed.',
+  },
+  REQUEST_TIMEOUT_MS: {
+    kind: integer({ min: 100, max: 600_000 }),
+    default: 10_000,
+    readBy: ['ingest'],
+    help: 'Milliseconds for a request to arrive, headers and body, and for its answer to be read.',
+  },
+  KEEP_ALIVE_TIMEOUT_MS: {
+    kind: integer({ min: 1_000, max: 86_400_000 }),
+    // Longer than the usual proxies keep their side open, Google's 600 s included: one that sends while we close
+    // finds the connection reset, and does not send a POST again.
+    default: 620_000,
+    readBy: ['ingest'],
+    help: 'Milliseconds that a connection without a request stays open: longer than a proxy in front keeps it, see docs/deploying.md.',
+  },
+  ENQUEUE_TIMEOUT_MS: {
+    kind: integer({ min: 10, max: 60_000 }),
+    default: 500,
+    readBy: ['ingest'],
+    help: 'Milliseconds from the receipt of a delivery until Redis must have it on disk. After that it goes to the spool or, without one, is answered 503.',
+  },
+  SPOOL_DIR: {
+    kind: text('the path of a folder'),
+    default: { ingest: none('no spool'), 'npm start': none('spool in DATA_DIR') },
+    readBy: ['ingest', 'npm start'],
+    help: 'The folder, on a local disk, that keeps deliveries while Redis does not take them. Compose and the Kubernetes manifests set one.',
+  },
+  SPOOL_MAX_BYTES: {
+    kind: integer({ min: mib, max: 1024 * gib }),
+    default: gib,
+    readBy: ['ingest'],
+    help: 'Bytes that the spool may hold, beside 8 MiB in reserve. Beyond them the answer is 503.',
+  },
+  MAX_WAITING_BYTES: {
+    kind: integer({ min: mib, max: 64 * gib }),
+    default: 64 * mib,
+    readBy: ['ingest'],
+    help: 'Bytes of memory for bodies that arrive or wait to be kept. Beyond them the answer is 503.',
+  },
+  WORKER_CONCURRENCY: {
+    kind: integer({ min: 1, max: 1_000 }),
+    default: 64,
+    readBy: ['worker'],
+    help: 'Batches that a worker has in hand at once.',
+  },
+  LOG_LEVEL: {
+    kind: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    readBy: ['ingest', 'worker'],
+    help: 'The least severe lines that are logged.',
+  },
+  SHUTDOWN_TIMEOUT_MS: {
+    kind: integer({ min: 100, max: 600_000 }),
+    default: 20_000,
+    readBy: ['ingest', 'worker'],
+    help: 'Milliseconds after SIGTERM to finish what is in hand.',
+  },
+  DATA_DIR: {
+    kind: text('the path of a folder'),
+    default: '.data',
+    readBy: ['npm start', 'vss'],
+    help: "The folder of npm start's servers, from the project's folder.",
+  },
+  VSS_NO_APT: {
+    kind: one(),
+    default: false,
+    readBy: ['npm start'],
+    help: 'A missing redis-server is not installed with apt-get, not even as root.',
+  },
+  VSS_SECRET: {
+    kind: text('the whole value of the header'),
+    default: none('no secret'),
+    readBy: ['vss'],
+    help: 'The secret that vss send posts with.',
+  },
+} as const satisfies Record<string, AnySetting>
