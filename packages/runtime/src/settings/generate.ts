@@ -1,0 +1,141 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describeDefault, wrap } from './help.ts'
+import { type Program, programs } from './programs.ts'
+import { settingNames } from './read-settings.ts'
+import { type AnySetting, defaultFor, isNone, isSameAs } from './setting.ts'
+import { settings } from './table.ts'
+
+const projectRoot = join(import.meta.dirname, '..', '..', '..', '..')
+const services = ['ingest', 'worker'] as const
+type Service = (typeof services)[number]
+
+/** The containers' own: the image sets HOST, and docker-compose.yml says where the ports are published. */
+const fixedInContainers = ['HOST', 'PORT', 'OPS_HOST']
+
+/**
+ * Writes what repeats the table: docs/settings.md, .env.example, and the names in docker-compose.yml that compose
+ * passes on. To be run after a change of the table; a test fails where one of the three is stale.
+ */
+function main(): void {
+  for (const { path, text } of renderFiles()) writeFileSync(path, text)
+}
+
+export function renderFiles(): { path: string; text: string }[] {
+  const composeFile = join(projectRoot, 'docker-compose.yml')
+  return [
+    { path: join(projectRoot, 'docs', 'settings.md'), text: renderPage() },
+    { path: join(projectRoot, '.env.example'), text: renderExample() },
+    { path: composeFile, text: renewCompose(readFileSync(composeFile, 'utf8')) },
+  ]
+}
+
+function renderPage(): string {
+  const settingRows = Object.entries(settings).map(([name, setting]) => {
+    const { help, kind, readBy } = setting
+    return tableRow([`\`${name}\``, readBy.join(', '), defaultsOf(setting), help, kind.takes])
+  })
+  return `<!-- Written by packages/runtime/src/settings/generate.ts from the table beside it: change that one. -->
+
+# Settings
+
+By environment alone; any setting also as \`NAME_FILE\`, the path of a regular file with its value. A wrong value stops
+the start with one line that names it. \`--help\` shows the settings that a program reads.
+
+| program | what it does |
+|---|---|
+${Object.entries(programs)
+  .map(([name, { command, does }]) => tableRow([name, `${does} \`${command}\``]))
+  .join('')}
+| setting | read by | default | what it is | takes |
+|---|---|---|---|---|
+${settingRows.join('')}`
+}
+
+/** One default when all programs have the same, else each with its programs. */
+function defaultsOf(setting: AnySetting): string {
+  const readers = Map.groupBy(setting.readBy, (program) => describeDefault(setting, program))
+  const parts = [...readers].map(([words, programs]) => ({ words, programs: programs.join(', ') }))
+  if (parts.length === 1) return parts[0]!.words
+  return parts.map(({ words, programs }) => `${programs}: ${words}`).join('; ')
+}
+
+function tableRow(cells: string[]): string {
+  return `| ${cells.join(' | ')} |\n`
+}
+
+/** Settings without a default have an example there. */
+const examples: Record<string, string> = {
+  REDIS_URL: 'redis://127.0.0.1:6379',
+  DATABASE_URL: 'postgres://vss:vss@127.0.0.1:5432/vss',
+}
+
+function renderExample(): string {
+  const lines = { ingest: exampleLines('ingest'), worker: exampleLines('worker') }
+  // OPS_PORT, whose default differs, stands with each of the two.
+  const shared = lines.ingest.filter((line) => lines.worker.includes(line))
+  const own = (service: Service) => lines[service].filter((line) => !shared.includes(line))
+  return `# Settings of ingest and worker, with their defaults where they have any. Written by
+# packages/runtime/src/settings/generate.ts. docs/settings.md says more.
+#
+# Compose reads a copy of this file named .env by itself. There, DATABASE_URL and REDIS_URL are for servers of your
+# own; without them it is those of docker-compose.yml. HOST, PORT, OPS_HOST and OPS_PORT are fixed in the containers,
+# and ALLOW_UNAUTHENTICATED is true.
+
+# Both services
+
+${shared.join('')}
+# Ingest
+
+${own('ingest').join('')}
+# Worker
+
+${own('worker').join('')}
+# Compose only
+
+# Where ingest is published: a port, an address and a port, or a range of ports for --scale ingest=2.
+#INGEST_PORT=127.0.0.1:8080
+# Of the bundled Postgres, when its volume is new, and for a DATABASE_URL without a password.
+#POSTGRES_PASSWORD=vss
+# What the bundled Redis may hold. From 85 % of it on ingest spools, and answers 503 when the spool is full.
+#REDIS_MAXMEMORY=512mb
+# Longer than SHUTDOWN_TIMEOUT_MS.
+#STOP_GRACE_PERIOD=30s
+`
+}
+
+function exampleLines(service: Service): string[] {
+  return settingNames(service).map((name) => {
+    const setting: AnySetting = settings[name]
+    const value = examples[name] ?? literalDefault(setting, service)
+    return `${wrap(setting.help, { margin: '# ', columns: 118 })}\n#${name}=${value}\n`
+  })
+}
+
+/** The default as it could be set; empty for one that is no text of its own. */
+function literalDefault(setting: AnySetting, program: Program): string {
+  const value = defaultFor(setting, program)
+  return isNone(value) || isSameAs(value) ? '' : String(value ?? '')
+}
+
+/** The names without a value, which compose takes from .env or the shell, in the `environment` of each service. */
+function renewCompose(compose: string): string {
+  return services.reduce((text, service) => {
+    const command = `command: [${programs[service].command.replace(' ', ', ')}]\n`
+    const start = text.indexOf(command)
+    if (start < 0) throw new Error(`docker-compose.yml has no "${command.trim()}": it has one for ${service}`)
+    const end = text.indexOf('\n\n', start)
+    const block = text.slice(start, end)
+    const given = [...block.matchAll(/^ {6}([A-Z_]+): /gm)].map((match) => match[1])
+    const names = settingNames(service).filter(
+      (name) => !given.includes(name) && !fixedInContainers.includes(name),
+    )
+    const renewed = block.replace(
+      /(?:\n {6}[A-Z_]+:(?=\n|$))+/,
+      names.map((name) => `\n      ${name}:`).join(''),
+    )
+    return text.slice(0, start) + renewed + text.slice(end)
+  }, compose)
+}
+
+if (import.meta.main) main()
