@@ -35,13 +35,13 @@ describe('the table', () => {
 })
 
 test.each(renderFiles())(
-  '$path is as the table has it: else node …/settings/generate.ts writes it',
-  (file) => {
-    expect(readFileSync(file.path, 'utf8')).toBe(file.text)
+  '$path is as the table has it (else: node packages/runtime/src/settings/generate.ts)',
+  ({ path, text }) => {
+    expect(readFileSync(join(projectRoot, path), 'utf8')).toBe(text)
   },
 )
 
-test("what .env.example says of compose's own variables is what compose does", () => {
+test('.env.example has the variables of compose alone, with the defaults that docker-compose.yml has', () => {
   const example = readFileSync(join(projectRoot, '.env.example'), 'utf8')
   const [, ofCompose = ''] = example.split('# Compose only\n')
   const documented = [...ofCompose.matchAll(/^#([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value])
@@ -112,7 +112,7 @@ describe('deploy/kubernetes', () => {
     .flatMap((file) => parseAllDocuments(readFileSync(join(folder, file), 'utf8'), { version: '1.1' }))
     .map((document) => document.toJS())
   const configMap: Values = manifests.find(({ kind }) => kind === 'ConfigMap').data
-  const pods = manifests.flatMap(({ spec }) => spec?.template?.spec ?? [])
+  const templates = manifests.flatMap(({ spec }) => spec?.template ?? [])
 
   test.each(['ingest', 'worker', 'migrate'] as const)('gives %s settings that it reads', (program) => {
     const container = containerOf(program)
@@ -130,7 +130,7 @@ describe('deploy/kubernetes', () => {
   })
 
   test.each(['ingest', 'worker'] as const)(
-    'has the ports of %s, and stops it not before its time',
+    'has the ports of %s, and does not stop it before its time',
     (program) => {
       const ports: { name: string; containerPort: number }[] = containerOf(program).ports
       const portOf = Object.fromEntries(ports.map(({ name, containerPort }) => [name, containerPort]))
@@ -138,17 +138,18 @@ describe('deploy/kubernetes', () => {
         ...(program === 'ingest' && { http: settings.PORT.default }),
         ops: settings.OPS_PORT.default[program],
       })
-      const { terminationGracePeriodSeconds } = podOf(program)
+      expect(templateOf(program).metadata.annotations['prometheus.io/port']).toBe(String(portOf.ops))
+      const { terminationGracePeriodSeconds } = templateOf(program).spec
       expect(terminationGracePeriodSeconds * 1_000).toBeGreaterThan(settings.SHUTDOWN_TIMEOUT_MS.default)
     },
   )
 
-  function podOf(program: Program) {
-    return pods.find(({ containers }) => containers[0].name === program)
+  function templateOf(program: Program) {
+    return templates.find(({ spec }) => spec.containers[0].name === program)
   }
 
   function containerOf(program: Program) {
-    return podOf(program).containers[0]
+    return templateOf(program).spec.containers[0]
   }
 })
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DeliveryRow, readDelivery, readSession, type StoredSession } from '@vss-pipeline/reader'
-import { readSetting } from '@vss-pipeline/runtime'
+import { ConfigError, readSetting } from '@vss-pipeline/runtime'
 import { createPool, type Pool, StorageFault } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { LocalStackError } from './errors.ts'
@@ -37,7 +37,8 @@ async function main(): Promise<void> {
   try {
     await run(started, serviceLines, signal)
   } catch (error) {
-    const isExpected = error instanceof LocalStackError || error instanceof StorageFault
+    const isExpected =
+      error instanceof LocalStackError || error instanceof ConfigError || error instanceof StorageFault
     if (!signal.aborted) {
       console.error([...serviceLines, isExpected ? `demo: ${error.message}` : error].join('\n'))
     }

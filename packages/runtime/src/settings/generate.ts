@@ -14,19 +14,20 @@ type Service = (typeof services)[number]
 const fixedInContainers = ['HOST', 'PORT', 'OPS_HOST']
 
 /**
- * Writes what repeats the table: docs/settings.md, .env.example, and the names in docker-compose.yml that compose
+ * Writes the files that repeat the table: docs/settings.md, .env.example, and the names in docker-compose.yml that compose
  * passes on. To be run after a change of the table; a test fails where one of the three is stale.
  */
 function main(): void {
-  for (const { path, text } of renderFiles()) writeFileSync(path, text)
+  for (const { path, text } of renderFiles()) writeFileSync(join(projectRoot, path), text)
 }
 
+/** The files as the table has them, by their paths from the project's folder. */
 export function renderFiles(): { path: string; text: string }[] {
-  const composeFile = join(projectRoot, 'docker-compose.yml')
+  const compose = readFileSync(join(projectRoot, 'docker-compose.yml'), 'utf8')
   return [
-    { path: join(projectRoot, 'docs', 'settings.md'), text: renderPage() },
-    { path: join(projectRoot, '.env.example'), text: renderExample() },
-    { path: composeFile, text: renewCompose(readFileSync(composeFile, 'utf8')) },
+    { path: 'docs/settings.md', text: renderPage() },
+    { path: '.env.example', text: renderExample() },
+    { path: 'docker-compose.yml', text: renewCompose(compose) },
   ]
 }
 

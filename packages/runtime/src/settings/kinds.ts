@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { ConfigError } from './config-error.ts'
 import type { Kind } from './variable.ts'
 
-/** Any text. `takes` says which texts make sense. */
+/** Any text. `takes` tells operators which texts make sense. */
 export function text(takes = 'a text'): Kind<string> {
   return trimmed(takes, (value) => value)
 }
@@ -98,7 +98,7 @@ export function secretsInFile(text: string): string[] {
  * @param parse gives the value. `refuse(shown)` throws the error that shows what was given, for values that are no
  * secret; `name` is for errors of its own.
  */
-export function trimmed<Value>(
+function trimmed<Value>(
   takes: string,
   parse: (value: string, refuse: (shown?: string) => never, name: string) => Value,
 ): Kind<Value> {

@@ -4,7 +4,7 @@ import type { Kind } from './variable.ts'
 /** A row of the table: a setting that is one variable of the environment. */
 export interface Setting<Value> {
   readonly kind: Kind<Value>
-  /** What counts while it is not set. Without a default, a program that reads it does not start. */
+  /** The value while it is not set, for all programs or by program. Without one, a program that reads it does not start. */
   readonly default?: Default<Value> | { readonly [program in Program]?: Default<Value> }
   readonly readBy: readonly Program[]
   /** Whole sentences for operators, with the unit of a number. */
