@@ -60,12 +60,15 @@ type Values = Record<string, string | number | null>
 /** Postgres' own, for a URL without a password. */
 const ofLibraries = ['PGPASSWORD']
 
+/** In the container of migrate people run the command vss. */
+const furtherReaders: { [Name in Program]?: string[] } = { migrate: settingNames('vss') }
+
 /** For a first try anyone may post to the containers of compose. */
 const otherInCompose: Values = { ALLOW_UNAUTHENTICATED: 'true' }
 
 function checkValues(program: Program, values: Values, others: Values = {}): void {
   const names = Object.keys(values).map((name) => name.replace(/_FILE$/, ''))
-  const read: string[] = [...settingNames(program), ...ofLibraries]
+  const read: string[] = [...settingNames(program), ...(furtherReaders[program] ?? []), ...ofLibraries]
   expect(names.filter((name) => !read.includes(name))).toEqual([])
   for (const [name, value] of Object.entries(values)) {
     const setting: AnySetting | undefined = settings[name as keyof typeof settings]

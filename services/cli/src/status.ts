@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import type { QueueReading, QueueStatus } from '@vss-pipeline/queue'
 import type { Finding } from '@vss-pipeline/reader'
-import { ConfigError } from '@vss-pipeline/runtime'
+import { ConfigError, readSetting } from '@vss-pipeline/runtime'
 import type { Outcome } from '@vss-pipeline/vss'
 import type { Command } from 'commander'
 import { parseDuration } from './arguments.ts'
@@ -97,11 +97,12 @@ async function valueOrProblem<Value>(
 async function fetchQueue(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<QueueReading> {
   const { url, origin } = readRedisSetting(options, env)
   const prefix = readQueuePrefix(options, env)
+  const shards = readSetting(env, 'vss', 'QUEUE_SHARDS')
   const { fetchQueueStatus } = await import('@vss-pipeline/queue')
   const { createLogger } = await import('@vss-pipeline/runtime/service')
   const logger = createLogger({ service: 'cli', level: 'silent' })
   try {
-    return await fetchQueueStatus({ redisUrl: url, prefix, logger })
+    return await fetchQueueStatus({ redisUrl: url, prefix, shards, logger })
   } catch (error) {
     const { message } = error as Error
     throw new CommandFailure(`Redis is away: ${displayServer(url)} (from ${origin}): ${message}`, {

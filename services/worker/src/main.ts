@@ -61,6 +61,7 @@ async function start(deps: {
   const consumer = createConsumer({
     redisUrl: config.redisUrl,
     prefix: config.queuePrefix,
+    shards: config.queueShards,
     concurrency: config.workerConcurrency,
     logger,
     async handle(batch) {

@@ -81,7 +81,7 @@ function renderExample(): string {
 #
 # Compose reads a copy of this file named .env by itself. There, DATABASE_URL and REDIS_URL are for servers of your
 # own; without them it is those of docker-compose.yml. HOST, PORT, OPS_HOST and OPS_PORT are fixed in the containers,
-# and ALLOW_UNAUTHENTICATED is true.
+# and ALLOW_UNAUTHENTICATED is true: it counts for nothing where WEBHOOK_SECRETS is set.
 
 # Both services
 
@@ -96,8 +96,10 @@ ${own('worker').join('')}
 
 # Where ingest is published: a port, an address and a port, or a range of ports for --scale ingest=2.
 #INGEST_PORT=127.0.0.1:8080
-# Of the bundled Postgres, when its volume is new, and for a DATABASE_URL without a password.
+# Of the bundled Postgres' superuser, when its volume is new, and of the role of migrate.
 #POSTGRES_PASSWORD=vss
+# Of the role of the workers, which may only write.
+#WORKER_POSTGRES_PASSWORD=vss
 # What the bundled Redis may hold. From 85 % of it on ingest spools, and answers 503 when the spool is full.
 #REDIS_MAXMEMORY=512mb
 # Longer than SHUTDOWN_TIMEOUT_MS.

@@ -29,6 +29,13 @@ export const settings = {
     readBy: ['ingest', 'worker', 'vss'],
     help: 'Begins the name of every key in Redis. The braces keep all keys in one slot of a cluster.',
   },
+  QUEUE_SHARDS: {
+    // Each is a queue of its own, and a connection of every worker.
+    kind: integer({ min: 1, max: 64 }),
+    default: 1,
+    readBy: ['ingest', 'worker', 'vss'],
+    help: 'How many queues the batches are spread over: the same for every program, and never less than before while batches wait.',
+  },
   DATABASE_URL: {
     kind: databaseUrl(),
     default: { vss: none('that of npm start'), 'npm start': none('a Postgres that it starts') },
