@@ -145,7 +145,7 @@ export function observeQueue(options: { registry: Registry; shards: readonly Sha
     async collect() {
       this.reset()
       // Without labels, a reset leaves a 0.
-      this.remove()
+      if (shards.length === 1) this.remove()
       const statuses = await read()
       statuses?.forEach(({ oldestWaitingSeconds }, shard) => {
         this.set(labelOf(shard), oldestWaitingSeconds)
