@@ -6,6 +6,7 @@ const packages = {
   nginx: 'nginx-light',
   haproxy: 'haproxy',
   caddy: 'caddy',
+  pgbouncer: 'pgbouncer',
   slowhttptest: 'slowhttptest',
   zzuf: 'zzuf',
 } as const

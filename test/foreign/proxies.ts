@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
-import { choosePort, createTemporaryFolder, until } from '@vss-pipeline/local-stack'
+import { choosePort, createTemporaryFolder } from '@vss-pipeline/local-stack'
 import { onTestFinished } from 'vitest'
+import { startListening } from './listening-program.ts'
 
 interface Proxy {
   name: string
@@ -86,35 +84,10 @@ export async function startProxy(proxy: Proxy, webhookUrl: string): Promise<stri
   mkdirSync(join(folder.path, 'logs'))
   writeFileSync(file, proxy.configuration({ listen, ingest: Number(ingest) }, folder.path))
 
-  const [program, ...args] = proxy.command(file, folder.path)
-  const child = spawn(program!, args, {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, HOME: folder.path, XDG_DATA_HOME: folder.path, XDG_CONFIG_HOME: folder.path },
+  await startListening({
+    command: proxy.command(file, folder.path),
+    port: listen,
+    env: { HOME: folder.path, XDG_DATA_HOME: folder.path, XDG_CONFIG_HOME: folder.path },
   })
-  let said = ''
-  child.stderr!.on('data', (text) => {
-    said = (said + text).slice(-2_000)
-  })
-  const ended = once(child, 'exit')
-  onTestFinished(async () => {
-    child.kill('SIGTERM')
-    await ended
-  })
-  await until(`The start of ${proxy.name}`, () => child.exitCode !== null || isOpen(listen), {
-    timeoutMs: 20_000,
-  })
-  if (child.exitCode !== null) throw new Error(`${proxy.name} ended: ${said}`)
   return `http://127.0.0.1:${listen}${pathname}`
-}
-
-async function isOpen(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }

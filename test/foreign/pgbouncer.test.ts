@@ -1,0 +1,81 @@
+import { until } from '@vss-pipeline/local-stack'
+import { generateEvents } from '@vss-pipeline/vss'
+import pg from 'pg'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { countLedger, expectAccountedFor } from '../accounting.ts'
+import { createTestDatabase } from '../databases.ts'
+import { vss } from '../e2e/cli/vss-command.ts'
+import { postUntilAcknowledged } from '../load.ts'
+import { type RunningPipeline, startRunningPipeline } from '../running-pipeline.ts'
+import { type PgBouncer, startPgBouncer } from './pgbouncer.ts'
+
+test('through a transaction pooler every delivery is written once, and no setting stays behind', async () => {
+  const { pipeline, bouncer } = await startBehindPgBouncer()
+  const events = generateEvents({ seed: 'pooled', count: 10_000, dirtyShare: 0.05 })
+
+  const load = await postUntilAcknowledged(pipeline.webhookUrl, events, { connections: 64 })
+
+  await expectAccountedFor(pipeline.pool, load.acknowledged, { withinMs: 30_000 })
+  for (const worker of pipeline.workers) expect((await fetch(`${worker.opsUrl}/readyz`)).status).toBe(200)
+  const { exitCode, stdout } = await vss(['status', '--json'], {
+    DATABASE_URL: pipeline.databaseUrl,
+    REDIS_URL: pipeline.redisUrl,
+    QUEUE_PREFIX: pipeline.queuePrefix,
+  })
+  expect(JSON.parse(stdout)).toMatchObject({ ledger: { total: 10_000 }, problems: [] })
+  expect(exitCode).toBe(0)
+  const others = { statement: '0', lock: '0', idle: '0', check: '0' }
+  expect(await readLimits(bouncer.url, 20)).toEqual(Array(20).fill(others))
+})
+
+test('a pooler that is restarted under load, twice, costs no delivery', async () => {
+  const { pipeline, bouncer } = await startBehindPgBouncer()
+  const count = 10_000
+  const events = generateEvents({ seed: 'restarted', count, dirtyShare: 0.05 })
+  const load = postUntilAcknowledged(pipeline.webhookUrl, events, { connections: 8 })
+
+  for (const share of [0.1, 0.3]) {
+    await until('The rows before a restart', async () => (await countLedger(pipeline.pool)) > share * count, {
+      timeoutMs: 30_000,
+    })
+    await bouncer.restart()
+  }
+
+  const { acknowledged, answers } = await load
+  expect(Object.fromEntries(answers)).toEqual({ 200: count })
+  await expectAccountedFor(pipeline.pool, acknowledged, { withinMs: 60_000 })
+  expect(pipeline.log.some((line) => line.includes('the database is away'))).toBe(true)
+})
+
+/** Two workers, which share the pooler's connections. */
+async function startBehindPgBouncer(): Promise<{ pipeline: RunningPipeline; bouncer: PgBouncer }> {
+  const database = await createTestDatabase(inject('databaseUrl'))
+  onTestFinished(() => database.drop())
+  const bouncer = await startPgBouncer(database.url)
+  return { pipeline: await startRunningPipeline({ workers: 2, databaseUrl: bouncer.url }), bouncer }
+}
+
+/**
+ * The limits that hold for a client without any of its own, on so many of the pooler's connections: as many as it opens
+ * is all of them.
+ */
+async function readLimits(databaseUrl: string, connections: number): Promise<object[]> {
+  const clients = Array.from({ length: connections }, () => new pg.Client({ connectionString: databaseUrl }))
+  try {
+    await Promise.all(clients.map((client) => client.connect()))
+    // A connection is a client's own while it is in a transaction.
+    await Promise.all(clients.map((client) => client.query('BEGIN')))
+    return await Promise.all(
+      clients.map(async (client) => {
+        const { rows } = await client.query(
+          `SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock,
+                  current_setting('idle_in_transaction_session_timeout') AS idle,
+                  current_setting('client_connection_check_interval') AS check`,
+        )
+        return rows[0]
+      }),
+    )
+  } finally {
+    await Promise.all(clients.map((client) => client.end()))
+  }
+}
