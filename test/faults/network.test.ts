@@ -57,6 +57,20 @@ test.each(links)('the network to %s swallows everything for ten seconds', async 
   expect(aftermath.recoveredMs).toBeLessThan(45_000)
 })
 
+test.each(links)('every connection to %s falls silent for good, and new ones are served', async (link) => {
+  const pipeline = await startFaultyPipeline()
+  const aftermath = await surviveUnderLoad(pipeline, {
+    seed: `silent-connections-to-${link}`,
+    count: 5_000,
+    async fault() {
+      pipeline.network[link].abandon()
+    },
+  })
+  expectEveryPostAcknowledged(aftermath)
+  // A statement may take 30 s, and is given up 5 s later.
+  expect(aftermath.recoveredMs).toBeLessThan(45_000)
+})
+
 test('Redis and Postgres are killed at once, and started again', async () => {
   const pipeline = await startFaultyPipeline()
   const servers = [pipeline.redis, pipeline.postgres]

@@ -13,6 +13,8 @@ export interface TcpProxy {
   delay(ms: number): void
   /** Passes nothing on, in silence, as a network that drops packets; new connections open and hear nothing. */
   swallow(): void
+  /** Passes nothing on of the connections there are, for good and not even their end. New ones are served. */
+  abandon(): void
   /** Resets every connection there is, and refuses new ones while it is `refuse`d. */
   reset(options?: { refuse?: boolean }): void
   /** Leads new connections to another server, and resets those there are. */
@@ -28,21 +30,23 @@ export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
   let delayMs = 0
   let isSwallowing = false
   let isRefusing = false
+  const abandoned = new WeakSet<Socket>()
 
   function forward(from: Socket, to: Socket): void {
     sockets.add(from)
     let earlier = Promise.resolve()
     from.on('data', (chunk) => {
-      if (isSwallowing) return
+      if (isSwallowing || abandoned.has(from)) return
       const arrived = pause(delayMs)
       // Bytes keep their order, also where the delay has just become shorter.
       earlier = earlier.then(() => arrived).then(() => void to.write(chunk))
     })
-    from.on('end', () => to.end())
-    from.on('error', () => to.destroy())
+    from.on('end', () => abandoned.has(from) || to.end())
+    // What follows is its close.
+    from.on('error', () => {})
     from.on('close', () => {
       sockets.delete(from)
-      to.destroy()
+      if (!abandoned.has(from)) to.destroy()
     })
   }
 
@@ -74,6 +78,9 @@ export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
     },
     swallow() {
       isSwallowing = true
+    },
+    abandon() {
+      for (const socket of sockets) abandoned.add(socket)
     },
     reset({ refuse = false } = {}) {
       isRefusing = refuse

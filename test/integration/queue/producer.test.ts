@@ -1,10 +1,12 @@
+import type { Socket } from 'node:net'
 import { until } from '@vss-pipeline/local-stack'
 import { createProducer, openBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { bodiesOf, freshPrefix } from '../../support/batches.ts'
-import { makeDelivery } from '../../support/deliveries.ts'
-import { startOwnRedis } from '../../support/own-redis.ts'
-import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
+import { makeDelivery } from '../../deliveries.ts'
+import { idleProbeMs, tellsOfProbes } from '../../keepalive.ts'
+import { bodiesOf, freshPrefix } from './batches.ts'
+import { startOwnRedis } from './own-redis.ts'
+import { createRecordingLogger, type RecordingLogger } from './recording-logger.ts'
 
 const redis = await startOwnRedis()
 const replica = await startOwnRedis()
@@ -245,6 +247,14 @@ test('without enough replicas an enqueue fails and adds its batch once, however 
   await untilItTakes(producer, 10_000)
   expect(await producer.shards[0]!.queue.getWaitingCount()).toBe(2)
   await producer.probe()
+})
+
+test.skipIf(!tellsOfProbes)('a connection is probed, so that one that leads nowhere is noticed', async () => {
+  const { client } = await openReadyProducer()
+
+  const probeMs = await until('A probe', () => idleProbeMs(client.stream as Socket), { timeoutMs: 2_000 })
+
+  expect(probeMs).toBeLessThanOrEqual(10_000)
 })
 
 test('no log line holds a body, an id or the password', async () => {
