@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { createTemporaryFolder, projectRoot } from '@vss-pipeline/local-stack'
+import { expect, onTestFinished, test } from 'vitest'
+
+const run = promisify(execFile)
+const vitest = join(projectRoot, 'node_modules/vitest/vitest.mjs')
+
+test('where a Docker engine cannot fetch images, the tests start servers of their own, and say why', async () => {
+  const engineUrl = await startEngineWithoutImages()
+
+  // It has a database of its own made.
+  const { stdout } = await runTests('test/integration/storage/schema.test.ts', { DOCKER_HOST: engineUrl })
+
+  const lines = stdout
+    .split('\n')
+    .filter((line) => line.startsWith('Test servers: ') || /container/.test(line))
+  expect(lines).toEqual([
+    'Test servers: containers (TEST_SERVERS=containers|local decides)',
+    expect.stringMatching(/^A test container did not start; .*no such image here/),
+    'Test servers: local (TEST_SERVERS=containers|local decides)',
+  ])
+})
+
+test('where containers are asked for, they are not replaced', async () => {
+  const engineUrl = await startEngineWithoutImages()
+  const env = { DOCKER_HOST: engineUrl, TEST_SERVERS: 'containers' }
+
+  const failure = await runTests('packages/vss/src/cache.test.ts', env).catch((error) => error)
+
+  expect(failure).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('A test container did not start'),
+  })
+})
+
+/** Of this process's environment only the PATH reaches them. @throws when a test fails. */
+async function runTests(file: string, env: NodeJS.ProcessEnv): Promise<{ stdout: string; stderr: string }> {
+  return await run(process.execPath, [vitest, 'run', file], {
+    cwd: projectRoot,
+    // In a container, testcontainers would ask the engine where the host is.
+    env: { PATH: process.env.PATH, TESTCONTAINERS_HOST_OVERRIDE: '127.0.0.1', ...env },
+  })
+}
+
+/** A Docker engine that has no images and no way to any, as far as the tests get with such a one. @returns its URL. */
+async function startEngineWithoutImages(): Promise<string> {
+  const folder = await createTemporaryFolder()
+  onTestFinished(() => folder.remove())
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url!, 'http://engine')
+    const [status, answer] = /\/(_ping|info|version)$/.test(pathname)
+      ? [200, { Name: 'engine', OperatingSystem: 'none', ServerVersion: '28.0.0', ApiVersion: '1.48' }]
+      : pathname.endsWith('/containers/json')
+        ? [200, []]
+        : pathname.endsWith('/images/create')
+          ? [500, { message: 'no such image here, and no registry' }]
+          : [404, { message: 'not found' }]
+    response.writeHead(status as number, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer))
+  })
+  const socket = join(folder.path, 'docker.sock')
+  server.listen(socket)
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  return `unix://${socket}`
+}
