@@ -46,20 +46,21 @@ async function runTests(file: string, env: NodeJS.ProcessEnv): Promise<{ stdout:
   })
 }
 
+const answers: [path: RegExp, status: number, answer: object][] = [
+  [/\/info$/, 200, { OperatingSystem: 'none', ServerVersion: '28.0.0' }],
+  [/\/containers\/json$/, 200, []],
+  [/\/images\/create$/, 500, { message: 'no such image here, and no registry' }],
+  [/./, 404, { message: 'not found' }],
+]
+
 /** A Docker engine that has no images and no way to any, as far as the tests get with such a one. @returns its URL. */
 async function startEngineWithoutImages(): Promise<string> {
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, 'http://engine')
-    const [status, answer] = /\/(_ping|info|version)$/.test(pathname)
-      ? [200, { Name: 'engine', OperatingSystem: 'none', ServerVersion: '28.0.0', ApiVersion: '1.48' }]
-      : pathname.endsWith('/containers/json')
-        ? [200, []]
-        : pathname.endsWith('/images/create')
-          ? [500, { message: 'no such image here, and no registry' }]
-          : [404, { message: 'not found' }]
-    response.writeHead(status as number, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer))
+    const [, status, answer] = answers.find(([path]) => path.test(pathname))!
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer))
   })
   const socket = join(folder.path, 'docker.sock')
   server.listen(socket)
