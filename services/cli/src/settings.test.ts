@@ -44,6 +44,12 @@ it('names the option whose URL is wrong, without showing it', () => {
   )
 })
 
+it('takes a database of one host only', () => {
+  expect(() => readDatabaseSetting({ databaseUrl: 'postgres://one,two/a' }, noLocalStack)).toThrow(
+    /^--database-url names several hosts: /,
+  )
+})
+
 it('finds the queue prefix in option, variable and default, in this order', () => {
   expect(readQueuePrefix({ queuePrefix: 'a' }, { QUEUE_PREFIX: 'b' })).toBe('a')
   expect(readQueuePrefix({}, { QUEUE_PREFIX: 'b' })).toBe('b')

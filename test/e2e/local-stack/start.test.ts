@@ -91,6 +91,14 @@ test.each([
   expect(start.output()).not.toContain('secret')
 })
 
+test('a DATABASE_URL of several hosts ends the start with one line', async () => {
+  const start = runStart(await createTestFolder(), { DATABASE_URL: 'postgres://vss:secret@one,two/vss' })
+  expect(await start.exitCode()).toBe(1)
+  expect(start.output()).toBe(
+    'DATABASE_URL names several hosts: it takes one, such as an address that follows the primary\n',
+  )
+})
+
 test('without a Redis server and without apt, one line tells what to do', async () => {
   const folder = await createTestFolder()
   // Only what root needs to start Postgres is on this PATH.

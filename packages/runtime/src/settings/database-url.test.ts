@@ -28,12 +28,20 @@ test.each([
     'DATABASE_URL: port is "99999": it takes a whole number from 0 to 65535',
   ],
   [
+    'postgres://vss:geheim@one/vss?port=5432.5',
+    'DATABASE_URL: port is "5432.5": it takes a whole number from 0 to 65535',
+  ],
+  [
     'postgres://vss:geheim@one:99999/vss',
     'DATABASE_URL is not a URL: it takes a URL that begins with postgres:// or postgresql://',
   ],
   [
     'postgres://vss:geheim@one/vss?sslrootcert=/nonexistent/ca.pem',
     'DATABASE_URL: cannot read sslrootcert "/nonexistent/ca.pem" (ENOENT): it takes the path of a readable file',
+  ],
+  [
+    'postgres://vss:geheim@one/vss?sslcert=/nonexistent/client.pem',
+    'DATABASE_URL: cannot read sslcert "/nonexistent/client.pem" (ENOENT): it takes the path of a readable file',
   ],
   [
     'postgres://vss:geheim@one/vss?sslkey=/',
