@@ -1,27 +1,34 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { generateEvents } from '@vss-pipeline/generator'
+import { until } from '@vss-pipeline/local-stack'
+import { generateEvents } from '@vss-pipeline/vss'
 import { describe, expect, test } from 'vitest'
-import { expectAccountedFor } from '../support/accounting.ts'
-import { postUntilAcknowledged } from '../support/load.ts'
-import { startRunningPipeline } from '../support/running-pipeline.ts'
+import { expectAccountedFor } from '../accounting.ts'
+import { postUntilAcknowledged } from '../load.ts'
+import { startRunningPipeline } from '../running-pipeline.ts'
+import { openTcpProxy } from '../tcp-proxy.ts'
 import { proxies, startProxy } from './proxies.ts'
 
 const env = { TRUSTED_PROXIES: '127.0.0.1/32' }
 
-/** Longer than nginx keeps an idle connection to ingest, and than Node's own servers keep theirs. */
-const quietMs = 65_000
-
 describe.each(proxies.map((proxy) => [proxy.name, proxy] as const))('behind %s', (name, proxy) => {
-  test('every POST is acknowledged at its first try, also after a quiet minute, and accounted for', async () => {
+  test('every POST is acknowledged at its first try, because no idle connection ends by ingest', async () => {
     const pipeline = await startRunningPipeline({ env })
-    const url = await startProxy(proxy, pipeline.webhookUrl)
+    const network = await openTcpProxy(pipeline.webhookUrl)
+    const url = await startProxy(proxy, network.url)
     const events = [...generateEvents({ seed: `behind-${name}`, count: 10_200, dirtyShare: 0.05 })]
 
     const busy = await postUntilAcknowledged(url, events.slice(0, 10_000), { connections: 64 })
-    // Connections age in real time only.
-    await pause(quietMs)
+    await until('The end of every idle connection', () => network.openConnections === 0, {
+      timeoutMs: 180_000,
+      pollMs: 500,
+    })
+    const { endings } = network
+    const lastSeconds = Math.max(...endings.map(({ idleMs }) => idleMs)) / 1_000
+    const endedByIngest = endings.filter(({ by }) => by === 'server')
     const after = await postUntilAcknowledged(url, events.slice(10_000), { connections: 64 })
 
+    expect(endedByIngest).toEqual([])
+    expect(lastSeconds).toBeGreaterThan(proxy.keepsIdleSeconds.least)
+    expect(lastSeconds).toBeLessThan(proxy.keepsIdleSeconds.most)
     expect(Object.fromEntries(busy.answers)).toEqual({ 200: 10_000 })
     expect(Object.fromEntries(after.answers)).toEqual({ 200: 200 })
     await expectAccountedFor(pipeline.pool, [...busy.acknowledged, ...after.acknowledged], {

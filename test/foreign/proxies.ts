@@ -6,6 +6,8 @@ import { startListening } from './listening-program.ts'
 
 interface Proxy {
   name: string
+  /** After how many idle seconds the last of its connections to ingest ends, as docs/deploying.md has it. */
+  keepsIdleSeconds: { least: number; most: number }
   /** @param folder the proxy's own, for what it writes */
   configuration(ports: { listen: number; ingest: number }, folder: string): string
   command(file: string, folder: string): string[]
@@ -15,6 +17,7 @@ interface Proxy {
 export const proxies: readonly Proxy[] = [
   {
     name: 'nginx',
+    keepsIdleSeconds: { least: 59, most: 65 },
     configuration: ({ listen, ingest }, folder) => `
       daemon off;
       pid ${folder}/nginx.pid;
@@ -43,24 +46,26 @@ export const proxies: readonly Proxy[] = [
   },
   {
     name: 'haproxy',
+    // It ends them by and by.
+    keepsIdleSeconds: { least: 5, most: 60 },
     configuration: ({ listen, ingest }) => `
 defaults
   mode http
   option forwardfor
-  http-reuse always
   timeout connect 5s
-  timeout client 300s
-  timeout server 300s
+  timeout client 50s
+  timeout server 50s
 frontend webhook
   bind 127.0.0.1:${listen}
   default_backend ingest
 backend ingest
-  server ingest 127.0.0.1:${ingest} pool-purge-delay 300s
+  server ingest 127.0.0.1:${ingest}
 `,
     command: (file) => ['haproxy', '-db', '-f', file],
   },
   {
     name: 'caddy',
+    keepsIdleSeconds: { least: 119, most: 125 },
     configuration: ({ listen, ingest }) => `
 {
   admin off
