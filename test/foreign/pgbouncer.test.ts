@@ -17,13 +17,16 @@ test('through a transaction pooler every delivery is written once, and no settin
 
   await expectAccountedFor(pipeline.pool, load.acknowledged, { withinMs: 30_000 })
   for (const worker of pipeline.workers) expect((await fetch(`${worker.opsUrl}/readyz`)).status).toBe(200)
-  const { exitCode, stdout } = await vss(['status', '--json'], {
+  const env = {
     DATABASE_URL: pipeline.databaseUrl,
     REDIS_URL: pipeline.redisUrl,
     QUEUE_PREFIX: pipeline.queuePrefix,
-  })
-  expect(JSON.parse(stdout)).toMatchObject({ ledger: { total: 10_000 }, problems: [] })
-  expect(exitCode).toBe(0)
+  }
+  const status = await vss(['status', '--json'], env)
+  expect(JSON.parse(status.stdout)).toMatchObject({ ledger: { total: 10_000 }, problems: [] })
+  const { sessionId } = load.acknowledged.find(({ event }) => event.expected.outcome === 'stored')!.event
+  const shown = await vss(['sessions', 'show', sessionId!, '--json'], env)
+  expect(JSON.parse(shown.stdout)).toMatchObject({ session: { sessionId } })
   const others = { statement: '0', lock: '0', idle: '0', check: '0' }
   expect(await readLimits(bouncer.url, 20)).toEqual(Array(20).fill(others))
 })
