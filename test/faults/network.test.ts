@@ -62,13 +62,15 @@ test.each(links)('every connection to %s falls silent for good, and new ones are
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: `silent-connections-to-${link}`,
     count: 5_000,
+    withinMs: 90_000,
     async fault() {
       pipeline.network[link].abandon()
     },
   })
   expectEveryPostAcknowledged(aftermath)
-  // A statement may take 30 s, and is given up 5 s later.
-  expect(aftermath.recoveredMs).toBeLessThan(45_000)
+  // A flush may still take a connection that has been idle for less than 10 s. Its statement may take 30 s, and is given
+  // up 5 s later.
+  expect(aftermath.recoveredMs).toBeLessThan(60_000)
 })
 
 test('Redis and Postgres are killed at once, and started again', async () => {
