@@ -1,12 +1,12 @@
+import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
-import { generateEvents } from '@vss-pipeline/vss'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { countLedger, expectAccountedFor } from '../accounting.ts'
-import { createTestDatabase } from '../databases.ts'
-import { vss } from '../e2e/cli/vss-command.ts'
-import { postUntilAcknowledged } from '../load.ts'
-import { type RunningPipeline, startRunningPipeline } from '../running-pipeline.ts'
+import { countLedger, expectAccountedFor } from '../support/accounting.ts'
+import { createTestDatabase } from '../support/databases.ts'
+import { postUntilAcknowledged } from '../support/load.ts'
+import { type RunningPipeline, startRunningPipeline } from '../support/running-pipeline.ts'
+import { vss } from '../support/vss-command.ts'
 import { type PgBouncer, startPgBouncer } from './pgbouncer.ts'
 
 test('through a transaction pooler every delivery is written once, and no setting stays behind', async () => {

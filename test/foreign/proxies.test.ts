@@ -1,10 +1,10 @@
+import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
-import { generateEvents } from '@vss-pipeline/vss'
 import { describe, expect, test } from 'vitest'
-import { expectAccountedFor } from '../accounting.ts'
-import { postUntilAcknowledged } from '../load.ts'
-import { startRunningPipeline } from '../running-pipeline.ts'
-import { openTcpProxy } from '../tcp-proxy.ts'
+import { expectAccountedFor } from '../support/accounting.ts'
+import { postUntilAcknowledged } from '../support/load.ts'
+import { startRunningPipeline } from '../support/running-pipeline.ts'
+import { openTcpProxy } from '../support/tcp-proxy.ts'
 import { proxies, startProxy } from './proxies.ts'
 
 const env = { TRUSTED_PROXIES: '127.0.0.1/32' }

@@ -2,11 +2,11 @@ import type { Socket } from 'node:net'
 import { until } from '@vss-pipeline/local-stack'
 import { createProducer, openBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { makeDelivery } from '../../deliveries.ts'
-import { idleProbeMs, tellsOfProbes } from '../../keepalive.ts'
-import { bodiesOf, freshPrefix } from './batches.ts'
-import { startOwnRedis } from './own-redis.ts'
-import { createRecordingLogger, type RecordingLogger } from './recording-logger.ts'
+import { bodiesOf, freshPrefix } from '../../support/batches.ts'
+import { makeDelivery } from '../../support/deliveries.ts'
+import { idleProbeMs, tellsOfProbes } from '../../support/keepalive.ts'
+import { startOwnRedis } from '../../support/own-redis.ts'
+import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
 
 const redis = await startOwnRedis()
 const replica = await startOwnRedis()

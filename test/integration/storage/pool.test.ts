@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Pool } from '@vss-pipeline/storage'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { idleProbeMs, tellsOfProbes } from '../../keepalive.ts'
-import { openPool, openStorage } from './open-storage.ts'
+import { idleProbeMs, tellsOfProbes } from '../../support/keepalive.ts'
+import { openPool, openStorage } from '../../support/open-storage.ts'
 
 test('a connection in constant use is replaced after five minutes', async () => {
   const { url } = await openStorage()

@@ -40,3 +40,10 @@ test('a setting that a program does not read is none of its configuration', () =
   expectTypeOf<'PORT'>().not.toExtend<SettingName<'worker'>>()
   expectTypeOf<'PORT'>().toExtend<SettingName<'ingest'>>()
 })
+
+test('a database of several hosts stops a worker, in a line that does not show the URL', () => {
+  const env = { REDIS_URL: 'redis://127.0.0.1', DATABASE_URL: 'postgres://vss:geheim@one,two/vss' }
+  expect(() => readSettings(env, 'worker')).toThrow(
+    'DATABASE_URL names several hosts: it takes one, such as an address that follows the primary',
+  )
+})
