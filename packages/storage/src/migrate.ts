@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { answerArguments, ConfigError, readSettings } from '@vss-pipeline/runtime'
+import { allowSlowLinks, answerArguments, ConfigError, readSettings } from '@vss-pipeline/runtime'
 import pg from 'pg'
 import { StorageFault, toStorageFault } from './errors.ts'
 import { ensureLedgerPartitions } from './partitions.ts'
@@ -75,9 +75,11 @@ const silentLogger = { info() {}, warn() {}, error() {} }
 
 async function main(): Promise<void> {
   if (answerArguments('migrate', process.argv.slice(2))) return
+  allowSlowLinks()
   try {
     const applied = await migrate(readSettings(process.env, 'migrate'))
-    console.log(applied.length > 0 ? `applied ${applied.join(', ')}` : 'schema vss is up to date')
+    for (const name of applied) console.log(`applied ${name}`)
+    if (applied.length === 0) console.log('schema vss is up to date')
   } catch (error) {
     if (!(error instanceof StorageFault || error instanceof ConfigError)) throw error
     console.error(`migrate: ${error.message}`)
