@@ -44,7 +44,7 @@ const shiftSeconds = (timestamp: unknown, seconds: number) =>
   new Date(Date.parse(String(timestamp)) + seconds * 1000).toISOString()
 
 /** Where the documentation and the wire disagree: all of it is stored, and little of it is worth a flag. */
-const DRIFT = {
+const drift = {
   statusWithSpace: {
     expected: stored(),
     scenario: 'maskedNoAnswer',
@@ -138,7 +138,7 @@ const DRIFT = {
 } satisfies Record<string, Dirt>
 
 /** Events that contradict themselves or the documentation: stored, with a flag. */
-const CONTRADICTIONS = {
+const contradictions = {
   statusMismatch: {
     expected: stored('status_mismatch'),
     soil({ payload }) {
@@ -191,7 +191,7 @@ const CONTRADICTIONS = {
 } satisfies Record<string, Dirt>
 
 /** Values that no column can hold, in fields that an event can do without: stored without them. */
-const UNUSABLE_VALUES = {
+const unusableValues = {
   badOptionalValues: {
     expected: stored('invalid_value'),
     soil(event) {
@@ -240,7 +240,7 @@ const UNUSABLE_VALUES = {
 } satisfies Record<string, Dirt>
 
 /** Attacks on the reader that leave the session itself intact. */
-const HOSTILE = {
+const hostile = {
   protoKeys: {
     expected: stored('unknown_field'),
     soil(event) {
@@ -258,10 +258,10 @@ const HOSTILE = {
   },
 } satisfies Record<string, Dirt>
 
-const REQUIRED = ['sessionId', 'subAccountId', 'sessionStatus', 'startTime', 'endTime', 'details']
+const requiredMembers = ['sessionId', 'subAccountId', 'sessionStatus', 'startTime', 'endTime', 'details']
 
 /** Bodies that cannot be a row. */
-const UNUSABLE_EVENTS = {
+const unusableEvents = {
   malformedJson: {
     expected: rejected('malformed_json'),
     hidesSession: true,
@@ -312,7 +312,7 @@ const UNUSABLE_EVENTS = {
   missingFields: {
     expected: rejected('missing_field'),
     soil({ payload }, random) {
-      for (const name of [random.pick(REQUIRED.slice(1)), random.pick(REQUIRED.slice(1))]) {
+      for (const name of [random.pick(requiredMembers.slice(1)), random.pick(requiredMembers.slice(1))]) {
         payload[name] = random.pick([undefined, null, 'null'])
       }
     },
@@ -356,12 +356,12 @@ const UNUSABLE_EVENTS = {
   },
 } satisfies Record<string, Dirt>
 
-export const DIRT = {
-  ...DRIFT,
-  ...CONTRADICTIONS,
-  ...UNUSABLE_VALUES,
-  ...HOSTILE,
-  ...UNUSABLE_EVENTS,
+export const dirtByKind = {
+  ...drift,
+  ...contradictions,
+  ...unusableValues,
+  ...hostile,
+  ...unusableEvents,
 } satisfies Record<string, Dirt>
 
-export type DirtKind = keyof typeof DIRT
+export type DirtKind = keyof typeof dirtByKind

@@ -2,9 +2,9 @@ import { isUuid } from '@vss-pipeline/delivery'
 import type { NormalizedSession } from '@vss-pipeline/vss'
 import { enrichSession, isE164, numberFacts, validateEvent } from '@vss-pipeline/vss'
 import { describe, expect, test } from 'vitest'
-import { DIRT } from './dirt.ts'
+import { dirtByKind } from './dirt.ts'
 import { type GeneratedEvent, type GeneratorOptions, generateEvents } from './generator.ts'
-import { SCENARIOS } from './scenarios.ts'
+import { scenarios } from './scenarios.ts'
 
 const generate = (options: GeneratorOptions) => [...generateEvents(options)]
 const textOf = ({ body }: GeneratedEvent) => new TextDecoder().decode(body)
@@ -117,12 +117,12 @@ describe('clean events', () => {
 })
 
 test('the shares of the scenarios add up to 1,000', () => {
-  expect(Object.values(SCENARIOS).reduce((sum, { share }) => sum + share, 0)).toBe(1000)
+  expect(Object.values(scenarios).reduce((sum, { share }) => sum + share, 0)).toBe(1000)
 })
 
 describe('dirty events', () => {
   const events = generate({ seed: 7, count: 6000, dirtyShare: 0.6 })
-  const kinds = ['clean', 'duplicate', 'correction', ...Object.keys(DIRT)]
+  const kinds = ['clean', 'duplicate', 'correction', ...Object.keys(dirtByKind)]
 
   test('come in the asked share', () => {
     const dirty = events.filter(({ kind }) => kind !== 'clean').length / events.length

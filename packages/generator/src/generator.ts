@@ -1,4 +1,4 @@
-import { DIRT, type Dirt, type DirtKind, type ExpectedOutcome } from './dirt.ts'
+import { type Dirt, type DirtKind, dirtByKind, type ExpectedOutcome } from './dirt.ts'
 import { createRandom, type Random } from './random.ts'
 import { createSessionSource, type LooseEvent, type SessionSource } from './sessions.ts'
 
@@ -35,19 +35,19 @@ interface Repeatable {
   body: Uint8Array
 }
 
-const DEFAULT_START_AT_MS = Date.UTC(2026, 0, 1)
+const defaultStartAtMs = Date.UTC(2026, 0, 1)
 /** Redeliveries follow closely, so only the latest events are repeated. */
-const REPEATABLE_EVENTS = 256
+const repeatableCount = 256
 /** Of the events that are not clean. */
-const REPEATED_SHARE = 0.25
+const repeatedShare = 0.25
 
-const CLEAN: ExpectedOutcome = { outcome: 'stored', anomalies: [] }
-const DIRT_KINDS = Object.keys(DIRT) as DirtKind[]
+const storedClean: ExpectedOutcome = { outcome: 'stored', anomalies: [] }
+const dirtKinds = Object.keys(dirtByKind) as DirtKind[]
 
 const utf8 = new TextEncoder()
 
 function soiled(kind: DirtKind, nextSession: SessionSource, random: Random): GeneratedEvent {
-  const dirt: Dirt = DIRT[kind]
+  const dirt: Dirt = dirtByKind[kind]
   const { sessionId, event } = nextSession(dirt.scenario ?? 'maskedCompleted')
   dirt.soil?.(event, random)
   const json = JSON.stringify(event)
@@ -67,7 +67,7 @@ function repeated(earlier: Repeatable, random: Random): GeneratedEvent {
   }
   event.payload.clientRequestId = `correction-${random.hex(12)}`
   earlier.body = utf8.encode(JSON.stringify(event))
-  return { kind: 'correction', body: earlier.body, sessionId, expected: CLEAN }
+  return { kind: 'correction', body: earlier.body, sessionId, expected: storedClean }
 }
 
 /**
@@ -78,7 +78,7 @@ function repeated(earlier: Repeatable, random: Random): GeneratedEvent {
  * Made lazily: a consumer takes what it needs, tens of thousands a second.
  */
 export function* generateEvents(options: GeneratorOptions): Generator<GeneratedEvent, void, void> {
-  const { seed, count = Number.POSITIVE_INFINITY, dirtyShare = 0, startAtMs = DEFAULT_START_AT_MS } = options
+  const { seed, count = Number.POSITIVE_INFINITY, dirtyShare = 0, startAtMs = defaultStartAtMs } = options
   const random = createRandom(seed)
   const nextSession = createSessionSource(random, startAtMs)
   const repeatable: Repeatable[] = []
@@ -86,15 +86,15 @@ export function* generateEvents(options: GeneratorOptions): Generator<GeneratedE
 
   for (let made = 0; made < count; made++) {
     if (random.chance(dirtyShare)) {
-      const isRepeat = repeatable.length > 0 && random.chance(REPEATED_SHARE)
+      const isRepeat = repeatable.length > 0 && random.chance(repeatedShare)
       yield isRepeat
         ? repeated(random.pick(repeatable), random)
-        : soiled(random.pick(DIRT_KINDS), nextSession, random)
+        : soiled(random.pick(dirtKinds), nextSession, random)
       continue
     }
     const { sessionId, event } = nextSession()
     const body = utf8.encode(JSON.stringify(event))
-    if (dirtyShare > 0) repeatable[cleanEvents++ % REPEATABLE_EVENTS] = { sessionId, event, body }
-    yield { kind: 'clean', body, sessionId, expected: CLEAN }
+    if (dirtyShare > 0) repeatable[cleanEvents++ % repeatableCount] = { sessionId, event, body }
+    yield { kind: 'clean', body, sessionId, expected: storedClean }
   }
 }

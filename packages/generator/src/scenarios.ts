@@ -109,7 +109,7 @@ function transfer(random: Random): SessionPlan {
 }
 
 /** The three products that send session summaries, in plausible shares. Every plan agrees with the vendor's tables. */
-export const SCENARIOS = {
+export const scenarios = {
   maskedCompleted: { share: 400, plan: bridgedCall },
   maskedNoAnswer: { share: 90, plan: maskedCall('NO_ANSWER', 'COMPLETED', [20, 45]) },
   maskedBusy: { share: 35, plan: maskedCall('BUSY', 'COMPLETED', [1, 6]) },
@@ -130,10 +130,10 @@ export const SCENARIOS = {
   messageUnsubscribed: { share: 5, plan: prompt(false, 'COMPLETED_UNSUBSCRIBED', ['SAY_AND_CAPTURE']) },
 } satisfies Record<string, Scenario>
 
-export type ScenarioName = keyof typeof SCENARIOS
+export type ScenarioName = keyof typeof scenarios
 
-const wheel = (Object.keys(SCENARIOS) as ScenarioName[]).flatMap((name) =>
-  Array<ScenarioName>(SCENARIOS[name].share).fill(name),
+const wheel = (Object.keys(scenarios) as ScenarioName[]).flatMap((name) =>
+  Array<ScenarioName>(scenarios[name].share).fill(name),
 )
 
 /** Draws a scenario by its share. */

@@ -9,7 +9,7 @@ export interface Subscriber {
 }
 
 /** Where calls come from and go to, with a mobile and a fixed pattern each; `#` is any digit. */
-const PLANS = [
+const numberPlans = [
   { country: 'SG', mobile: '+659#######', fixed: '+656#######' },
   { country: 'ID', mobile: '+62812########', fixed: '+6221########' },
   { country: 'PH', mobile: '+63917#######', fixed: '+632########' },
@@ -35,7 +35,7 @@ function validNumber(random: Random, pattern: string, country: string): string {
  */
 export function createSubscribers(random: Random, kind: 'mobile' | 'fixed', count: number): Subscriber[] {
   return Array.from({ length: count }, () => {
-    const plan = random.pick(PLANS)
+    const plan = random.pick(numberPlans)
     return { number: validNumber(random, plan[kind], plan.country), country: plan.country }
   })
 }

@@ -1,11 +1,11 @@
 import type { Anomaly, NormalizedLeg, NormalizedSession } from './model.ts'
 import { callingCodeOf, isE164, numberFacts } from './numbers.ts'
 import { qualityIsPossible } from './quality.ts'
-import { documentedErrorCode, impliedSessionStatus, OPT_OUT_STATUSES } from './reference.ts'
+import { documentedErrorCode, impliedSessionStatus, optOutStatuses } from './reference.ts'
 import { secondsBetween } from './time.ts'
 
 /** Timestamps come in whole seconds, and so does the duration: they may differ by one second of rounding. */
-const ROUNDING_SECONDS = 1
+const roundingSeconds = 1
 
 function runsBackwards(fromMs: number | null, toMs: number | null): boolean {
   const seconds = secondsBetween(fromMs, toMs)
@@ -18,7 +18,7 @@ function statusContradictsLegs({ status, legs }: NormalizedSession): boolean {
   if (legA?.leg !== 'A' || legA.status === null || more.length > 0) return false
   if (legB !== undefined && (legB.leg !== 'B' || legB.status === null)) return false
   const implied = impliedSessionStatus(legA.status, legB?.status ?? null)
-  return implied !== undefined && implied !== status && !OPT_OUT_STATUSES.has(status)
+  return implied !== undefined && implied !== status && !optOutStatuses.has(status)
 }
 
 /** The message is the vendor's text of another code than the one it came with. */
@@ -32,7 +32,7 @@ function durationContradictsTimes(leg: NormalizedLeg): boolean {
   if (leg.durationSeconds === null) return false
   if (leg.connectedAtMs === null) return leg.durationSeconds > 0
   const connected = secondsBetween(leg.connectedAtMs, leg.disconnectedAtMs)
-  return connected !== null && Math.abs(leg.durationSeconds - connected) > ROUNDING_SECONDS
+  return connected !== null && Math.abs(leg.durationSeconds - connected) > roundingSeconds
 }
 
 /** By calling code, which countries share: +44 is GB and GG alike. */

@@ -8,7 +8,7 @@ import {
   type WireObject,
 } from '../../../test/support/vendor-examples.ts'
 import { enrichSession } from './enrich.ts'
-import { ERROR_MEANINGS } from './reference.ts'
+import { errorMeanings } from './reference.ts'
 
 describe('the vendor’s examples', () => {
   test('the completed call, every column', () => {
@@ -25,8 +25,8 @@ function withLegs(details: Record<string, WireObject>) {
   return completedWith(({ payload }) => Object.assign(payload, { details }))
 }
 
-const IN = 'INBOUND'
-const OUT = 'OUTBOUND'
+const inbound = 'INBOUND'
+const outbound = 'OUTBOUND'
 const leg = (callDirection: string, source: string | null, destination: string | null) => ({
   callDirection,
   source,
@@ -35,32 +35,36 @@ const leg = (callDirection: string, source: string | null, destination: string |
 
 describe('parties', () => {
   test.each<[string, Record<string, WireObject>, [string | null, string | null, string | null]]>([
-    ['a masked call', { callA: leg(IN, '+1', '+2'), callB: leg(OUT, '+2', '+3') }, ['+1', '+2', '+3']],
     [
-      'directions, not letters',
-      { callB: leg(IN, '+1', '+2'), callA: leg(OUT, '+2', '+3') },
+      'a masked call',
+      { callA: leg(inbound, '+1', '+2'), callB: leg(outbound, '+2', '+3') },
       ['+1', '+2', '+3'],
     ],
-    ['an IVR call', { callA: leg(IN, '+1', '+2') }, ['+1', '+2', null]],
-    ['a voice message', { callA: leg(OUT, '+2', '+3') }, [null, '+2', '+3']],
+    [
+      'directions, not letters',
+      { callB: leg(inbound, '+1', '+2'), callA: leg(outbound, '+2', '+3') },
+      ['+1', '+2', '+3'],
+    ],
+    ['an IVR call', { callA: leg(inbound, '+1', '+2') }, ['+1', '+2', null]],
+    ['a voice message', { callA: leg(outbound, '+2', '+3') }, [null, '+2', '+3']],
     [
       'two outbound legs: B is the callee',
-      { callA: leg(OUT, '+2', '+3'), callB: leg(OUT, '+4', '+5') },
+      { callA: leg(outbound, '+2', '+3'), callB: leg(outbound, '+4', '+5') },
       [null, '+4', '+5'],
     ],
     [
       'two outbound legs, B without numbers: what A has',
-      { callA: leg(OUT, '+2', '+3'), callB: leg(OUT, null, null) },
+      { callA: leg(outbound, '+2', '+3'), callB: leg(outbound, null, null) },
       [null, '+2', '+3'],
     ],
     [
       'outbound legs without a B: by letter',
-      { callC: leg(OUT, '+4', '+5'), callA: leg(OUT, '+2', '+3') },
+      { callC: leg(outbound, '+4', '+5'), callA: leg(outbound, '+2', '+3') },
       [null, '+2', '+3'],
     ],
     [
       'an inbound leg without a destination',
-      { callA: leg(IN, '+1', null), callB: leg(OUT, '+2', '+3') },
+      { callA: leg(inbound, '+1', null), callB: leg(outbound, '+2', '+3') },
       ['+1', '+2', '+3'],
     ],
     ['an unknown direction', { callA: leg('LOCAL', '+1', '+2') }, [null, null, null]],
@@ -171,7 +175,7 @@ describe('the session’s error', () => {
     ])
   })
 
-  test.each([...ERROR_MEANINGS])('%d means "%s"', (errorCode, meaning) => {
+  test.each([...errorMeanings])('%d means "%s"', (errorCode, meaning) => {
     expect(withErrors({ errorCode }, null, null).errorMeaning).toBe(meaning)
   })
 

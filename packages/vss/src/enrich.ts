@@ -2,7 +2,7 @@ import { contradictionsOf } from './anomalies.ts'
 import type { CallLeg, NormalizedLeg, NormalizedSession, Session } from './model.ts'
 import { numberFacts } from './numbers.ts'
 import { worstQuality } from './quality.ts'
-import { ERROR_MEANINGS, mosBand } from './reference.ts'
+import { errorMeanings, mosBand } from './reference.ts'
 import { secondsBetween } from './time.ts'
 
 const unlessNegative = (seconds: number | null) => (seconds !== null && seconds < 0 ? null : seconds)
@@ -58,7 +58,7 @@ function errorOf(session: NormalizedSession) {
   return {
     errorCode,
     errorMessage,
-    errorMeaning: errorCode === null ? null : (ERROR_MEANINGS.get(errorCode) ?? null),
+    errorMeaning: errorCode === null ? null : (errorMeanings.get(errorCode) ?? null),
   }
 }
 

@@ -7,8 +7,8 @@ import { enrichSession } from './enrich.ts'
 import type { CallLeg, Session } from './model.ts'
 import { validateEvent } from './validate.ts'
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-const CODES = ['malformed_json', 'not_an_object', 'unsupported_event', 'missing_field', 'invalid_field']
+const lowerCaseUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const codes = ['malformed_json', 'not_an_object', 'unsupported_event', 'missing_field', 'invalid_field']
 
 function expectText(value: string | null, maxLength: number) {
   if (value === null) return
@@ -40,7 +40,7 @@ function expectSeconds(value: number | null) {
 
 function expectLegFitsColumns(leg: CallLeg) {
   expect(leg.leg).toMatch(/^[A-Z]$/)
-  if (leg.callId !== null) expect(leg.callId).toMatch(UUID)
+  if (leg.callId !== null) expect(leg.callId).toMatch(lowerCaseUuid)
   for (const word of [leg.direction, leg.callType, leg.status, leg.sourceFormat, leg.destinationFormat]) {
     expectText(word, 64)
   }
@@ -58,7 +58,7 @@ function expectLegFitsColumns(leg: CallLeg) {
 }
 
 function expectFitsColumns(session: Session) {
-  expect(session.sessionId).toMatch(UUID)
+  expect(session.sessionId).toMatch(lowerCaseUuid)
   expectText(session.subAccountId, 255)
   for (const word of [session.status, session.lastAction]) expectText(word, 64)
   for (const time of [session.startedAtMs, session.endedAtMs]) expectTime(time)
@@ -88,11 +88,11 @@ function expectAnswer(body: Uint8Array): boolean {
   expect(validation.reasons.length).toBeGreaterThanOrEqual(1)
   expect(validation.reasons.length).toBeLessThanOrEqual(20)
   for (const { code, path, message } of validation.reasons) {
-    expect(CODES).toContain(code)
+    expect(codes).toContain(code)
     expect(path).toMatch(/^(namespace|eventType|payload(\.[A-Za-z]+){0,2})?$/)
     expect(message).toMatch(/^expected /)
   }
-  if (validation.sessionId !== null) expect(validation.sessionId).toMatch(UUID)
+  if (validation.sessionId !== null) expect(validation.sessionId).toMatch(lowerCaseUuid)
   return false
 }
 

@@ -4,7 +4,7 @@
  */
 
 /** A stored event's data-quality flag. */
-export const ANOMALIES = [
+export const anomalyCodes = [
   'unknown_status',
   'unknown_action',
   'unknown_direction',
@@ -22,7 +22,7 @@ export const ANOMALIES = [
   'quality_out_of_range',
 ] as const
 
-export type Anomaly = (typeof ANOMALIES)[number]
+export type Anomaly = (typeof anomalyCodes)[number]
 
 export type QualityBand = 'excellent' | 'good' | 'fair' | 'poor' | 'bad'
 

@@ -16,18 +16,18 @@ export interface NumberFacts {
   readonly callingCode: string | null
 }
 
-const NO_FACTS: NumberFacts = { type: null, country: null, callingCode: null }
+const noFacts: NumberFacts = { type: null, country: null, callingCode: null }
 
-const E164 = /^\+[1-9]\d{6,14}$/
+const e164Form = /^\+[1-9]\d{6,14}$/
 
 /** Whether a number is written as E.164: `+`, then 7 to 15 digits. */
 export function isE164(number: string): boolean {
-  return E164.test(number)
+  return e164Form.test(number)
 }
 
 function parseNumber(number: string): NumberFacts {
   const parsed = parsePhoneNumberFromString(number, { extract: false })
-  if (parsed === undefined) return NO_FACTS
+  if (parsed === undefined) return noFacts
   return {
     type: parsed.getType() ?? null,
     country: parsed.country ?? null,

@@ -1,15 +1,15 @@
 import type { NormalizedLeg, QualityBand } from './model.ts'
-import { mosBand, QUALITY_RANGES } from './reference.ts'
+import { mosBand, qualityRanges } from './reference.ts'
 
-type Measure = keyof typeof QUALITY_RANGES
+type Measure = keyof typeof qualityRanges
 
 function inRange(measure: Measure, value: number): boolean {
-  return value >= QUALITY_RANGES[measure].min && value <= QUALITY_RANGES[measure].max
+  return value >= qualityRanges[measure].min && value <= qualityRanges[measure].max
 }
 
 /** Whether every quality value of a leg is one that its measure can have. */
 export function qualityIsPossible(leg: NormalizedLeg): boolean {
-  return (Object.keys(QUALITY_RANGES) as Measure[]).every((measure) => {
+  return (Object.keys(qualityRanges) as Measure[]).every((measure) => {
     const value = leg[measure]
     return value === null || inRange(measure, value)
   })

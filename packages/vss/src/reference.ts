@@ -12,24 +12,24 @@ import type { QualityBand } from './model.ts'
  */
 
 /** Statuses of the Voice Messaging opt-out. They say what became of the subscription, not of the call. */
-export const OPT_OUT_STATUSES: ReadonlySet<string> = new Set([
+export const optOutStatuses: ReadonlySet<string> = new Set([
   'COMPLETED_UNSUBSCRIBED',
   'COMPLETED_UNSUB_ERROR',
   'UNSUBSCRIBED_CONTACT',
 ])
 
-export const SESSION_STATUSES: ReadonlySet<string> = new Set([
+export const sessionStatuses: ReadonlySet<string> = new Set([
   'COMPLETED',
   'NO_ANSWER',
   'BUSY',
   'CANCELED',
   'FAILED',
   'ERROR',
-  ...OPT_OUT_STATUSES,
+  ...optOutStatuses,
 ])
 
 /** `ERROR` is missing from the documented list of leg statuses, but the documentation's own example sends it. */
-export const LEG_STATUSES: ReadonlySet<string> = new Set([
+export const legStatuses: ReadonlySet<string> = new Set([
   'COMPLETED',
   'NO_ANSWER',
   'BUSY',
@@ -39,7 +39,7 @@ export const LEG_STATUSES: ReadonlySet<string> = new Set([
 ])
 
 /** What `lastAction` names. Described as "makeCall or say", sent as these. */
-export const ACTIONS: ReadonlySet<string> = new Set([
+export const actions: ReadonlySet<string> = new Set([
   'MAKE_CALL',
   'PLAY_TTS',
   'SAY',
@@ -48,9 +48,9 @@ export const ACTIONS: ReadonlySet<string> = new Set([
   'HANGUP',
 ])
 
-export const DIRECTIONS: ReadonlySet<string> = new Set(['INBOUND', 'OUTBOUND'])
+export const directions: ReadonlySet<string> = new Set(['INBOUND', 'OUTBOUND'])
 
-export const CALL_TYPES: ReadonlySet<string> = new Set(['PSTN', 'VOIP'])
+export const callTypes: ReadonlySet<string> = new Set(['PSTN', 'VOIP'])
 
 export interface ImpliedStatus {
   readonly callA: string
@@ -61,7 +61,7 @@ export interface ImpliedStatus {
 }
 
 /** The session status that the statuses of its legs imply. Combinations that are not listed imply nothing. */
-export const IMPLIED_STATUSES: readonly ImpliedStatus[] = [
+export const impliedStatuses: readonly ImpliedStatus[] = [
   { callA: 'COMPLETED', callB: 'COMPLETED', session: 'COMPLETED', meaning: 'both parties talked' },
   { callA: 'COMPLETED', callB: 'NO_ANSWER', session: 'NO_ANSWER', meaning: 'the callee did not answer' },
   { callA: 'COMPLETED', callB: 'BUSY', session: 'BUSY', meaning: 'the callee was busy' },
@@ -77,7 +77,7 @@ export const IMPLIED_STATUSES: readonly ImpliedStatus[] = [
   { callA: 'COMPLETED', callB: 'ERROR', session: 'ERROR', meaning: 'the outbound leg failed' },
 ]
 
-const impliedByLegs = new Map(IMPLIED_STATUSES.map((row) => [`${row.callA} ${row.callB}`, row.session]))
+const impliedByLegs = new Map(impliedStatuses.map((row) => [`${row.callA} ${row.callB}`, row.session]))
 
 /**
  * @param callA canonical status of leg A
@@ -89,7 +89,7 @@ export function impliedSessionStatus(callA: string, callB: string | null): strin
 }
 
 /** Error codes with the vendor's message. */
-export const ERROR_MEANINGS: ReadonlyMap<number, string> = new Map([
+export const errorMeanings: ReadonlyMap<number, string> = new Map([
   [-2001, 'An internal error has occurred'],
   [-2002, 'An internal connectivity error has occurred'],
   [-2003, 'The call flow provided is invalid'],
@@ -106,7 +106,7 @@ export const ERROR_MEANINGS: ReadonlyMap<number, string> = new Map([
 // The pages disagree on the final full stop, so it says nothing.
 const foldMessage = (message: string) => message.trim().replace(/\.$/, '').trimEnd().toLowerCase()
 
-const codeByMessage = new Map([...ERROR_MEANINGS].map(([code, message]) => [foldMessage(message), code]))
+const codeByMessage = new Map([...errorMeanings].map(([code, message]) => [foldMessage(message), code]))
 
 /**
  * @param message an error message as sent
@@ -118,7 +118,7 @@ export function documentedErrorCode(message: string): number | undefined {
 }
 
 /** The vendor's bands of the mean opinion score, best first: a band holds scores of `from` and above. */
-export const MOS_BANDS: readonly { readonly band: QualityBand; readonly from: number }[] = [
+export const mosBands: readonly { readonly band: QualityBand; readonly from: number }[] = [
   { band: 'excellent', from: 4.3 },
   { band: 'good', from: 4.0 },
   { band: 'fair', from: 3.6 },
@@ -127,7 +127,7 @@ export const MOS_BANDS: readonly { readonly band: QualityBand; readonly from: nu
 ]
 
 /** What a quality value can be: MOS is a scale, loss is a fraction (0.01 is 1 %), jitter is in milliseconds. */
-export const QUALITY_RANGES = {
+export const qualityRanges = {
   mos: { min: 1, max: 5 },
   packetLossRate: { min: 0, max: 1 },
   jitterMs: { min: 0, max: Number.POSITIVE_INFINITY },
@@ -135,6 +135,6 @@ export const QUALITY_RANGES = {
 
 /** @returns the band of a mean opinion score, or null for a number that is no score (outside 1 to 5) */
 export function mosBand(mos: number): QualityBand | null {
-  if (mos > QUALITY_RANGES.mos.max) return null
-  return MOS_BANDS.find(({ from }) => mos >= from)?.band ?? null
+  if (mos > qualityRanges.mos.max) return null
+  return mosBands.find(({ from }) => mos >= from)?.band ?? null
 }

@@ -2,7 +2,7 @@ import { isUuid } from '@vss-pipeline/delivery'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { readTimestamp } from './time.ts'
-import { isStorableText, TEXT_LIMITS } from './values.ts'
+import { isStorableText, textLimits } from './values.ts'
 
 const text = (description: string, check: (text: string) => boolean) =>
   Type.Refine(Type.String({ description }), check)
@@ -21,12 +21,12 @@ export const SessionSummary = Type.Object({
     {
       sessionId: text('a UUID', isUuid),
       subAccountId: text(
-        `a text of 1 to ${TEXT_LIMITS.reference} characters without NUL or lone surrogates`,
-        (value) => isStorableText(value, TEXT_LIMITS.reference),
+        `a text of 1 to ${textLimits.reference} characters without NUL or lone surrogates`,
+        (value) => isStorableText(value, textLimits.reference),
       ),
       sessionStatus: text(
-        `a text of 1 to ${TEXT_LIMITS.word} characters without NUL or lone surrogates`,
-        (value) => isStorableText(value, TEXT_LIMITS.word),
+        `a text of 1 to ${textLimits.word} characters without NUL or lone surrogates`,
+        (value) => isStorableText(value, textLimits.word),
       ),
       startTime: timestamp(),
       endTime: timestamp(),

@@ -1,16 +1,16 @@
 import { cached } from './cache.ts'
 
-const TIMESTAMP =
+const timestampForm =
   /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):?(\d\d))?$/i
 
 /** `9999-12-31T23:59:59.999999999+00:00` */
-const LONGEST_TEXT = 35
-const CACHED_TIMES = 10_000
+const longestTimestamp = 35
+const cachedTimes = 10_000
 
-const MS_PER_MINUTE = 60_000
-const FIRST_YEAR = 1970
-const EARLIEST_MS = Date.UTC(FIRST_YEAR, 0, 1)
-const LATEST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+const msPerMinute = 60_000
+const firstYear = 1970
+const earliestMs = Date.UTC(firstYear, 0, 1)
+const latestMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 function daysInMonth(year: number, month: number): number {
   if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28
@@ -27,11 +27,11 @@ function daysInMonth(year: number, month: number): number {
  * @returns milliseconds since the Unix epoch, in the years 1970 to 9999 (further digits are cut), or null
  */
 export function readTimestamp(text: string): number | null {
-  return text.length > LONGEST_TEXT ? null : read(text)
+  return text.length > longestTimestamp ? null : read(text)
 }
 
-const read = cached(CACHED_TIMES, (text): number | null => {
-  const parts = TIMESTAMP.exec(text)
+const read = cached(cachedTimes, (text): number | null => {
+  const parts = timestampForm.exec(text)
   if (parts === null) return null
   const [, yyyy, mm, dd, hh, mi, ss = '0', fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] =
     parts
@@ -39,7 +39,7 @@ const read = cached(CACHED_TIMES, (text): number | null => {
   const month = Number(mm)
   const day = Number(dd)
   // Date.UTC takes years before 100 for the 20th century's; the first year is the one that zones can reach into.
-  if (year < FIRST_YEAR - 1 || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month))
+  if (year < firstYear - 1 || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month))
     return null
   const hour = Number(hh)
   const minute = Number(mi)
@@ -50,9 +50,9 @@ const read = cached(CACHED_TIMES, (text): number | null => {
 
   const ms = Number(fraction.slice(0, 3).padEnd(3, '0'))
   const local = Date.UTC(year, month - 1, day, hour, minute, second, ms)
-  const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * MS_PER_MINUTE
+  const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * msPerMinute
   const utc = sign === '-' ? local + offsetMs : local - offsetMs
-  return utc < EARLIEST_MS || utc > LATEST_MS ? null : utc
+  return utc < earliestMs || utc > latestMs ? null : utc
 })
 
 /** Seconds from one time, in milliseconds, to another; negative when they run backwards, null when either is unknown. */

@@ -10,7 +10,7 @@ import {
 } from '../../../test/support/vendor-examples.ts'
 import { validateEvent } from './validate.ts'
 
-const SESSION_ID = '1f048a84-ea6d-11ee-911b-078f7290bf52'
+const exampleSessionId = '1f048a84-ea6d-11ee-911b-078f7290bf52'
 
 /** A body's reasons as `code path`, and the session id that could be read. */
 function verdict(body: Uint8Array | string) {
@@ -74,7 +74,10 @@ describe('an event of another kind', () => {
       ['unsupported_event namespace', 'unsupported_event eventType'],
     ],
   ])('is unsupported_event: %s', (_what, change, reasons) => {
-    expect(verdict(JSON.stringify({ ...completedExample(), ...change }))).toEqual({ reasons, id: SESSION_ID })
+    expect(verdict(JSON.stringify({ ...completedExample(), ...change }))).toEqual({
+      reasons,
+      id: exampleSessionId,
+    })
   })
 
   test('is not judged by the fields of a session summary', () => {
@@ -90,12 +93,12 @@ describe('an event of another kind', () => {
   })
 })
 
-const REQUIRED = ['sessionId', 'subAccountId', 'sessionStatus', 'startTime', 'endTime', 'details']
+const requiredMembers = ['sessionId', 'subAccountId', 'sessionStatus', 'startTime', 'endTime', 'details']
 
 describe('a required field', () => {
   const nothings: unknown[] = [undefined, null, 'null']
 
-  test.each(REQUIRED.flatMap((name) => nothings.map((value) => [name, value] as const)))(
+  test.each(requiredMembers.flatMap((name) => nothings.map((value) => [name, value] as const)))(
     '%s that is %j is missing_field',
     (name, value) => {
       expect(rejectionOf(({ payload }) => Object.assign(payload, { [name]: value }))).toEqual([
@@ -108,7 +111,7 @@ describe('a required field', () => {
     ['sessionId', 'x'],
     ['sessionId', ''],
     ['sessionId', 42],
-    ['sessionId', `${SESSION_ID}0`],
+    ['sessionId', `${exampleSessionId}0`],
     ['sessionId', { $ne: null }],
     ['subAccountId', ''],
     ['subAccountId', '   '],
@@ -162,13 +165,13 @@ describe('a required field', () => {
 
   test('of a text is trimmed, an id is put in lower case', () => {
     const session = completedWith(({ payload }) => {
-      payload.sessionId = ` ${SESSION_ID.toUpperCase()} `
+      payload.sessionId = ` ${exampleSessionId.toUpperCase()} `
       payload.subAccountId = ' 8x8_test '
       payload.sessionStatus = ' completed '
       payload.startTime = ' 2024-03-25 06:01:30 '
     })
     expect(session).toMatchObject({
-      sessionId: SESSION_ID,
+      sessionId: exampleSessionId,
       subAccountId: '8x8_test',
       status: 'COMPLETED',
       startedAtMs: Date.UTC(2024, 2, 25, 6, 1, 30),
@@ -218,9 +221,9 @@ describe('reasons', () => {
 
   test('come with the session id when it can be read', () => {
     const event = completedExample()
-    event.payload.sessionId = SESSION_ID.toUpperCase()
+    event.payload.sessionId = exampleSessionId.toUpperCase()
     event.payload.endTime = null
-    expect(validateEvent(bodyOf(event))).toMatchObject({ ok: false, sessionId: SESSION_ID })
+    expect(validateEvent(bodyOf(event))).toMatchObject({ ok: false, sessionId: exampleSessionId })
   })
 })
 

@@ -1,7 +1,7 @@
 import { readErrorDetails, readLegs } from './legs.ts'
 import { createShape, isJsonObject, type JsonObject, type Members, readMembers } from './members.ts'
 import type { Anomaly, NormalizedSession } from './model.ts'
-import { ACTIONS, SESSION_STATUSES } from './reference.ts'
+import { actions, sessionStatuses } from './reference.ts'
 import { SessionSummary, summaryValidator } from './schema.ts'
 import { readTimestamp } from './time.ts'
 import { isNothing, knownWord, optional, toCount, toInteger, toReference, toUuid } from './values.ts'
@@ -18,11 +18,11 @@ export type Validation =
       readonly sessionId: string | null
     }
 
-const MAX_REASONS = 20
+const mostReasons = 20
 
-const ROOT = createShape('namespace', 'eventType', 'description', 'payload', 'version')
+const rootShape = createShape('namespace', 'eventType', 'description', 'payload', 'version')
 
-const PAYLOAD = createShape(
+const payloadShape = createShape(
   'sessionId',
   'subAccountId',
   'sessionStatus',
@@ -35,13 +35,13 @@ const PAYLOAD = createShape(
   'details',
 )
 
-const SUB_ACCOUNT_ID = /^[A-Za-z0-9._&-]{3,50}$/
+const subAccountIdForm = /^[A-Za-z0-9._&-]{3,50}$/
 
 // Not UTF-8 is not JSON (RFC 8259, section 8.1). A byte order mark is dropped by default.
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 function rejected(reasons: Reason[], sessionId: string | null = null): Validation {
-  return { ok: false, reasons: reasons.slice(0, MAX_REASONS), sessionId }
+  return { ok: false, reasons: reasons.slice(0, mostReasons), sessionId }
 }
 
 /** A required member, ready for the schema: nothing is undefined, texts are trimmed, the rest is as sent. */
@@ -99,8 +99,8 @@ function reasonsOf(summary: unknown): Reason[] {
 function validateObject(event: JsonObject): Validation {
   const anomalies = new Set<Anomaly>()
   const reasons: Reason[] = []
-  const root = readMembers(event, ROOT, anomalies)
-  const payload = isJsonObject(root.payload) ? readMembers(root.payload, PAYLOAD, anomalies) : null
+  const root = readMembers(event, rootShape, anomalies)
+  const payload = isJsonObject(root.payload) ? readMembers(root.payload, payloadShape, anomalies) : null
   const summary = summaryOf(root, payload)
   const legs = isJsonObject(payload?.details) ? readLegs(payload.details, reasons, anomalies) : []
 
@@ -113,17 +113,17 @@ function validateObject(event: JsonObject): Validation {
   }
 
   const { sessionId, subAccountId, sessionStatus, startTime, endTime } = summary.payload
-  if (!SUB_ACCOUNT_ID.test(subAccountId)) anomalies.add('invalid_value')
+  if (!subAccountIdForm.test(subAccountId)) anomalies.add('invalid_value')
   return {
     ok: true,
     session: {
       // The schema has found these readable, so they are.
       sessionId: sessionId.toLowerCase(),
       subAccountId,
-      status: knownWord(sessionStatus, SESSION_STATUSES, 'unknown_status', anomalies)!,
+      status: knownWord(sessionStatus, sessionStatuses, 'unknown_status', anomalies)!,
       startedAtMs: readTimestamp(startTime)!,
       endedAtMs: readTimestamp(endTime)!,
-      lastAction: knownWord(payload.lastAction, ACTIONS, 'unknown_action', anomalies),
+      lastAction: knownWord(payload.lastAction, actions, 'unknown_action', anomalies),
       callCount: optional(payload.callCount, toCount, anomalies),
       clientRequestId: optional(payload.clientRequestId, toReference, anomalies),
       schemaVersion: optional(root.version, toInteger, anomalies),

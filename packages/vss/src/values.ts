@@ -10,13 +10,13 @@ import { readTimestamp } from './time.ts'
 export type ValueReader<Value> = (value: unknown) => Value | null
 
 /** The longest text that each kind of column takes, in UTF-16 units. */
-export const TEXT_LIMITS = { reference: 255, number: 64, message: 2000, word: 64 } as const
+export const textLimits = { reference: 255, number: 64, message: 2000, word: 64 } as const
 
-const INT4_MIN = -2_147_483_648
-const INT4_MAX = 2_147_483_647
+const smallestInt4 = -2_147_483_648
+const largestInt4 = 2_147_483_647
 
-const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
-const COUNTRY = /^[A-Za-z]{2}$/
+const jsonNumberForm = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+const countryForm = /^[A-Za-z]{2}$/
 
 /** Whether a member is one of the three spellings of nothing: absent, JSON null, or the text `null`. */
 export function isNothing(value: unknown): boolean {
@@ -50,17 +50,17 @@ function textReader(maxLength: number): ValueReader<string> {
 }
 
 /** Ids and reference ids. */
-export const toReference = textReader(TEXT_LIMITS.reference)
+export const toReference = textReader(textLimits.reference)
 /** Phone numbers. */
-export const toPhoneNumber = textReader(TEXT_LIMITS.number)
+export const toPhoneNumber = textReader(textLimits.number)
 /** Messages written for people. */
-export const toMessage = textReader(TEXT_LIMITS.message)
+export const toMessage = textReader(textLimits.message)
 /** Statuses, actions, directions, types, formats. */
-export const toWord = textReader(TEXT_LIMITS.word)
+export const toWord = textReader(textLimits.word)
 
 /** Numbers come as JSON numbers and, now and then, as texts that hold one. */
 function toNumber(value: unknown): number | null {
-  const number = typeof value === 'string' && JSON_NUMBER.test(value.trim()) ? Number(value) : value
+  const number = typeof value === 'string' && jsonNumberForm.test(value.trim()) ? Number(value) : value
   // Adding zero turns -0 into 0, which no column tells apart. JSON's 1e400 is read as Infinity.
   return typeof number === 'number' && Number.isFinite(number) ? number + 0 : null
 }
@@ -68,12 +68,14 @@ function toNumber(value: unknown): number | null {
 function integerReader(min: number): ValueReader<number> {
   return function toInteger(value) {
     const number = toNumber(value)
-    return number !== null && Number.isInteger(number) && number >= min && number <= INT4_MAX ? number : null
+    return number !== null && Number.isInteger(number) && number >= min && number <= largestInt4
+      ? number
+      : null
   }
 }
 
 /** Codes and versions. */
-export const toInteger = integerReader(INT4_MIN)
+export const toInteger = integerReader(smallestInt4)
 /** Durations and counts. */
 export const toCount = integerReader(0)
 
@@ -99,7 +101,7 @@ export function toUuid(value: unknown): string | null {
 /** Two letters, in upper case. Whether there is such a country is not for the reader to say. */
 export function toCountry(value: unknown): string | null {
   const text = typeof value === 'string' ? value.trim() : ''
-  return COUNTRY.test(text) ? text.toUpperCase() : null
+  return countryForm.test(text) ? text.toUpperCase() : null
 }
 
 /**

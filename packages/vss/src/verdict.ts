@@ -2,7 +2,7 @@ import type { Delivery } from '@vss-pipeline/delivery'
 import type { Session } from './model.ts'
 
 /** Why a delivery was rejected. */
-export const REASON_CODES = [
+export const reasonCodes = [
   'malformed_json',
   'not_an_object',
   'unsupported_event',
@@ -13,7 +13,7 @@ export const REASON_CODES = [
   'refused_by_database',
 ] as const
 
-export type ReasonCode = (typeof REASON_CODES)[number]
+export type ReasonCode = (typeof reasonCodes)[number]
 
 export interface Reason {
   readonly code: ReasonCode
@@ -46,6 +46,6 @@ export function sessionIdOf({ verdict }: LedgerEntry): string | null {
 }
 
 /** What became of a delivery: the ledger's one word for it. */
-export const OUTCOMES = ['stored', 'duplicate', 'superseded', 'rejected'] as const
+export const outcomeNames = ['stored', 'duplicate', 'superseded', 'rejected'] as const
 
-export type Outcome = (typeof OUTCOMES)[number]
+export type Outcome = (typeof outcomeNames)[number]
