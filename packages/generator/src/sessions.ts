@@ -3,7 +3,7 @@ import type { Random } from './random.ts'
 import { type LegPlan, pickScenario, type ScenarioName, type SessionPlan, scenarios } from './scenarios.ts'
 import { createSubscribers, type Subscriber } from './subscribers.ts'
 
-/** An event before it is written as JSON. Loose on purpose: dirt is thrown at it. */
+/** An object of an event before it is written as JSON. The type is loose because dirt may put anything into it. */
 export type LooseObject = Record<string, unknown>
 export interface LooseEvent extends LooseObject {
   payload: LooseObject & { details: Record<string, LooseObject> }
@@ -14,7 +14,7 @@ export interface GeneratedSession {
   readonly event: LooseEvent
 }
 
-/** Makes one clean event after the other: by the given scenario, or by one drawn by its share. */
+/** Makes the next clean event, by the given scenario or by one that is drawn by its share. */
 export type SessionSource = (scenario?: ScenarioName) => GeneratedSession
 
 const subscriberCount = 1500
@@ -38,7 +38,7 @@ function uuidV1(ms: number, tick: number, node: string): string {
   return `${ticks.slice(7)}-${ticks.slice(3, 7)}-1${ticks.slice(0, 3)}-${node}`
 }
 
-/** The platform writes whole seconds. */
+/** Formats a time in whole seconds, as the platform does. */
 function timestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`
 }
@@ -92,9 +92,9 @@ function errorDetails(errorCode: number | null): LooseObject {
 }
 
 /**
- * A world of subscribers, virtual numbers and sub-accounts whose clock runs on from session to session.
+ * Makes a world of subscribers, virtual numbers and sub-accounts. Its clock moves on with each session.
  *
- * @param startAtMs when the first session starts, milliseconds since the Unix epoch
+ * @param startAtMs the start of the first session, milliseconds since the Unix epoch
  */
 export function createSessionSource(random: Random, startAtMs: number): SessionSource {
   const subscribers = createSubscribers(random, 'mobile', subscriberCount)
@@ -104,7 +104,7 @@ export function createSessionSource(random: Random, startAtMs: number): SessionS
   let clockMs = startAtMs
 
   return function nextSession(scenario = pickScenario(random)) {
-    // The clock moves by a millisecond at least, which keeps the ids distinct.
+    // The clock moves by at least a millisecond, so that no id repeats.
     clockMs += random.int(1, longestPauseMs)
     const plan: SessionPlan = scenarios[scenario].plan(random)
     const node = random.pick(nodes)
@@ -126,7 +126,7 @@ export function createSessionSource(random: Random, startAtMs: number): SessionS
       destination: random.pick(subscribers),
       refId,
     }
-    // Leg A is known before the session is, leg B after: so are their ids.
+    // The platform makes leg A before the session and leg B after it, so their ids are a tick apart.
     const callA = createLeg(
       random,
       uuidV1(clockMs, tick - 1, node),

@@ -8,7 +8,7 @@ export interface Subscriber {
   readonly country: string
 }
 
-/** Where calls come from and go to, with a mobile and a fixed pattern each; `#` is any digit. */
+/** The countries of the subscribers, with patterns of mobile and fixed numbers. `#` is any digit. */
 const numberPlans = [
   { country: 'SG', mobile: '+659#######', fixed: '+656#######' },
   { country: 'ID', mobile: '+62812########', fixed: '+6221########' },
@@ -30,8 +30,8 @@ function validNumber(random: Random, pattern: string, country: string): string {
 }
 
 /**
- * Subscribers with numbers that libphonenumber calls valid. Built once a run and then drawn from: checking a
- * number takes longer than making an event.
+ * Makes subscribers with numbers that libphonenumber calls valid. A run makes them once and then draws from them,
+ * because checking a number takes longer than making an event.
  */
 export function createSubscribers(random: Random, kind: 'mobile' | 'fixed', count: number): Subscriber[] {
   return Array.from({ length: count }, () => {

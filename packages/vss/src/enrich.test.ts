@@ -20,7 +20,7 @@ describe('the vendor’s examples', () => {
   })
 })
 
-/** The session whose legs are these and nothing else. */
+/** The completed example with these legs instead of its own. */
 function withLegs(details: Record<string, WireObject>) {
   return completedWith(({ payload }) => Object.assign(payload, { details }))
 }
@@ -53,7 +53,7 @@ describe('parties', () => {
       [null, '+4', '+5'],
     ],
     [
-      'two outbound legs, B without numbers: what A has',
+      'two outbound legs, B without numbers: the numbers of A',
       { callA: leg(outbound, '+2', '+3'), callB: leg(outbound, null, null) },
       [null, '+2', '+3'],
     ],
@@ -76,7 +76,7 @@ describe('parties', () => {
 })
 
 const at = (second: number) => `2024-03-25T06:02:${String(second).padStart(2, '0')}Z`
-/** A leg's times: seconds of one minute, null for never or unknown. */
+/** The times of a leg, as seconds of one minute; null is never or unknown. */
 const times = (initiated: number | null, connected: number | null, disconnected: number | null) => ({
   initiatedTimestamp: initiated === null ? null : at(initiated),
   connectedTimestamp: connected === null ? null : at(connected),
@@ -93,7 +93,7 @@ describe('answered and ring time', () => {
     ['a leg connected before it was initiated', { callA: times(4, 3, 9) }, true, null],
     ['a leg connected at once', { callA: times(3, 3, 9) }, true, 0],
     ['no leg', {}, false, null],
-  ])('are those of %s', (_what, details, answered, ringSeconds) => {
+  ])('come from %s', (_what, details, answered, ringSeconds) => {
     expect(withLegs(details)).toMatchObject({ answered, ringSeconds })
   })
 
@@ -102,7 +102,7 @@ describe('answered and ring time', () => {
     expect(legs.map(({ ringSeconds }) => ringSeconds)).toEqual([1, 4, null])
   })
 
-  test('count milliseconds as fractions', () => {
+  test('have milliseconds as fractions', () => {
     const change = { initiatedTimestamp: '2024-03-25T06:01:30.250Z' }
     expect(completedWith(({ payload }) => Object.assign(payload.details.callB, change)).ringSeconds).toBe(
       6.75,
@@ -158,10 +158,15 @@ describe('the session’s error', () => {
 
   test.each<[string, unknown[], number | null, string | null]>([
     ['its own before its legs’', [own, ofA, ofB], -2001, 'own'],
-    ['that of the first leg that has one', [null, ofA, ofB], -2002, 'of A'],
-    ['that of leg B when A has none', [{}, null, ofB], -2003, 'of B'],
+    ['the error of the first leg that has one', [null, ofA, ofB], -2002, 'of A'],
+    ['the error of leg B when A has none', [{}, null, ofB], -2003, 'of B'],
     ['a code alone', [{ errorCode: -2001 }, ofA, null], -2001, null],
-    ['a message alone, never paired with another’s code', [{ errorMsg: 'own' }, ofA, null], null, 'own'],
+    [
+      'a message alone, not paired with the code of another error',
+      [{ errorMsg: 'own' }, ofA, null],
+      null,
+      'own',
+    ],
     ['none', [null, null, null], null, null],
   ])('is %s', (_what, [session, callA, callB], errorCode, errorMessage) => {
     expect(withErrors(session, callA, callB)).toMatchObject({ errorCode, errorMessage })
@@ -200,7 +205,7 @@ describe('quality', () => {
     expect(session.legs.map(({ mosBand }) => mosBand)).toEqual(['excellent', 'poor'])
   })
 
-  test('is that of the legs that have one', () => {
+  test('comes from the legs that have one', () => {
     expect(withQuality(null, { mos: 4.1 })).toMatchObject({
       mosMin: 4.1,
       mosBand: 'good',
@@ -223,7 +228,7 @@ describe('quality', () => {
   })
 })
 
-test('enriching does not change what validation gave', () => {
+test('enriching does not change the session that validation gave', () => {
   const session = validated(errorExample())
   const before = structuredClone(session)
   enrichSession(session)

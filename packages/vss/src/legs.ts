@@ -45,12 +45,12 @@ const legShape = createShape(
 const qualityShape = createShape('mos', 'packetLossRate', 'jitter')
 const errorShape = createShape('errorMsg', 'errorCode')
 
-/** The members of an optional object: none when there is nothing, or (`invalid_value`) when it is no object. */
+/** Reads an optional object. A value that is not an object counts as an empty one, with `invalid_value`. */
 function optionalObject(value: unknown, anomalies: Set<Anomaly>): JsonObject {
   return optional(value, (given) => (isJsonObject(given) ? given : null), anomalies) ?? {}
 }
 
-/** Reads `errorDetails`, which is documented on legs and sent on sessions. */
+/** Reads `errorDetails`, which the vendor documents on legs and sends on sessions too. */
 export function readErrorDetails(value: unknown, anomalies: Set<Anomaly>) {
   const details = readMembers(optionalObject(value, anomalies), errorShape, anomalies)
   return {
@@ -68,7 +68,7 @@ function readQuality(value: unknown, anomalies: Set<Anomaly>) {
   }
 }
 
-/** The country as sent; where none is sent, the number's own. One that cannot be read stays unknown. */
+/** Reads the country as sent, or takes the number's own when none is sent. An invalid one is null. */
 function readCountry(value: unknown, number: string | null, anomalies: Set<Anomaly>): string | null {
   if (!isNothing(value)) return optional(value, toCountry, anomalies)
   return number === null ? null : numberFacts(number).country
@@ -106,9 +106,9 @@ function unusableLeg(letter: string, message: string): Reason {
 }
 
 /**
- * Reads `details`: its members named like `callA`, in any case, are the legs.
+ * Reads the legs: the members of `details` whose names are like `callA`, in any case.
  *
- * @param reasons gets one reason for each leg that cannot be a row
+ * @param reasons gets a reason for each leg that cannot be a row
  * @returns the legs in the order of their letters
  */
 export function readLegs(details: JsonObject, reasons: Reason[], anomalies: Set<Anomaly>): NormalizedLeg[] {

@@ -7,7 +7,7 @@ function inRange(measure: Measure, value: number): boolean {
   return value >= qualityRanges[measure].min && value <= qualityRanges[measure].max
 }
 
-/** Whether every quality value of a leg is one that its measure can have. */
+/** Whether every quality value of a leg lies in the range of its measure. */
 export function qualityIsPossible(leg: NormalizedLeg): boolean {
   return (Object.keys(qualityRanges) as Measure[]).every((measure) => {
     const value = leg[measure]
@@ -25,8 +25,8 @@ function worst(legs: readonly NormalizedLeg[], measure: Measure, pick: (...value
 }
 
 /**
- * The worst of each measure over a session's legs: the lowest MOS with its band, the greatest packet loss (a
- * fraction) and jitter (ms). Impossible values are left out; null when no leg has another.
+ * Finds the worst of each measure among a session's legs: the lowest MOS with its band, the greatest packet loss (a
+ * fraction) and the greatest jitter (ms). Impossible values do not count. A measure without a possible value is null.
  */
 export function worstQuality(legs: readonly NormalizedLeg[]): {
   mosMin: number | null

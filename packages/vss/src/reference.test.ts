@@ -69,7 +69,7 @@ describe('error codes', () => {
     'An internal error',
     'An internal error has occurred..',
     'An internal error has  occurred',
-  ])('%j is no documented message', (message) => {
+  ])('%j is not a documented message', (message) => {
     expect(documentedErrorCode(message)).toBeUndefined()
   })
 })

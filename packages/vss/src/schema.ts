@@ -11,8 +11,8 @@ const timestamp = () =>
   text('an ISO 8601 date and time in the years 1970 to 9999', (value) => readTimestamp(value) !== null)
 
 /**
- * What an event must be to become a row, once its keys are read in canonical spelling and its texts are trimmed.
- * A description completes "expected ...". Everything else on the wire is optional: a bad value there becomes null.
+ * The parts that an event needs to become a row, after its keys are read in canonical spelling and its texts are
+ * trimmed. A description completes "expected ...". All other parts are optional: a bad value there becomes null.
  */
 export const SessionSummary = Type.Object({
   namespace: Type.Literal('VOICE', { description: 'the namespace VOICE' }),

@@ -3,7 +3,7 @@ import { cached } from './cache.ts'
 const timestampForm =
   /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):?(\d\d))?$/i
 
-/** `9999-12-31T23:59:59.999999999+00:00` */
+/** The length of `9999-12-31T23:59:59.999999999+00:00`. */
 const longestTimestamp = 35
 const cachedTimes = 10_000
 
@@ -18,11 +18,11 @@ function daysInMonth(year: number, month: number): number {
 }
 
 /**
- * Reads an ISO 8601 date and time as the platform sends it: seconds and fraction optional, `T` or a space,
- * zone `Z`, `±HH:MM`, `±HHMM` or none, which means UTC as everywhere in the vendor's documentation.
- * `Date.parse` would not do: it rolls 30 February over and reads a missing zone as local time.
+ * Reads an ISO 8601 date and time as the platform sends it. Seconds and fraction are optional. A `T` or a space comes
+ * before the time. The zone is `Z`, `±HH:MM`, `±HHMM` or missing; a missing one means UTC, as in the documentation.
  *
- * Sessions that end together name the same seconds: what was read a moment ago is not read again.
+ * `Date.parse` is not used, because it reads 30 February as 1 March and a missing zone as local time. The results are
+ * cached, because sessions that end together name the same seconds.
  *
  * @returns milliseconds since the Unix epoch, in the years 1970 to 9999 (further digits are cut), or null
  */
@@ -38,12 +38,12 @@ const read = cached(cachedTimes, (text): number | null => {
   const year = Number(yyyy)
   const month = Number(mm)
   const day = Number(dd)
-  // Date.UTC takes years before 100 for the 20th century's; the first year is the one that zones can reach into.
+  // Date.UTC reads years before 100 as years of the 20th century. A zone may move 31 December 1969 into 1970.
   if (year < firstYear - 1 || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month))
     return null
   const hour = Number(hh)
   const minute = Number(mi)
-  // A leap second is none that a timestamp can hold.
+  // No timestamp can hold a leap second: it becomes the second before it.
   const second = ss === '60' ? 59 : Number(ss)
   if (hour > 23 || minute > 59 || second > 59) return null
   if (Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return null
@@ -55,7 +55,10 @@ const read = cached(cachedTimes, (text): number | null => {
   return utc < earliestMs || utc > latestMs ? null : utc
 })
 
-/** Seconds from one time, in milliseconds, to another; negative when they run backwards, null when either is unknown. */
+/**
+ * @param fromMs milliseconds since the Unix epoch
+ * @returns seconds from one time to the other: negative when they run backwards, null when one is unknown
+ */
 export function secondsBetween(fromMs: number | null, toMs: number | null): number | null {
   return fromMs === null || toMs === null ? null : (toMs - fromMs) / 1000
 }

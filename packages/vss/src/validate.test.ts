@@ -12,7 +12,7 @@ import { validateEvent } from './validate.ts'
 
 const exampleSessionId = '1f048a84-ea6d-11ee-911b-078f7290bf52'
 
-/** A body's reasons as `code path`, and the session id that could be read. */
+/** The reasons for which a body is rejected, as `code path`, with the session id that could be read. */
 function verdict(body: Uint8Array | string) {
   const validation = validateEvent(typeof body === 'string' ? bodyOf(body) : body)
   if (validation.ok) return 'ok'
@@ -46,9 +46,12 @@ describe('a body that is not JSON', () => {
 })
 
 describe('a body that is JSON', () => {
-  test.each(['null', '[]', '[{}]', '"VOICE"', '42', 'true'])('but no object is not_an_object: %s', (body) => {
-    expect(verdict(body)).toEqual({ reasons: ['not_an_object '], id: null })
-  })
+  test.each(['null', '[]', '[{}]', '"VOICE"', '42', 'true'])(
+    'but not an object is not_an_object: %s',
+    (body) => {
+      expect(verdict(body)).toEqual({ reasons: ['not_an_object '], id: null })
+    },
+  )
 
   test('may begin with a byte order mark', () => {
     expect(verdict(`\ufeff${JSON.stringify(completedExample())}`)).toBe('ok')
@@ -65,7 +68,7 @@ describe('an event of another kind', () => {
   test.each([
     ['another namespace', { namespace: 'SMS' }, ['unsupported_event namespace']],
     ['no namespace', { namespace: undefined }, ['unsupported_event namespace']],
-    ['a namespace that is no text', { namespace: ['VOICE'] }, ['unsupported_event namespace']],
+    ['a namespace that is not a text', { namespace: ['VOICE'] }, ['unsupported_event namespace']],
     ['another event type', { eventType: 'CALL_STATUS' }, ['unsupported_event eventType']],
     ['no event type', { eventType: null }, ['unsupported_event eventType']],
     [
@@ -87,7 +90,7 @@ describe('an event of another kind', () => {
     })
   })
 
-  test('is not one whose names differ in case or outer spaces only', () => {
+  test('is not an event whose namespace and type differ only in case or outer spaces', () => {
     const event = { ...completedExample(), namespace: ' Voice ', eventType: 'session_summary' }
     expect(verdict(JSON.stringify(event))).toBe('ok')
   })
@@ -149,7 +152,7 @@ describe('a required field', () => {
     expect(rejectionOf((event) => Object.assign(event, { payload }))).toEqual([reason])
   })
 
-  test('does not hide what else is wrong', () => {
+  test('does not hide other faults', () => {
     const reasons = rejectionOf(({ payload }) => {
       Object.assign(payload, { subAccountId: null, sessionStatus: 5, startTime: 'now' })
       Object.assign(payload.details, { callA: 1, CALLB: {} })
@@ -163,7 +166,7 @@ describe('a required field', () => {
     ])
   })
 
-  test('of a text is trimmed, an id is put in lower case', () => {
+  test('that is a text is trimmed, and an id is put in lower case', () => {
     const session = completedWith(({ payload }) => {
       payload.sessionId = ` ${exampleSessionId.toUpperCase()} `
       payload.subAccountId = ' 8x8_test '
@@ -189,7 +192,7 @@ describe('a required field', () => {
 })
 
 describe('reasons', () => {
-  test('say what was expected and never what was sent', () => {
+  test('tell what was expected and never show what was sent', () => {
     const secret = '+6591178965'
     const event = completedExample()
     Object.assign(event.payload, { sessionId: secret, startTime: secret, details: secret })
@@ -254,13 +257,13 @@ describe('legs', () => {
     },
   )
 
-  test('that differ in case only reject the event', () => {
+  test('that differ only in case reject the event', () => {
     expect(rejectionOf(({ payload }) => Object.assign(payload.details, { CallA: {} }))).toEqual([
       'invalid_field payload.details.callA',
     ])
   })
 
-  test('that differ in case only do not when one is nothing', () => {
+  test('that differ only in case do not reject the event when one is absent', () => {
     expect(rejectionOf(({ payload }) => Object.assign(payload.details, { CallA: null }))).toEqual([])
   })
 
@@ -326,7 +329,7 @@ describe('an optional field', () => {
   })
 
   test.each(['1e400', '-1e400', '1e-300', '4e38'])(
-    'a quality of %s, which no column holds, is null',
+    'a quality of %s, which no column can hold, is null',
     (mos) => {
       const body = JSON.stringify(completedExample()).replaceAll('"mos":4.5', `"mos":${mos}`)
       const session = validated(body)
@@ -340,7 +343,7 @@ describe('an optional field', () => {
     ['callQuality', [4.5]],
     ['errorDetails', 'none'],
     ['errorDetails', 0],
-  ])('%s that is no object (%j) is invalid_value', (field, value) => {
+  ])('%s that is not an object (%j) is invalid_value', (field, value) => {
     const session = completedWith(({ payload }) => Object.assign(payload.details.callB, { [field]: value }))
     expect(session.anomalies).toEqual(['invalid_value'])
   })
@@ -361,15 +364,18 @@ describe('a country', () => {
     expect(countryOf({ sourceCountryCode: 'ca' })).toBe('CA')
   })
 
-  test.each([[undefined], [null], ['null']])('that is %j is the number’s own', (sourceCountryCode) => {
-    expect(countryOf({ sourceCountryCode })).toBe('US')
-  })
+  test.each([[undefined], [null], ['null']])(
+    'that is sent as %j is taken from the number',
+    (sourceCountryCode) => {
+      expect(countryOf({ sourceCountryCode })).toBe('US')
+    },
+  )
 
   test('that is sent but invalid stays unknown', () => {
     expect(countryOf({ sourceCountryCode: 'USA' })).toBeNull()
   })
 
-  test.each(['12314377870', '+80012345678'])('is unknown for %s, which tells none', (source) => {
+  test.each(['12314377870', '+80012345678'])('is unknown for %s, which has none', (source) => {
     expect(countryOf({ sourceCountryCode: null, source })).toBeNull()
   })
 
@@ -379,7 +385,7 @@ describe('a country', () => {
 })
 
 describe('unknown fields', () => {
-  /** The object that a member holds, put there if there is none. */
+  /** The object that a member holds; an absent one is added. */
   function memberObject(owner: WireObject, name: string): WireObject {
     owner[name] ??= {}
     return owner[name] as WireObject

@@ -7,7 +7,7 @@ import { readTimestamp } from './time.ts'
 import { isNothing, knownWord, optional, toCount, toInteger, toReference, toUuid } from './values.ts'
 import type { Reason } from './verdict.ts'
 
-/** What validation says about a body: a session to enrich and store, or why it cannot be a row. */
+/** The result of validation: a session to enrich and store, or the reasons why the body cannot be a row. */
 export type Validation =
   | { readonly ok: true; readonly session: NormalizedSession }
   | {
@@ -37,14 +37,14 @@ const payloadShape = createShape(
 
 const subAccountIdForm = /^[A-Za-z0-9._&-]{3,50}$/
 
-// Not UTF-8 is not JSON (RFC 8259, section 8.1). A byte order mark is dropped by default.
+// JSON is in UTF-8 (RFC 8259, section 8.1), so other bytes are an error. The decoder drops a byte order mark.
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 function rejected(reasons: Reason[], sessionId: string | null = null): Validation {
   return { ok: false, reasons: reasons.slice(0, mostReasons), sessionId }
 }
 
-/** A required member, ready for the schema: nothing is undefined, texts are trimmed, the rest is as sent. */
+/** Prepares a required member for the schema: an absent value becomes undefined, a text is trimmed. */
 function required(value: unknown): unknown {
   if (isNothing(value)) return undefined
   return typeof value === 'string' ? value.trim() : value
@@ -54,7 +54,7 @@ function requiredUpperCase(value: unknown): unknown {
   return typeof value === 'string' ? value.trim().toUpperCase() : value
 }
 
-/** The parts of an event that the schema judges, built under our own keys from what was sent. */
+/** Builds the object that the schema judges. All of its keys are ours, none the sender's. */
 function summaryOf(root: Members<'namespace' | 'eventType' | 'payload'>, payload: Members<string> | null) {
   return {
     namespace: requiredUpperCase(root.namespace),
@@ -73,13 +73,13 @@ function summaryOf(root: Members<'namespace' | 'eventType' | 'payload'>, payload
   }
 }
 
-/** What the reasons need to know of a schema: TypeBox types the members, but not that each has a description. */
+/** A schema as the reasons use it: TypeBox does not type that each member has a description. */
 interface DescribedSchema {
   readonly description: string
   readonly properties?: { readonly [name: string]: DescribedSchema }
 }
 
-/** Translates what the schema found wrong. Its paths hold our own keys only, since `summaryOf` made the object. */
+/** Turns the schema's errors into reasons. Their paths hold only our keys, because `summaryOf` made the object. */
 function reasonsOf(summary: unknown): Reason[] {
   const pointers = new Set(summaryValidator.Errors(summary).map((error) => error.instancePath))
   return Array.from(pointers, (pointer) => {
@@ -107,7 +107,7 @@ function validateObject(event: JsonObject): Validation {
   if (payload === null || reasons.length > 0 || !summaryValidator.Check(summary)) {
     const sessionId = toUuid(payload?.sessionId)
     const all = [...reasonsOf(summary), ...reasons]
-    // The fields of another event are not ours to judge.
+    // An event of another kind has other fields, so a reason about its fields would mislead.
     const unsupported = all.filter((reason) => reason.code === 'unsupported_event')
     return rejected(unsupported.length > 0 ? unsupported : all, sessionId)
   }
@@ -117,7 +117,7 @@ function validateObject(event: JsonObject): Validation {
   return {
     ok: true,
     session: {
-      // The schema has found these readable, so they are.
+      // The schema has checked that these can be read.
       sessionId: sessionId.toLowerCase(),
       subAccountId,
       status: knownWord(sessionStatus, sessionStatuses, 'unknown_status', anomalies)!,
@@ -135,8 +135,8 @@ function validateObject(event: JsonObject): Validation {
 }
 
 /**
- * Reads a delivery's body as a Voice Session Summary. Rejects only what cannot be a row; everything else that is
- * wrong with an event becomes an anomaly. Never throws, whatever the bytes.
+ * Reads a delivery's body as a Voice Session Summary. It rejects a body only when it cannot be a row; any other mistake
+ * in an event becomes an anomaly. It never throws.
  *
  * @param body the request body as received
  */
