@@ -22,7 +22,9 @@ export function isNothing(value: unknown): boolean {
   return value === undefined || value === null || (typeof value === 'string' && value.trim() === 'null')
 }
 
-/** Reads an optional member. One without a value is null. So is an unusable value, with the anomaly `invalid_value`. */
+/**
+ * Reads an optional member. One without a value is null. So is an unusable value, with the anomaly `invalid_value`.
+ */
 export function optional<Value>(
   value: unknown,
   read: ValueReader<Value>,
