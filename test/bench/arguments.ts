@@ -65,6 +65,6 @@ function parse(): Arguments {
       },
     }).values
   } catch (error) {
-    throw new UsageError(`${(error as Error).message} (--help tells what there is)`, { cause: error })
+    throw new UsageError(`${(error as Error).message} (see --help)`, { cause: error })
   }
 }

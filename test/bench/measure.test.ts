@@ -36,7 +36,7 @@ test('a ratio is taken turn by turn, so that a disturbance of both sides does no
   expect(drifting.interval[1] - drifting.interval[0]).toBeCloseTo(0, 6)
 })
 
-test('the interval of a ratio is the interval of its median: of many samples narrower than the middle half', () => {
+test('the interval of a ratio belongs to its median: with many samples it is narrower than the middle half', () => {
   const samples = Array.from({ length: 101 }, (_, index) => index)
   const { median, interval, middleHalf } = ratioOf(
     samples,

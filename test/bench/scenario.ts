@@ -7,7 +7,7 @@ export interface Scenario {
   run(bench: Bench): Promise<ScenarioResult[]>
 }
 
-/** The means of a scenario. */
+/** Everything that a scenario works with. */
 export interface Bench {
   servers: BenchServers
   /** The number of times that each contestant is measured. */

@@ -66,7 +66,7 @@ function makeFolder(path: string): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new LocalStackError(
-      `Cannot write to ${path} (${code}): was it made by another user? Give it back or remove it.`,
+      `Cannot write to ${path} (${code}). Another user may own it: change its owner, or remove it.`,
       { cause: error },
     )
   }

@@ -118,7 +118,7 @@ describe('7: new values', () => {
     ['makeCall', 'MAKE_CALL'],
     ['say', 'SAY'],
     ['sayAndCapture', 'SAY_AND_CAPTURE'],
-  ])('do not include the action as it is described, %s', (lastAction, stored) => {
+  ])('do not include the documented spelling of an action, %s', (lastAction, stored) => {
     const session = completedWith(({ payload }) => Object.assign(payload, { lastAction }))
     expect(session).toMatchObject({ lastAction: stored, anomalies: [] })
   })

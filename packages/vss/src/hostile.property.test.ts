@@ -103,7 +103,7 @@ function expectAnswer(body: Uint8Array): boolean {
 
 const exampleBodies = examples.map((event) => bodyOf(event))
 
-test('any bytes are rejected with reasons', () => {
+test('random bytes are rejected with reasons', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (body) => {
       expect(expectAnswer(body)).toBe(false)
@@ -112,7 +112,7 @@ test('any bytes are rejected with reasons', () => {
   )
 })
 
-test('any JSON is rejected with reasons', () => {
+test('random JSON is rejected with reasons', () => {
   fc.assert(
     fc.property(fc.json(), (json) => {
       expect(expectAnswer(bodyOf(json))).toBe(false)

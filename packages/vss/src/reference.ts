@@ -39,7 +39,7 @@ export const legStatuses: ReadonlySet<string> = new Set([
   'ERROR',
 ])
 
-/** The values of `lastAction`. The documentation describes them as "makeCall or say"; these are sent. */
+/** The values of `lastAction` that the platform sends. The documentation only names "makeCall or say". */
 export const actions: ReadonlySet<string> = new Set([
   'MAKE_CALL',
   'PLAY_TTS',

@@ -108,7 +108,7 @@ export function toCountry(value: unknown): string | null {
 /**
  * Reads a word of a documented vocabulary. The canonical spelling is upper case with `_` between words: `no answer` is
  * read as `NO_ANSWER`, and the documented `makeCall` as `MAKE_CALL`. Any other word is kept as sent and adds the anomaly
- * `unknown`.
+ * that `unknown` gives.
  */
 export function knownWord(
   value: unknown,
