@@ -10,21 +10,21 @@ import { acknowledge, drain, emptyTables, endToEnd, type Slice } from './slices.
 const pairs = 9
 const turns = 5
 const slicesToWarmUp = 2
-/** Acknowledging takes least, so its slices have more events. */
+/** Acknowledging takes the least time, so its slices have more events. */
 const events = { endToEnd: 12_000, ackAndDrain: 24_000 }
 
-/** The figures of each kind of slice: CPU of those programs that do the work. */
+/** The programs whose CPU is shown for each kind of slice: the ones that do the work. */
 const programs: Readonly<Record<string, readonly string[]>> = {
   'end to end': ['ingest', 'worker', 'Postgres', 'Redis'],
   ack: ['ingest'],
   drain: ['worker', 'Postgres'],
 }
 
-/** A figure of both trees, a value each turn. */
+/** A figure of both trees, with a value for each turn. */
 export interface Compared {
-  /** `drain`, `ack`, `end to end` */
+  /** `drain`, `ack` or `end to end`. */
   kind: string
-  /** `events/s`, or whose CPU in µs/event */
+  /** `events/s`, or a program with ` µs` for its CPU in µs/event. */
   figure: string
   here: number[]
   there: number[]
@@ -34,7 +34,7 @@ export interface Compared {
  * Measures this tree and another commit in alternating turns on the same servers.
  *
  * @param ref names the commit
- * @returns what was compared, and the commit's title
+ * @returns the compared figures, and the commit's title
  */
 export async function compareWith(
   ref: string,
@@ -50,7 +50,7 @@ export async function compareWith(
       ourPipeline({
         root,
         database: await servers.createDatabase('base', root),
-        // They share a Redis, and neither may work off the other's queue.
+        // Both use one Redis, and neither may take jobs from the other's queue.
         settings: { QUEUE_PREFIX: '{vss-base}' },
       }),
     ] as const
@@ -59,7 +59,7 @@ export async function compareWith(
     for (let pair = 0; pair < count; pair++) {
       onStep(`pair ${pair + 1} of ${count}`)
       await servers.reset()
-      // Now this tree starts first, now the other.
+      // The trees take turns in starting first.
       const inOrder = pair % 2 === 0 ? contestants : ([contestants[1], contestants[0]] as const)
       const slices = await measureTrees(servers, inOrder, quick)
       measured.push(pair % 2 === 0 ? slices : [slices[1], slices[0]])

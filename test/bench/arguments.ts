@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util'
 import { UsageError } from './usage-error.ts'
 
-/** What a run is asked for. */
+/** The arguments of a run. */
 export interface Arguments {
-  /** Scenarios by name; empty is all of them. */
+  /** The names of the scenarios to run; empty is all. */
   only: string[]
   quick: boolean
   full: boolean
-  /** Names the commit to compare with. */
+  /** The commit to compare with. */
   against?: string
-  /** A major version of Debian's; without it, the Postgres that npm installed. */
+  /** The major version of a Postgres of Debian's. By default the Postgres that npm installed. */
   postgres?: string
   json: boolean
   help: boolean
@@ -65,6 +65,6 @@ function parse(): Arguments {
       },
     }).values
   } catch (error) {
-    throw new UsageError(`${(error as Error).message} (--help tells what there is)`, { cause: error })
+    throw new UsageError(`${(error as Error).message} (see --help)`, { cause: error })
   }
 }

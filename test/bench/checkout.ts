@@ -10,15 +10,15 @@ const run = promisify(execFile)
 /** Another commit of this repository, installed in a folder of its own. */
 export interface Checkout {
   root: string
-  /** `87eab2e A comment's first line` */
+  /** Short hash and subject, such as `87eab2e Add a metric`. */
   title: string
 }
 
 /**
  * Unpacks a commit and installs its dependencies, as a fresh clone would have them.
  *
- * @param ref whatever names a commit: a hash, a branch, `HEAD~3`
- * @throws an error that says what git or npm did, where there is no such commit or it does not install
+ * @param ref the name of a commit: a hash, a branch, `HEAD~3`
+ * @throws UsageError when there is no such commit, and any error of git or npm
  */
 export async function checkOut(ref: string, folder: string): Promise<Checkout> {
   const commit = await commitOf(ref)
@@ -38,7 +38,7 @@ async function commitOf(ref: string): Promise<string> {
     return stdout.trim()
   } catch {
     throw new UsageError(
-      `--against got ${ref}, and takes what names a commit of this repository: a hash, a branch, HEAD~1`,
+      `--against got ${ref}, and takes a commit of this repository: a hash, a branch, HEAD~1`,
     )
   }
 }

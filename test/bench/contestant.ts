@@ -3,7 +3,7 @@ import { type Program, startOurs, startPeer } from './programs.ts'
 import { type Rows, sessionRows } from './rows.ts'
 import type { BenchDatabase, BenchServers } from './servers.ts'
 
-/** Programs that take events and make rows of them: this pipeline, another commit of it, or a peer. */
+/** Programs that take events and store rows: this pipeline, another commit of it, or a peer. */
 export interface Contestant {
   name: string
   /** Starts its programs. */
@@ -13,19 +13,19 @@ export interface Contestant {
 /** A contestant whose programs run. */
 export interface Running {
   ingest: Program
-  /** None where ingest stores the rows itself, or nobody does. */
+  /** Empty when ingest stores the rows itself, or nobody does. */
   workers: Program[]
-  /** Where its rows are; nowhere where nobody stores any. */
+  /** Its rows; undefined when nobody stores any. */
   rows: Rows | undefined
   stop(): Promise<void>
 }
 
 /**
- * This pipeline.
+ * Makes a contestant of this pipeline.
  *
- * @param options.root another checkout of it
- * @param options.database a database of its own
- * @param options.rowsIn how its rows are counted; as its peers' are by default
+ * @param options.root the checkout to run, by default this one
+ * @param options.database the database to use, by default the one that the peers use
+ * @param options.rowsIn chooses the rows to count, by default sessions, as for the peers
  */
 export function ourPipeline(
   options: {
@@ -71,7 +71,7 @@ async function startAll(contestant: {
 }): Promise<Running> {
   const started: Program[] = []
   async function stop(): Promise<void> {
-    // Ingest first: it must not take what nobody is there to store.
+    // Ingest stops first, so that it takes no events that no worker would store.
     for (const program of started.toReversed()) await program.stop()
   }
   try {

@@ -7,8 +7,8 @@ import { from, to } from 'pg-copy-streams'
 const tables = ['vss.sessions', 'vss.call_legs', 'vss.deliveries'] as const
 
 /**
- * Empties the tables and writes their rows again by COPY, in one transaction: the same rows into the same tables
- * and indexes, with nothing to decide. @returns deliveries a second.
+ * Empties the tables and writes their rows again by COPY, in one transaction. This is the least work that stores the
+ * same rows with the same indexes. @returns deliveries a second.
  */
 export async function copyStoredRows(databaseUrl: string, format: 'text' | 'binary'): Promise<number> {
   const db = new pg.Client({ connectionString: databaseUrl })

@@ -17,7 +17,7 @@ function start(script: string): ChildProcess {
   return child
 }
 
-test.runIf(isCpuAccounted)('a program that works is told from one that waits', async () => {
+test.runIf(isCpuAccounted)('a program that works has used CPU, one that waits has not', async () => {
   const waiting = start(`console.log('waiting'); setTimeout(() => undefined, 60_000)`)
   await once(waiting.stdout!, 'data')
   const programs = { busy: [start('for (;;);').pid!], waiting: [waiting.pid!] }
@@ -30,24 +30,21 @@ test.runIf(isCpuAccounted)('a program that works is told from one that waits', a
   expect(used.waiting).toBeLessThan(100)
 })
 
-test.runIf(isCpuAccounted)(
-  'children count, also when they have ended, but not those that look on',
-  async () => {
-    const parent = start(`
+test.runIf(isCpuAccounted)('children count, even when they have ended, and observers do not', async () => {
+  const parent = start(`
     const { spawn, spawnSync } = require('node:child_process')
     spawnSync(process.execPath, ['--eval', 'const end = Date.now() + 1_000; while (Date.now() < end);'])
     console.log(spawn(process.execPath, ['--eval', 'for (;;);']).pid)
   `)
-    const [line] = (await once(parent.stdout!, 'data')) as [Buffer]
-    const observer = Number(line.toString())
-    onTestFinished(() => void process.kill(observer, 'SIGKILL'))
-    await until('Work', () => processCpuMs(observer) > 500, patience)
+  const [line] = (await once(parent.stdout!, 'data')) as [Buffer]
+  const observer = Number(line.toString())
+  onTestFinished(() => void process.kill(observer, 'SIGKILL'))
+  await until('Work', () => processCpuMs(observer) > 500, patience)
 
-    const own = processCpuMs(parent.pid!)
-    const withoutObserver = readCpu({ parent: [parent.pid!] }, new Set([observer])).parent!
-    const all = readCpu({ parent: [parent.pid!] }, nobody).parent!
+  const own = processCpuMs(parent.pid!)
+  const withoutObserver = readCpu({ parent: [parent.pid!] }, new Set([observer])).parent!
+  const all = readCpu({ parent: [parent.pid!] }, nobody).parent!
 
-    expect(withoutObserver - own).toBeGreaterThan(100)
-    expect(all - withoutObserver).toBeGreaterThanOrEqual(500)
-  },
-)
+  expect(withoutObserver - own).toBeGreaterThan(100)
+  expect(all - withoutObserver).toBeGreaterThanOrEqual(500)
+})

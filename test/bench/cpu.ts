@@ -3,18 +3,18 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 /** CPU milliseconds by program. */
 export type CpuMs = Readonly<Record<string, number>>
 
-/** Linux alone accounts for each process in nanoseconds, in proc(5). Elsewhere nothing is told of CPU. */
+/** Only Linux accounts the CPU of each process in nanoseconds, in proc(5). Elsewhere no CPU is reported. */
 export const isCpuAccounted = existsSync('/proc/self/schedstat')
 
 /** The clock ticks of proc(5): 100 a second on every platform of Linux that Node runs on. */
 const msPerTick = 10
 
 /**
- * What programs have used of the CPU since they began, their children included. The kernel's work for a process,
- * such as sending what it writes, is the process' own.
+ * Reads the CPU that programs and their children have used since they began. It includes the kernel's work for them,
+ * such as sending to the network.
  *
  * @param programs process ids by name
- * @param observers children that only look on
+ * @param observers children that do not count, because they serve the benchmark itself
  */
 export function readCpu(
   programs: Readonly<Record<string, readonly number[]>>,
@@ -30,12 +30,15 @@ export function readCpu(
   )
 }
 
-/** @returns what was used between two readings. */
+/** @returns the CPU that was used between two readings. */
 export function cpuBetween(before: CpuMs, after: CpuMs): CpuMs {
   return Object.fromEntries(Object.entries(after).map(([name, ms]) => [name, ms - (before[name] ?? 0)]))
 }
 
-/** What all threads of a process have used, in milliseconds: field 1 of /proc/PID/task/TID/schedstat has nanoseconds. */
+/**
+ * @returns the CPU of all threads of a process, in milliseconds. Field 1 of /proc/PID/task/TID/schedstat has
+ * nanoseconds.
+ */
 export function processCpuMs(pid: number): number {
   let nanoseconds = 0
   for (const thread of listed(`/proc/${pid}/task`)) {
@@ -54,7 +57,7 @@ function treeCpuMs(
   return processCpuMs(pid) + endedChildrenMs(pid) + sumOf(ofChildren)
 }
 
-/** Fields 16 and 17 of /proc/PID/stat: what children used that have ended since, in ticks. */
+/** The CPU of children that have ended: fields 16 and 17 of /proc/PID/stat, in ticks. */
 function endedChildrenMs(pid: number): number {
   const fields = statFields(pid)
   return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) * msPerTick
@@ -81,7 +84,7 @@ function sumOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0)
 }
 
-/** A process may end while it is being looked at. */
+/** Reads a file of /proc. It is empty when the process ends meanwhile. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'latin1')

@@ -4,16 +4,16 @@ import type { Slice } from './slices.ts'
 /** Figures by name. */
 export type Figures = Readonly<Record<string, number>>
 
-/** The median of the slices' events a second: a slice that something else fell into does not count. */
+/** @returns events a second: the median of the slices, so that a single disturbed slice does not count. */
 export function rateOf(slices: readonly Slice[]): number {
   return median(slices.map(({ timed, ms }) => (timed * 1000) / ms))
 }
 
 /**
- * CPU microseconds an event, medians of the slices.
+ * Computes the CPU microseconds an event, as medians of the slices.
  *
- * @param programs those that have to do with it, in this order
- * @returns of each program that there is, and `together`
+ * @param programs the programs to show, in this order
+ * @returns a figure for each program that the slices have, and their sum as `together`
  */
 export function cpuOf(slices: readonly Slice[], programs: readonly string[]): Figures {
   return mediansOf(

@@ -70,7 +70,7 @@ async function runComparison(
   process.stdout.write(`${json ? JSON.stringify({ title, compared }) : comparisonTable(title, compared)}\n`)
 }
 
-// The servers' folder is removed, and they with it, when this process exits.
+// An exit stops the servers and removes their folder; a signal alone would not.
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
 

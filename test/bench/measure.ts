@@ -1,9 +1,10 @@
-/** What one contestant reached, one sample a round. */
+/** The samples of one contestant, one a round. */
 export interface Measured {
   name: string
   samples: number[]
 }
 
+/** A contestant as sideBySide() measures it. */
 export interface Measurement {
   name: string
   /** Starts from scratch, measures once, and leaves nothing running. */
@@ -11,8 +12,7 @@ export interface Measurement {
 }
 
 /**
- * Measures contestants side by side: all of them in every round, so that whatever else the machine is at falls on
- * each of them alike.
+ * Measures all contestants in every round, so that other work of the machine disturbs all of them alike.
  */
 export async function sideBySide(options: {
   contestants: readonly Measurement[]
@@ -30,7 +30,7 @@ export async function sideBySide(options: {
   return measured
 }
 
-/** The middle sample, or the mean of the middle two. */
+/** @returns the middle sample, or the mean of the middle two. */
 export function median(samples: readonly number[]): number {
   const sorted = samples.toSorted((one, other) => one - other)
   const middle = sorted.length / 2
@@ -40,13 +40,13 @@ export function median(samples: readonly number[]): number {
 /** A ratio that was measured many times. */
 export interface Ratio {
   median: number
-  /** Where the median lies with 95 % confidence, by the binomial distribution of ranks. */
+  /** The interval of the median at 95 % confidence, by the binomial distribution of ranks. */
   interval: [number, number]
-  /** Between which the middle half of the samples lies. */
+  /** The interval of the middle half of the samples. */
   middleHalf: [number, number]
 }
 
-/** The ratio of two rows of samples that were taken in turn. */
+/** Computes the ratio of two rows of samples that were taken in turn. */
 export function ratioOf(ones: readonly number[], others: readonly number[]): Ratio {
   const sorted = ones.map((one, index) => one / others[index]!).sort((one, other) => one - other)
   const at = (rank: number) => sorted[Math.min(Math.max(Math.round(rank), 0), sorted.length - 1)]!
@@ -61,6 +61,6 @@ export function ratioOf(ones: readonly number[], others: readonly number[]): Rat
 
 export function samplesOf(measured: readonly Measured[], name: string): number[] {
   const found = measured.find((entry) => entry.name === name)
-  if (!found) throw new Error(`nothing was measured of ${name}`)
+  if (!found) throw new Error(`there are no samples of ${name}`)
   return found.samples
 }

@@ -4,7 +4,7 @@ import type { Program } from './programs.ts'
 
 const bytesPerMegabyte = 1_000_000
 
-/** Reads a service's resident memory every second while `work` goes on. @returns megabytes, in order. */
+/** Reads a service's resident memory every second during `work`. @returns megabytes, in order. */
 export async function memoryDuring(program: Program, work: Promise<unknown>): Promise<number[]> {
   const megabytes: number[] = []
   const done = new AbortController()

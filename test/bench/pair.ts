@@ -2,15 +2,15 @@ import type { Contestant, Running } from './contestant.ts'
 import type { BenchServers } from './servers.ts'
 import type { Slice } from './slices.ts'
 
-/** Slices by what was measured, such as `drain`. */
+/** Slices by their kind, such as `drain`. */
 export type Slices = Record<string, Slice[]>
 
 /**
- * Lets two contestants run at once and gives them work in turns of a few seconds, so that whatever else the machine
- * is at falls on both alike. Each starts afresh, because a process can be lucky or unlucky as a whole.
+ * Starts two contestants at once and gives them work in turns of a few seconds, so that other work of the machine
+ * disturbs both alike. Call it several times for several starts, because a process can be fast or slow as a whole.
  *
- * @param options.warmUp before anything is measured
- * @param options.measure one turn: a slice of each kind
+ * @param options.warmUp gives a contestant work before the first turn
+ * @param options.measure measures one turn: a slice of each kind
  */
 export async function measurePair(options: {
   servers: BenchServers
@@ -27,7 +27,7 @@ export async function measurePair(options: {
     }
     for (const { running } of pair) await warmUp(running)
     for (let turn = 0; turn < turns; turn++) {
-      // A B, B A: nobody always comes first.
+      // The order is A B, B A, so that neither always comes first.
       for (const { running, slices } of turn % 2 === 0 ? pair : pair.toReversed()) {
         for (const [kind, slice] of Object.entries(await measure(running))) {
           slices[kind] = [...(slices[kind] ?? []), slice]

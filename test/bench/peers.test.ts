@@ -12,7 +12,9 @@ import { postAll } from './load/load-generator.ts'
 import { leanHandler, type Peer, peers } from './peers/index.ts'
 import { startPeer } from './programs.ts'
 
-/** Sessions, then corrections and duplicates of some: what is sent at once is stored in any order. */
+/**
+ * Sessions, then corrections and duplicates of some. They are sent later, because bodies sent together have no order.
+ */
 const [firsts, repeats] = makeBodies()
 
 type Queryable = Pick<pg.Client, 'query'>
@@ -23,7 +25,7 @@ interface Rows {
 }
 
 let ours: Rows
-/** The pipeline's rows as the lean handler would have them. */
+/** The pipeline's rows in the columns of the lean handler. */
 let oursLean: object[]
 
 beforeAll(async () => {
@@ -37,7 +39,7 @@ beforeAll(async () => {
   await database.drop()
 })
 
-test('the pipeline has a row for each session, to compare with', () => {
+test('the pipeline has stored a row for each session', () => {
   expect(ours.sessions).toHaveLength(firsts.length)
   expect(ours.legs.length).toBeGreaterThan(firsts.length)
   expect(repeats.length).toBeGreaterThan(10)
@@ -57,7 +59,7 @@ test('the lean handler stores its few columns as the pipeline does', async () =>
   expect(rows).toEqual(oursLean)
 })
 
-/** Has a peer store all events, in a database of its own. */
+/** Lets a peer store all events in a database of its own. */
 async function runPeer({ ingest, worker, table }: Peer): Promise<pg.Client> {
   const database = await createTestDatabase(inject('databaseUrl'))
   onTestFinished(() => database.drop())
@@ -94,7 +96,7 @@ async function postAndStore(webhookUrl: string, db: pg.Client, table: string): P
   await postAll(webhookUrl, repeats)
 }
 
-/** All that an event says; not when it was stored, by whom, and from which spelling of its JSON. */
+/** Reads the columns that come from the event, without those that tell of its storing. */
 async function readRows(db: Queryable): Promise<Rows> {
   const sessions = await db.query(`SELECT * FROM vss.sessions ORDER BY session_id`)
   const legs = await db.query(`SELECT * FROM vss.call_legs ORDER BY session_id, leg`)
@@ -120,7 +122,7 @@ async function readLeanRowsOfOurs(db: Queryable): Promise<object[]> {
 
 function entryOf(body: Buffer): LedgerEntry {
   const validation = validateEvent(body)
-  if (!validation.ok) throw new Error('the benchmark posts what becomes a session')
+  if (!validation.ok) throw new Error('a body of the benchmark was rejected: it posts only sessions')
   const deliveryId = v7()
   return {
     deliveryId,

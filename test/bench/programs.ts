@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { choosePort, startService } from '@vss-pipeline/local-stack'
 
-/** A service under measurement, a process of its own. */
+/** A service that is measured, as a process of its own. */
 export interface Program {
   pid: number
-  /** Where it takes deliveries; a worker takes none. */
+  /** The URL for deliveries; a worker has none behind it. */
   webhookUrl: string
-  /** Where it tells its metrics; peers have none. */
+  /** The URL of its metrics; peers have none. */
   opsUrl?: string
   stop(): Promise<void>
 }
@@ -21,9 +21,9 @@ export interface ServerUrls {
 const exitWithParent = new URL('../../packages/local-stack/src/exit-with-parent.ts', import.meta.url).href
 
 /**
- * Starts our ingest or worker as it comes.
+ * Starts this pipeline's ingest or worker with its default settings.
  *
- * @param options.root another checkout to start it from
+ * @param options.root the checkout to start it from, by default this one
  * @param options.settings environment variables that differ from the defaults
  */
 export async function startOurs(
@@ -42,7 +42,7 @@ export async function startOurs(
   return { ...service, webhookUrl: `${service.url}/webhooks/vss` }
 }
 
-/** Starts a program of `peers/`, and waits until it says `ready`. */
+/** Starts a program of `peers/`, and waits until it prints `ready`. */
 export async function startPeer(
   path: string,
   servers: ServerUrls,

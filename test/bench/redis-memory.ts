@@ -1,7 +1,7 @@
 import { until } from '@vss-pipeline/local-stack'
 import type { Redis } from 'ioredis'
 
-/** How many bytes Redis holds more for each of `count` events, after `enqueue` than before. */
+/** @returns the bytes that each of `count` events adds to the memory of Redis by `enqueue`. */
 export async function usedBytesPer(
   redis: Redis,
   count: number,
@@ -12,7 +12,7 @@ export async function usedBytesPer(
   return ((await settledMemory(redis)) - before) / count
 }
 
-/** Used memory once it stands still: buffers of connections and of the append-only file pass. */
+/** Waits until the used memory stands still, because the buffers of connections and of the append-only file shrink. */
 async function settledMemory(redis: Redis): Promise<number> {
   let last = -1
   return await until(

@@ -5,12 +5,12 @@ import { loadGenerator } from './load/load-generator.ts'
 import { median, ratioOf, samplesOf } from './measure.ts'
 import type { CostTable, FigureTable, ResultTable, ScenarioResult } from './scenario.ts'
 
-/** A scenario's tables for the screen. */
+/** Renders a scenario's tables for the screen. */
 export function alignedTables({ title, method, tables }: ScenarioResult): string {
   return `\n${heading(title)}\n${method}\n\n${tables.map((table) => align(cellsOf(table))).join('\n\n')}`
 }
 
-/** All of it as Markdown, with what it was measured on. */
+/** Renders all results as Markdown, with the machine that they were measured on. */
 export function markdownReport(
   results: readonly ScenarioResult[],
   serverVersions: readonly string[],
@@ -27,13 +27,13 @@ Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}. Median
 - ${cpus().length} cores (${cpu?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB; the load generator (${loadGenerator}), the services, Postgres and Redis share them.
 - Node ${process.versions.node}, ${serverVersions.join(', ')}.
 - Postgres with its default settings (\`fsync\` and \`synchronous_commit\` on), Redis with \`appendfsync always\`.
-- Events: the seeded generator's, varied, some of them corrections or duplicates, made before the clock starts. Everyone gets the same, after the same warm-up, and is counted by the sessions that are stored.
-- CPU: what the operating system accounts to each process. It varies from run to run too, though less than rates do.
+- Events: the seeded generator's, varied, some of them corrections or duplicates, made before the clock starts. All contestants get the same, after the same warm-up, and the stored sessions are counted.
+- CPU: as the operating system accounts it to each process. It varies from run to run, but less than rates do.
 
 ${sections.join('\n')}`
 }
 
-/** What this tree and another commit reached, side by side, for the screen. */
+/** Renders the figures of this tree and of another commit, side by side, for the screen. */
 export function comparisonTable(title: string, compared: readonly Compared[]): string {
   const rows = compared.map(({ kind, figure, here, there }) => {
     const ratio = ratioOf(here, there)
@@ -50,7 +50,7 @@ export function comparisonTable(title: string, compared: readonly Compared[]): s
 ${heading('This tree (here) and another commit (there)')}
 There: ${title}
 ${compared[0]!.here.length} turns of each in alternation. Ratio: here for one there, the median of the
-turns; where it lies with 95 % confidence; the middle half of the turns. CPU in
+turns; its interval at 95 % confidence; the middle half of the turns. CPU in
 microseconds an event: less is better. events/s: more is better.
 
 ${align([['', 'here', 'there', 'ratio', '95 %', 'half'], ...rows])}`
@@ -77,7 +77,7 @@ function figureCells({ unit, measured, comparedWith }: FigureTable): string[][] 
 }
 
 function costCells({ unit, costs }: CostTable): string[][] {
-  // The row with the most columns has them in their order.
+  // The row with the most columns decides the order of the columns.
   const byCount = costs
     .map(({ figures }) => Object.keys(figures))
     .sort((one, other) => other.length - one.length)

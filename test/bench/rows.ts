@@ -6,28 +6,28 @@ const shortestPollMs = 50
 const longestPollMs = 1_000
 const timeoutMs = 600_000
 
-/** Where rows are counted, and how many there are when all of some events have become rows. */
+/** The table where rows are counted, and the count that it has when all events are stored. */
 export interface Rows {
   database: BenchDatabase
   table: string
   expected(events: Events): number
 }
 
-/** One for each session: what the pipeline and its peers have in common. */
+/** Counts a row for each session, because the pipeline and its peers both have those. */
 export function sessionRows(database: BenchDatabase, table = 'vss.sessions'): Rows {
   return { database, table, expected: ({ sessions }) => sessions }
 }
 
-/** One for each event: the pipeline alone has it, and it can be emptied beside sessions that stay. */
+/** Counts a row for each event in the ledger. Only the pipeline has it. It can be emptied while sessions stay. */
 export function ledgerRows(database: BenchDatabase): Rows {
   return { database, table: 'vss.deliveries', expected: ({ bodies }) => bodies.length }
 }
 
 /**
- * Waits until all events are rows. Looks again after half of the time that the
- * rest seems to take: counting takes time from what is being measured.
+ * Waits until all events are rows. Counts again after half of the time that the rest seems to take, because counting
+ * slows the programs that are measured.
  *
- * @throws when there is no end within ten minutes.
+ * @throws Error after ten minutes
  */
 export async function allStored({ database, table, expected }: Rows, events: Events): Promise<void> {
   const wanted = expected(events)
@@ -43,7 +43,7 @@ export async function allStored({ database, table, expected }: Rows, events: Eve
   }
 }
 
-/** When the rows that stand became visible. */
+/** The times at which the present rows became visible. */
 export interface Commits {
   /** Milliseconds since the epoch. */
   firstMs: number

@@ -2,25 +2,25 @@ import type { Measured } from './measure.ts'
 import type { BenchServers } from './servers.ts'
 
 export interface Scenario {
-  /** For `--only`. */
+  /** The name for `--only`. */
   name: string
   run(bench: Bench): Promise<ScenarioResult[]>
 }
 
-/** What a scenario works with. */
+/** Everything that a scenario works with. */
 export interface Bench {
   servers: BenchServers
-  /** How often each contestant is measured. */
+  /** The number of times that each contestant is measured. */
   rounds: number
   full: boolean
-  /** Scales amounts of work: 1, or less for `--quick`. */
+  /** The factor for all amounts of work: 1, or less for `--quick`. */
   scale: number
   onStep: (step: string) => void
 }
 
 export interface ScenarioResult {
   title: string
-  /** How it was measured, in a sentence or two. */
+  /** The way of measuring, in a sentence or two. */
   method: string
   tables: ResultTable[]
 }
@@ -32,18 +32,18 @@ export interface FigureTable {
   /** The unit of all samples; it heads the column of medians. */
   unit: string
   measured: Measured[]
-  /** Whose median the others are compared with. */
+  /** The contestant whose median the others are compared with. */
   comparedWith?: string
 }
 
-/** Several figures of each contestant, a column each. */
+/** Several figures of each contestant, each in a column. */
 export interface CostTable {
-  /** What the first column's names are followed by, such as `CPU µs/event`. */
+  /** The unit of all figures, such as `CPU µs/event`; it heads the column of names. */
   unit: string
   costs: Costs[]
 }
 
-/** Medians by column; a contestant that has nothing to do with a column lacks it. */
+/** Medians by column. A contestant lacks the columns that do not concern it. */
 export interface Costs {
   name: string
   figures: Readonly<Record<string, number>>

@@ -21,26 +21,30 @@ const run = promisify(execFile)
 export interface BenchServers extends BenchDatabase {
   redisUrl: string
   redis: Redis
-  /** What answers: `PostgreSQL 18.4`, `Redis 8.0.2`. */
+  /** The servers' versions: `PostgreSQL 18.4`, `Redis 8.0.2`. */
   versions: string[]
   /** Process ids of the servers, by name. */
   pids: Readonly<Record<'Redis' | 'Postgres', number>>
-  /** Empties the tables and the queues, and has both servers write out what they held back. */
+  /** Empties the tables and the queues, and lets both servers write their delayed data to disk. */
   reset(): Promise<void>
-  /** Another database on the same server, with the schema as a checkout has it. */
+  /** Makes another database on the same server, with the schema of the checkout in `root`. */
   createDatabase(name: string, root: string): Promise<BenchDatabase>
   stop(): Promise<void>
 }
 
 export interface BenchDatabase {
   databaseUrl: string
-  /** One connection, for looking. */
+  /** A connection for the benchmark's own queries. */
   db: pg.Client
-  /** The process that serves it. */
+  /** The server's process for that connection. */
   observerPid: number
 }
 
-/** @param options.postgres a major version as Debian packages it; without one, the Postgres that npm installed. */
+/**
+ * Starts the servers of the benchmark.
+ *
+ * @param options.postgres the major version of a Postgres of Debian's; undefined is the Postgres that npm installed
+ */
 export async function startBenchServers(options: {
   postgres: string | undefined
   log: (line: string) => void
@@ -54,7 +58,7 @@ export async function startBenchServers(options: {
   const database = await openDatabase(postgresServer.url)
   const { db } = database
   const redis = new Redis(redisServer.url)
-  // A file that is rewritten while it is measured tells nothing; it is, between one contestant and the next.
+  // A rewrite during a measurement would disturb it. reset() rewrites the file between contestants instead.
   await redis.config('SET', 'auto-aof-rewrite-percentage', '0')
   const others: pg.Client[] = []
   return {
@@ -67,7 +71,7 @@ export async function startBenchServers(options: {
       await redis.flushall()
       await rewriteAppendOnlyFile(redis)
       await truncateRows(db)
-      // What the peers keep; they make it again.
+      // The peers make their schemas again when they start.
       await db.query(`DROP SCHEMA IF EXISTS ${peerSchemas.join(', ')} CASCADE`)
       await db.query('CHECKPOINT')
     },
@@ -88,14 +92,14 @@ export async function startBenchServers(options: {
   }
 }
 
-/** Empties the tables of events; `table` may be one more. */
+/** Empties the tables of events, and `table`, which may be another. */
 export async function truncateRows(db: pg.Client, table = 'vss.sessions'): Promise<void> {
   await db.query(`TRUNCATE vss.sessions, vss.call_legs, vss.deliveries, ${table}`)
 }
 
 const peerSchemas = ['pgboss', 'graphile_worker', 'lean']
 
-/** What autovacuum does within a minute of a peer's queue in production, and would not within a slice. */
+/** Vacuums the queues of the peers. In production autovacuum does it within a minute; a slice is shorter. */
 export async function vacuumQueues(db: pg.Client): Promise<void> {
   const { rows } = await db.query<{ tables: string | null }>(
     `SELECT string_agg(oid::regclass::text, ', ') AS tables FROM pg_class
@@ -110,13 +114,13 @@ function debianBinaries(major: string): PostgresBinaries {
   const binaries = { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres') }
   if (!existsSync(binaries.postgres)) {
     throw new UsageError(
-      `--postgres got ${major}, and there is no ${binaries.postgres}: install the package postgresql-${major}, or leave it out for the Postgres that npm installed`,
+      `--postgres got ${major}, and there is no ${binaries.postgres}: install the package postgresql-${major}, or leave --postgres out for the Postgres that npm installed`,
     )
   }
   return binaries
 }
 
-/** Commit times tell when a row became visible, without anybody looking at it all the time. */
+/** Starts Postgres with commit times: they tell when each row became visible, so that nobody need poll for it. */
 async function startPostgresWithCommitTimes(
   dataDir: string,
   binaries: PostgresBinaries | undefined,
@@ -130,7 +134,7 @@ async function startPostgresWithCommitTimes(
   return await startPostgres({ dataDir, port: 0, binaries })
 }
 
-/** As an operator would, so that any checkout can be asked. */
+/** Migrates with the checkout's own program, so that any commit can be measured. */
 async function migrate(databaseUrl: string, root: string): Promise<void> {
   await run(process.execPath, ['packages/storage/src/migrate.ts'], {
     cwd: root,

@@ -9,14 +9,17 @@ import { type BenchServers, truncateRows, vacuumQueues } from './servers.ts'
 /** A piece of work that was measured: posting, storing, or both. */
 export interface Slice {
   events: number
-  /** How many events came in `ms`: a drain's clock starts with its first transaction, whose events do not count. */
+  /**
+   * The number of events in `ms`. A drain's clock starts with its first transaction, so the events of that do not
+   * count.
+   */
   timed: number
   ms: number
-  /** Of all events, until the programs rested. */
+  /** The CPU for all events, until the programs rested. */
   cpu: CpuMs
 }
 
-/** From the first POST to the last row. @returns also how long the answers took. */
+/** Measures from the first POST to the last row. @returns also the time until the last answer, as `ackMs`. */
 export async function endToEnd(
   servers: BenchServers,
   running: Running,
@@ -33,7 +36,7 @@ export async function endToEnd(
   })
 }
 
-/** From the first POST to the last answer, while the workers do nothing. */
+/** Measures from the first POST to the last answer, while the workers are paused. */
 export async function acknowledge(servers: BenchServers, running: Running, events: Events): Promise<Slice> {
   return await withLoad(running, events, async (load) => {
     pauseWorkers(running)
@@ -44,7 +47,7 @@ export async function acknowledge(servers: BenchServers, running: Running, event
   })
 }
 
-/** What {@link acknowledge} left, from the first committed row to the last. */
+/** Measures the backlog of {@link acknowledge}, from the first committed row to the last. */
 export async function drain(servers: BenchServers, running: Running, events: Events): Promise<Slice> {
   const cpuUsed = startCpu(servers, running)
   for (const { pid } of running.workers) process.kill(pid, 'SIGCONT')
@@ -54,15 +57,16 @@ export async function drain(servers: BenchServers, running: Running, events: Eve
   return { events: count, timed: count * shareAfterFirst, ms: lastMs - firstMs, cpu }
 }
 
-/** Waits until all events are rows and the programs rest. @returns when the rows were committed. */
+/** Waits until all events are rows and the programs rest. @returns the times of the commits. */
 async function storedBy(running: Running, events: Events): Promise<Commits> {
-  if (running.rows === undefined) throw new Error('nobody stores these events')
+  if (running.rows === undefined)
+    throw new Error('this contestant stores no rows, so there is no end to wait for')
   await allStored(running.rows, events)
   await untilIdle(running)
   return await readCommits(running.rows)
 }
 
-/** Takes away what was stored, so that the same events can be stored again, and tidies up. */
+/** Empties the tables, so that the same events can be stored again, and tidies up. */
 export async function emptyTables({ db }: BenchServers, { rows }: Running): Promise<void> {
   if (rows) await truncateRows(rows.database.db, rows.table)
   await vacuumQueues(db)
@@ -80,7 +84,7 @@ async function withLoad<Result>(
   return result
 }
 
-/** @returns what reads how much CPU has been used since. */
+/** @returns a function that reads the CPU used since this call. */
 function startCpu(servers: BenchServers, { ingest, workers, rows }: Running, load?: Load): () => CpuMs {
   const programs = {
     ingest: [ingest.pid],
@@ -95,7 +99,7 @@ function startCpu(servers: BenchServers, { ingest, workers, rows }: Running, loa
   return () => cpuBetween(before, read())
 }
 
-/** A worker that is stopped takes nothing from the queue, and is as warm as before when {@link drain} lets it go on. */
+/** Stops the workers' processes by SIGSTOP: they take no jobs, and stay warm until {@link drain} lets them go on. */
 export function pauseWorkers({ workers }: Running): void {
   for (const { pid } of workers) process.kill(pid, 'SIGSTOP')
 }
@@ -105,8 +109,8 @@ const idleCpuMs = 2
 const idleTimeoutMs = 5_000
 
 /**
- * Waits until the programs rest: the last row is there before the queue knows it, and a program that is stopped in
- * mid-work would keep its locks. Where the system does not tell, they have a second.
+ * Waits until the programs rest. They work on after the last row: the worker still reports to the queue, and a program
+ * that is paused in mid-work would keep its locks. Where the system does not tell their CPU, it waits a second.
  */
 async function untilIdle({ ingest, workers }: Running): Promise<void> {
   if (!isCpuAccounted) return await wait(1_000)

@@ -1,6 +1,6 @@
 import { clearLine, cursorTo } from 'node:readline'
 
-/** Says what is under way, on standard error: one line that changes on a terminal, a line each step elsewhere. */
+/** Shows the present step on standard error: on a terminal in one line that changes, elsewhere in a line each. */
 export interface Steps {
   show(step: string): void
   clear(): void

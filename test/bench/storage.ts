@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs'
 import type { BenchServers } from './servers.ts'
 
-/** What went to disk. A figure that a server or the system does not tell is left out. */
+/** Amounts that were written to disk. A figure that neither server nor system tells is missing. */
 export type Written = Readonly<Record<string, number>>
 
 /**
- * Reads what the servers have written since they began.
+ * Reads the amounts that the servers have written since they began.
  *
- * Postgres counts the syncs of a connection late, at the latest when it ends: read after the contestant has stopped.
+ * Postgres counts the syncs of a connection at the latest when it ends, so call this after the contestant has stopped.
  */
 export async function readWritten(servers: BenchServers): Promise<Written> {
   return { ...(await readWal(servers)), ...(await readAppendOnlyFile(servers)) }
 }
 
-/** @returns what was written between two readings, for each of `events`. */
+/** @returns the amounts that were written between two readings, divided by `events`. */
 export function writtenPerEvent(before: Written, after: Written, events: number): Written {
   return Object.fromEntries(
     Object.entries(after).map(([name, value]) => [name, (value - (before[name] ?? 0)) / events]),
@@ -24,7 +24,7 @@ async function readWal({ db }: BenchServers): Promise<Written> {
   const { rows: versions } = await db.query<{ hasIo: boolean }>(
     `SELECT current_setting('server_version_num')::int >= 180000 AS "hasIo"`,
   )
-  // Version 18 moved them from one view to the other.
+  // Postgres 18 has moved the count to another view.
   const syncs = versions[0]!.hasIo
     ? `(SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal')`
     : '(SELECT wal_sync FROM pg_stat_wal)'
@@ -35,8 +35,8 @@ async function readWal({ db }: BenchServers): Promise<Written> {
 }
 
 /**
- * Redis counts the bytes of the file but not the writes, each of which ends in an fsync. They are the writes of the
- * process, as Linux counts them in /proc/PID/io, but for those to clients, which Redis counts.
+ * Redis counts the bytes of the file, but not the writes to it, each of which ends in an fsync. Linux counts all writes
+ * of the process in /proc/PID/io, and Redis counts its writes to clients: the difference is the writes to the file.
  */
 async function readAppendOnlyFile({ redis, pids }: BenchServers): Promise<Written> {
   const info = await redis.info('everything')

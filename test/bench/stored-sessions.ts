@@ -5,8 +5,8 @@ import { from, to } from 'pg-copy-streams'
 const templates = 10_000
 
 /**
- * Multiplies the sessions that are stored, with their legs, up to `count`: under ids of version 1 that follow the
- * time, as the vendor gives them, loaded by COPY. The ledger is emptied.
+ * Multiplies the stored sessions and their legs up to `count`, by COPY. Their ids are of version 1 and follow the time,
+ * as the vendor's do. Empties the ledger.
  */
 export async function loadStoredSessions(databaseUrl: string, count: number): Promise<void> {
   const source = new pg.Client({ connectionString: databaseUrl })
@@ -22,7 +22,7 @@ export async function loadStoredSessions(databaseUrl: string, count: number): Pr
        ${versionOneId}`,
     )
     await target.query('TRUNCATE vss.sessions, vss.call_legs')
-    // The legs' sessions are there: no need to look each of them up.
+    // Switches the foreign keys off, because the sessions of all legs are known to be there.
     await target.query('SET session_replication_role = replica')
     for (const [table, template] of [
       ['vss.sessions', 'template_session'],
@@ -45,7 +45,7 @@ export async function loadStoredSessions(databaseUrl: string, count: number): Pr
   }
 }
 
-/** One id each 31 ms since the beginning of 2025, in units of 100 ns since 1582: RFC 9562, section 5.1. */
+/** Makes an id for each 31 ms since the beginning of 2025, in units of 100 ns since 1582: RFC 9562, section 5.1. */
 const versionOneId = `
 CREATE FUNCTION pg_temp.version_one_id(number bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
   SELECT (substr(ticks, 8, 8) || substr(ticks, 4, 4) || '1' || substr(ticks, 1, 3) || '8000' || '02420a000001')::uuid

@@ -1,4 +1,4 @@
-/** A wrong argument: `message` says which, and what it takes. */
+/** A wrong argument. `message` names the argument and the values that it takes. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 const projectRoot = resolve(import.meta.dirname, '..', '..')
 
-/** Each package, lowest first: it may import those before it, and no others. Services may import all of them. */
+/** The packages, lowest first. Each may import only the ones before it. Services may import all of them. */
 const packagesByHeight = [
   'runtime',
   'delivery',
@@ -21,7 +21,7 @@ const rooms = ['packages', 'services'].flatMap((parent) =>
   readdirSync(join(projectRoot, parent)).map((name) => `${parent}/${name}`),
 )
 
-test.each(rooms)('%s imports only what stands below it', (room) => {
+test.each(rooms)('%s imports only packages below it', (room) => {
   const name = room.split('/')[1] ?? ''
   const height = packagesByHeight.indexOf(name)
   expect(room.startsWith('services/') || height >= 0, `${room} has a place in this list`).toBe(true)
@@ -32,7 +32,7 @@ test.each(rooms)('%s imports only what stands below it', (room) => {
   expect(imported.filter((other) => !allowed.includes(other ?? ''))).toEqual([])
 })
 
-test.each(rooms)('%s names in its package.json what it imports, and nothing else', (room) => {
+test.each(rooms)('%s names its imports in its package.json, and no other packages', (room) => {
   const manifest = JSON.parse(readFileSync(join(projectRoot, room, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>
   }
@@ -48,7 +48,7 @@ test.each(rooms)('%s reaches into no other folder', (room) => {
   expect(outside).toEqual([])
 })
 
-/** What the programs of a room import, by whatever means; tests and what they share aside. */
+/** Everything that the programs of a room import or resolve, without its tests and their fixtures. */
 function importsOf(room: string): string[] {
   const folder = join(projectRoot, room, 'src')
   return filesOf(folder)
@@ -56,7 +56,7 @@ function importsOf(room: string): string[] {
     .flatMap((file) => specifiersIn(join(folder, file)))
 }
 
-/** Every source file below a folder, by its path from there. */
+/** The source files below a folder, by their paths from there. */
 function filesOf(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
 }
@@ -74,7 +74,7 @@ function packageOf(specifier: string): string {
     .join('/')
 }
 
-test('tests import what helps them from their own folder or test/support, never from another suite', () => {
+test('tests import their helpers from their own folder or test/support, never from another suite', () => {
   const strays = filesOf(join(projectRoot, 'test')).flatMap((file) => {
     const suite = file.split('/')[0] ?? ''
     return specifiersIn(join(projectRoot, 'test', file))

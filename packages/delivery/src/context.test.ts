@@ -11,7 +11,7 @@ test('a context comes back as it was', () => {
 test.each([
   ['a member of a later release', { traceparent, later: 7 }],
   ['a source of a later release', { traceparent, source: 'later' }],
-  ['a source that is no text', { traceparent, source: { source: 'import' } }],
+  ['a source that is not a text', { traceparent, source: { source: 'import' } }],
 ])('%s is left out', (_, stored) => {
   expect(readContext(stored)).toEqual({ traceparent })
 })

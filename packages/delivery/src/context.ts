@@ -1,6 +1,6 @@
-/** What may be known of a delivery besides its POST. It travels with the delivery; nothing is judged by it. */
+/** Facts about a delivery beside its POST. They travel with the delivery; no step decides by them. */
 export interface DeliveryContext {
-  /** Where it came from; absent for a webhook. */
+  /** The delivery's origin; absent for a webhook. */
   readonly source?: 'import'
   /** The trace that its POST belongs to, as `traceparent` of https://www.w3.org/TR/trace-context/. */
   readonly traceparent?: string
@@ -9,8 +9,8 @@ export interface DeliveryContext {
 const traceparentForm = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
 
 /**
- * Reads a context that was stored or sent, perhaps by another release: members that this one does not know, or cannot
- * use, are left out.
+ * Reads a context that was stored or sent, perhaps by another release. Members that this release does not know, or
+ * cannot use, are left out.
  *
  * @returns undefined when nothing is left.
  */

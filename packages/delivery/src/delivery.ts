@@ -10,6 +10,6 @@ export interface Delivery {
   readonly sourceIp: string | null
   /** The request body as received, byte for byte. */
   readonly body: Uint8Array
-  /** Absent where nothing more is known of it. */
+  /** Absent when nothing more is known. */
   readonly context?: DeliveryContext
 }

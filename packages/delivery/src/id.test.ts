@@ -18,7 +18,7 @@ describe('receivedAtMsOf', () => {
     '017f22e2-79b0-7cc3-18c4-dc0c0c07398f',
     '017f22e279b07cc398c4dc0c0c07398f',
     '',
-  ])('throws for what is no UUIDv7: %j', (id) => {
+  ])('throws for anything but a UUIDv7: %j', (id) => {
     expect(() => receivedAtMsOf(id)).toThrow(RangeError)
   })
 })

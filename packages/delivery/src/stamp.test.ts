@@ -23,7 +23,7 @@ test('ids rise within a millisecond, and while the clock is a little behind', ()
   expect(new Set(ids).size).toBe(ids.length)
 })
 
-test('a clock that had run ahead and was set right again is followed', () => {
+test('ids follow a clock that had run ahead and is set right again', () => {
   const now = 1_700_000_000_000
   const times = stampAt([now, now + 3_600_000, now + 10]).map(({ receivedAtMs }) => receivedAtMs)
   expect(times).toEqual([now, now + 3_600_000, now + 10])

@@ -3,12 +3,17 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Delivery } from './delivery.ts'
 import { createRandomBytes } from './random.ts'
 
-/** A clock that was set back by more than this is followed; by less, ids keep rising on the time they had. */
+/**
+ * Ids follow a clock that is set back by more than this. When it is set back by less, ids keep the time they had and
+ * rise on.
+ */
 const toleratedStepMs = 1_000
 
 /**
- * Makes deliveries of bodies. Their ids carry the millisecond of receipt, and rise within a process: of two
- * deliveries of a session, the one received later decides.
+ * Makes the function that turns bodies into deliveries. Their ids carry the millisecond of receipt, and they rise
+ * within a process, because the delivery of a session that was received last decides.
+ *
+ * @param now milliseconds since the Unix epoch
  */
 export function createStamp(now: () => number = Date.now) {
   const nextRandom = createRandomBytes()
@@ -20,9 +25,9 @@ export function createStamp(now: () => number = Date.now) {
     const clockMs = now()
     if (clockMs > lastMs || clockMs < lastMs - toleratedStepMs) {
       lastMs = clockMs
-      // Within a millisecond ids count up and share what tells them from those of other processes.
+      // The ids of one millisecond share these bytes, which no other process has, and differ by the sequence.
       random = nextRandom()
-      // Room to count up within the 32 bits, from a start that nobody can guess.
+      // A random start cannot be guessed, and the lower half of 32 bits leaves room to count up.
       sequence = randomInt(2 ** 31)
     } else {
       sequence++

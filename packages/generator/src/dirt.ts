@@ -3,22 +3,22 @@ import type { Random } from './random.ts'
 import type { ScenarioName } from './scenarios.ts'
 import type { LooseEvent, LooseObject } from './sessions.ts'
 
-/** What becomes of an event when it is handled after all events before it. */
+/** The outcome of an event that is handled after all events before it. */
 export type ExpectedOutcome =
   | { readonly outcome: 'stored'; readonly anomalies: readonly Anomaly[] }
   | { readonly outcome: 'duplicate' }
   | { readonly outcome: 'rejected'; readonly reasons: readonly ReasonCode[] }
 
-/** One way in which an event can differ from what the documentation promises. */
+/** One way in which an event can differ from the documentation. */
 export interface Dirt {
   readonly expected: ExpectedOutcome
-  /** The scenario it needs; `maskedCompleted` when absent: two legs, both connected, with quality. */
+  /** The scenario that it needs. By default `maskedCompleted`, which has two connected legs with quality. */
   readonly scenario?: ScenarioName
-  /** Nobody can tell from the body which session it is about. */
+  /** Set when the body no longer tells its session. */
   readonly hidesSession?: true
   /** Changes the event before it is written as JSON. */
   soil?(event: LooseEvent, random: Random): void
-  /** Changes the JSON text, where JSON.stringify would not write such a thing. */
+  /** Changes the JSON text to something that JSON.stringify cannot write. */
   rewrite?(json: string, random: Random): string | Uint8Array
 }
 
@@ -43,8 +43,8 @@ function addProtoMember(object: object): void {
 const shiftSeconds = (timestamp: unknown, seconds: number) =>
   new Date(Date.parse(String(timestamp)) + seconds * 1000).toISOString()
 
-/** Where the documentation and the wire disagree: all of it is stored, and little of it is worth a flag. */
-const DRIFT = {
+/** Differences between the documentation and the wire. All such events are stored, few of them with a flag. */
+const drift = {
   statusWithSpace: {
     expected: stored(),
     scenario: 'maskedNoAnswer',
@@ -138,7 +138,7 @@ const DRIFT = {
 } satisfies Record<string, Dirt>
 
 /** Events that contradict themselves or the documentation: stored, with a flag. */
-const CONTRADICTIONS = {
+const contradictions = {
   statusMismatch: {
     expected: stored('status_mismatch'),
     soil({ payload }) {
@@ -190,8 +190,8 @@ const CONTRADICTIONS = {
   },
 } satisfies Record<string, Dirt>
 
-/** Values that no column can hold, in fields that an event can do without: stored without them. */
-const UNUSABLE_VALUES = {
+/** Values that no column can hold, in optional fields. The events are stored without these values. */
+const unusableValues = {
   badOptionalValues: {
     expected: stored('invalid_value'),
     soil(event) {
@@ -239,8 +239,8 @@ const UNUSABLE_VALUES = {
   },
 } satisfies Record<string, Dirt>
 
-/** Attacks on the reader that leave the session itself intact. */
-const HOSTILE = {
+/** Attacks on the reader that do not change the session. */
+const hostile = {
   protoKeys: {
     expected: stored('unknown_field'),
     soil(event) {
@@ -258,10 +258,10 @@ const HOSTILE = {
   },
 } satisfies Record<string, Dirt>
 
-const REQUIRED = ['sessionId', 'subAccountId', 'sessionStatus', 'startTime', 'endTime', 'details']
+const requiredMembers = ['sessionId', 'subAccountId', 'sessionStatus', 'startTime', 'endTime', 'details']
 
 /** Bodies that cannot be a row. */
-const UNUSABLE_EVENTS = {
+const unusableEvents = {
   malformedJson: {
     expected: rejected('malformed_json'),
     hidesSession: true,
@@ -312,7 +312,7 @@ const UNUSABLE_EVENTS = {
   missingFields: {
     expected: rejected('missing_field'),
     soil({ payload }, random) {
-      for (const name of [random.pick(REQUIRED.slice(1)), random.pick(REQUIRED.slice(1))]) {
+      for (const name of [random.pick(requiredMembers.slice(1)), random.pick(requiredMembers.slice(1))]) {
         payload[name] = random.pick([undefined, null, 'null'])
       }
     },
@@ -356,12 +356,13 @@ const UNUSABLE_EVENTS = {
   },
 } satisfies Record<string, Dirt>
 
-export const DIRT = {
-  ...DRIFT,
-  ...CONTRADICTIONS,
-  ...UNUSABLE_VALUES,
-  ...HOSTILE,
-  ...UNUSABLE_EVENTS,
+/** All kinds of dirt, by name. */
+export const dirtByKind = {
+  ...drift,
+  ...contradictions,
+  ...unusableValues,
+  ...hostile,
+  ...unusableEvents,
 } satisfies Record<string, Dirt>
 
-export type DirtKind = keyof typeof DIRT
+export type DirtKind = keyof typeof dirtByKind

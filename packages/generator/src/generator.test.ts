@@ -1,10 +1,11 @@
 import { isUuid } from '@vss-pipeline/delivery'
 import type { NormalizedSession } from '@vss-pipeline/vss'
-import { enrichSession, isE164, numberFacts, validateEvent } from '@vss-pipeline/vss'
+import { enrichSession, validateEvent } from '@vss-pipeline/vss'
+import { parsePhoneNumberFromString } from 'libphonenumber-js/max'
 import { describe, expect, test } from 'vitest'
-import { DIRT } from './dirt.ts'
+import { dirtByKind } from './dirt.ts'
 import { type GeneratedEvent, type GeneratorOptions, generateEvents } from './generator.ts'
-import { SCENARIOS } from './scenarios.ts'
+import { scenarios } from './scenarios.ts'
 
 const generate = (options: GeneratorOptions) => [...generateEvents(options)]
 const textOf = ({ body }: GeneratedEvent) => new TextDecoder().decode(body)
@@ -32,12 +33,12 @@ describe('repeatability', () => {
 })
 
 describe('amount', () => {
-  test('is the count', () => {
+  test('equals the count', () => {
     expect(generate({ seed: 1, count: 7 })).toHaveLength(7)
     expect(generate({ seed: 1, count: 0 })).toHaveLength(0)
   })
 
-  test('is endless without a count', () => {
+  test('has no end without a count', () => {
     const events = generateEvents({ seed: 1 })
     for (let made = 0; made < 2000; made++) expect(events.next().done).toBe(false)
     events.return()
@@ -84,8 +85,9 @@ describe('clean events', () => {
       ]),
     )
     for (const { number, country, type } of sides) {
-      expect(isE164(number)).toBe(true)
-      expect(numberFacts(number)).toMatchObject({ country })
+      const parsed = parsePhoneNumberFromString(number)
+      expect(parsed).toMatchObject({ number, country })
+      expect(parsed?.isValid()).toBe(true)
       expect(type).not.toBeNull()
     }
     expect(new Set(sides.map(({ country }) => country)).size).toBe(9)
@@ -102,7 +104,7 @@ describe('clean events', () => {
     expect(new Set(sessions.map(({ answered }) => answered))).toEqual(new Set([true, false]))
   })
 
-  test('hold versions, request ids and quality in part of them', () => {
+  test('partly have versions, request ids and quality', () => {
     const share = (has: (session: (typeof sessions)[number]) => boolean) =>
       sessions.filter(has).length / sessions.length
     for (const part of [
@@ -117,12 +119,12 @@ describe('clean events', () => {
 })
 
 test('the shares of the scenarios add up to 1,000', () => {
-  expect(Object.values(SCENARIOS).reduce((sum, { share }) => sum + share, 0)).toBe(1000)
+  expect(Object.values(scenarios).reduce((sum, { share }) => sum + share, 0)).toBe(1000)
 })
 
 describe('dirty events', () => {
   const events = generate({ seed: 7, count: 6000, dirtyShare: 0.6 })
-  const kinds = ['clean', 'duplicate', 'correction', ...Object.keys(DIRT)]
+  const kinds = ['clean', 'duplicate', 'correction', ...Object.keys(dirtByKind)]
 
   test('come in the asked share', () => {
     const dirty = events.filter(({ kind }) => kind !== 'clean').length / events.length
@@ -130,7 +132,7 @@ describe('dirty events', () => {
     expect(dirty).toBeLessThan(0.63)
   })
 
-  test.each(kinds)('%s: what becomes of them is as expected', (kind) => {
+  test.each(kinds)('%s: they are handled as expected', (kind) => {
     const ofKind = events.filter((event) => event.kind === kind)
     expect(ofKind.length).toBeGreaterThan(10)
     for (const event of ofKind) {
@@ -147,7 +149,7 @@ describe('dirty events', () => {
     }
   })
 
-  test('repeat a session only as a duplicate or a correction, and those always do', () => {
+  test('repeat a session if and only if they are duplicates or corrections', () => {
     const latest = new Map<string, string>()
     const repeated = new Set<string>()
     for (const event of events) {

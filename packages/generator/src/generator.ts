@@ -1,53 +1,53 @@
-import { DIRT, type Dirt, type DirtKind, type ExpectedOutcome } from './dirt.ts'
+import { type Dirt, type DirtKind, dirtByKind, type ExpectedOutcome } from './dirt.ts'
 import { createRandom, type Random } from './random.ts'
 import { createSessionSource, type LooseEvent, type SessionSource } from './sessions.ts'
 
 export interface GeneratorOptions {
   /** The same seed (and options) gives the same bodies, byte for byte. */
   readonly seed: number | string
-  /** How many events; without end when absent. */
+  /** The number of events; without end by default. */
   readonly count?: number
   /** The share of events that are not clean, 0 to 1. Default 0. */
   readonly dirtyShare?: number
-  /** When the first session starts, milliseconds since the Unix epoch. Default 2026-01-01T00:00:00Z. */
+  /** The start of the first session, milliseconds since the Unix epoch. Default 2026-01-01T00:00:00Z. */
   readonly startAtMs?: number
 }
 
 /**
- * `clean`: as documented. `duplicate`: byte for byte an earlier event. `correction`: an earlier session again with a
- * changed body. The others are the kinds of dirt.
+ * `clean` is as documented. `duplicate` repeats an earlier event byte for byte. `correction` repeats an earlier session
+ * with a changed body. The others are the kinds of dirt.
  */
 export type EventKind = 'clean' | 'duplicate' | 'correction' | DirtKind
 
 export interface GeneratedEvent {
   readonly kind: EventKind
   readonly body: Uint8Array
-  /** The session that the body is about (an earlier event's, if it repeats one); null when the body does not tell. */
+  /** The session that the body is about; null when the body does not tell. */
   readonly sessionId: string | null
-  /** What must become of it, provided that the events are received and handled in the order of generation. */
+  /** The outcome that it must have when the events are handled in the order of generation. */
   readonly expected: ExpectedOutcome
 }
 
-/** An earlier event that may be sent again, in its latest wording. */
+/** An earlier event that may be sent again, with its latest body. */
 interface Repeatable {
   readonly sessionId: string
   readonly event: LooseEvent
   body: Uint8Array
 }
 
-const DEFAULT_START_AT_MS = Date.UTC(2026, 0, 1)
-/** Redeliveries follow closely, so only the latest events are repeated. */
-const REPEATABLE_EVENTS = 256
-/** Of the events that are not clean. */
-const REPEATED_SHARE = 0.25
+const defaultStartAtMs = Date.UTC(2026, 0, 1)
+/** Only this many of the latest events are repeated, because the platform repeats an event soon. */
+const repeatableCount = 256
+/** The share of repeats among the events that are not clean. */
+const repeatedShare = 0.25
 
-const CLEAN: ExpectedOutcome = { outcome: 'stored', anomalies: [] }
-const DIRT_KINDS = Object.keys(DIRT) as DirtKind[]
+const storedClean: ExpectedOutcome = { outcome: 'stored', anomalies: [] }
+const dirtKinds = Object.keys(dirtByKind) as DirtKind[]
 
 const utf8 = new TextEncoder()
 
 function soiled(kind: DirtKind, nextSession: SessionSource, random: Random): GeneratedEvent {
-  const dirt: Dirt = DIRT[kind]
+  const dirt: Dirt = dirtByKind[kind]
   const { sessionId, event } = nextSession(dirt.scenario ?? 'maskedCompleted')
   dirt.soil?.(event, random)
   const json = JSON.stringify(event)
@@ -67,18 +67,18 @@ function repeated(earlier: Repeatable, random: Random): GeneratedEvent {
   }
   event.payload.clientRequestId = `correction-${random.hex(12)}`
   earlier.body = utf8.encode(JSON.stringify(event))
-  return { kind: 'correction', body: earlier.body, sessionId, expected: CLEAN }
+  return { kind: 'correction', body: earlier.body, sessionId, expected: storedClean }
 }
 
 /**
- * Voice Session Summaries as the platform would send them, in the order of their sessions' starts: masked calls, IVR
- * calls and voice messages in plausible shares, between valid numbers of nine countries. Clean events raise no
- * anomaly. Each event has a session of its own, but for duplicates and corrections.
+ * Generates Voice Session Summaries as the platform would send them, in the order of their sessions' starts: masked
+ * calls, IVR calls and voice messages in plausible shares, between valid numbers of nine countries. Clean events raise
+ * no anomaly. Each event has a session of its own, except duplicates and corrections.
  *
- * Made lazily: a consumer takes what it needs, tens of thousands a second.
+ * The events are made as the consumer takes them, tens of thousands a second.
  */
 export function* generateEvents(options: GeneratorOptions): Generator<GeneratedEvent, void, void> {
-  const { seed, count = Number.POSITIVE_INFINITY, dirtyShare = 0, startAtMs = DEFAULT_START_AT_MS } = options
+  const { seed, count = Number.POSITIVE_INFINITY, dirtyShare = 0, startAtMs = defaultStartAtMs } = options
   const random = createRandom(seed)
   const nextSession = createSessionSource(random, startAtMs)
   const repeatable: Repeatable[] = []
@@ -86,15 +86,15 @@ export function* generateEvents(options: GeneratorOptions): Generator<GeneratedE
 
   for (let made = 0; made < count; made++) {
     if (random.chance(dirtyShare)) {
-      const isRepeat = repeatable.length > 0 && random.chance(REPEATED_SHARE)
+      const isRepeat = repeatable.length > 0 && random.chance(repeatedShare)
       yield isRepeat
         ? repeated(random.pick(repeatable), random)
-        : soiled(random.pick(DIRT_KINDS), nextSession, random)
+        : soiled(random.pick(dirtKinds), nextSession, random)
       continue
     }
     const { sessionId, event } = nextSession()
     const body = utf8.encode(JSON.stringify(event))
-    if (dirtyShare > 0) repeatable[cleanEvents++ % REPEATABLE_EVENTS] = { sessionId, event, body }
-    yield { kind: 'clean', body, sessionId, expected: CLEAN }
+    if (dirtyShare > 0) repeatable[cleanEvents++ % repeatableCount] = { sessionId, event, body }
+    yield { kind: 'clean', body, sessionId, expected: storedClean }
   }
 }

@@ -1,4 +1,4 @@
-/** Repeatable chance: the same seed gives the same values on every machine. Not for secrets. */
+/** Random values that can be repeated: the same seed gives the same values on every machine. Not for secrets. */
 export interface Random {
   /** At least 0, less than 1. */
   next(): number

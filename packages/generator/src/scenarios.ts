@@ -4,12 +4,12 @@ import type { Random } from './random.ts'
 export interface LegPlan {
   readonly status: string
   readonly initiated: number
-  /** Null: never. */
+  /** Null when it is never connected. */
   readonly connected: number | null
   readonly disconnected: number
 }
 
-/** What happens in a session, without the people and the hour. */
+/** The course of a session, without its parties and its date. */
 export interface SessionPlan {
   readonly status: string
   readonly lastAction: string
@@ -20,7 +20,7 @@ export interface SessionPlan {
 }
 
 export interface Scenario {
-  /** How many of 1,000 sessions are of this kind. */
+  /** The number of such sessions in 1,000. */
   readonly share: number
   plan(random: Random): SessionPlan
 }
@@ -33,7 +33,7 @@ function silentLeg(status: string, initiated: number, disconnected: number): Leg
   return { status, initiated, connected: null, disconnected }
 }
 
-/** A masked call: the platform answers A when B answers, so nobody is connected when B does not. */
+/** A masked call that B does not answer. The platform answers A only when B answers, so neither leg is connected. */
 function maskedCall(status: string, statusA: string, waitSeconds: readonly [number, number]) {
   return (random: Random): SessionPlan => {
     const end = random.int(...waitSeconds)
@@ -61,7 +61,7 @@ function bridgedCall(random: Random): SessionPlan {
   }
 }
 
-/** One leg that hears prompts: an IVR call comes in, a voice message goes out. */
+/** One leg that hears prompts: an IVR call when inbound, a voice message when outbound. */
 function prompt(inbound: boolean, status: string, actions: readonly string[]) {
   return (random: Random): SessionPlan => {
     const answered = inbound ? random.int(0, 2) : random.int(3, 30)
@@ -93,7 +93,7 @@ function unanswered(
   })
 }
 
-/** An IVR hands the caller over to an agent: A is connected long before B. */
+/** An IVR call that is handed over to an agent, so that A is connected long before B. */
 function transfer(random: Random): SessionPlan {
   const handedOver = random.int(15, 90)
   const answered = handedOver + random.int(2, 25)
@@ -109,7 +109,7 @@ function transfer(random: Random): SessionPlan {
 }
 
 /** The three products that send session summaries, in plausible shares. Every plan agrees with the vendor's tables. */
-export const SCENARIOS = {
+export const scenarios = {
   maskedCompleted: { share: 400, plan: bridgedCall },
   maskedNoAnswer: { share: 90, plan: maskedCall('NO_ANSWER', 'COMPLETED', [20, 45]) },
   maskedBusy: { share: 35, plan: maskedCall('BUSY', 'COMPLETED', [1, 6]) },
@@ -130,10 +130,10 @@ export const SCENARIOS = {
   messageUnsubscribed: { share: 5, plan: prompt(false, 'COMPLETED_UNSUBSCRIBED', ['SAY_AND_CAPTURE']) },
 } satisfies Record<string, Scenario>
 
-export type ScenarioName = keyof typeof SCENARIOS
+export type ScenarioName = keyof typeof scenarios
 
-const wheel = (Object.keys(SCENARIOS) as ScenarioName[]).flatMap((name) =>
-  Array<ScenarioName>(SCENARIOS[name].share).fill(name),
+const wheel = (Object.keys(scenarios) as ScenarioName[]).flatMap((name) =>
+  Array<ScenarioName>(scenarios[name].share).fill(name),
 )
 
 /** Draws a scenario by its share. */

@@ -1,9 +1,9 @@
-import { ERROR_MEANINGS } from '@vss-pipeline/vss'
+import { errorMeanings } from '@vss-pipeline/vss'
 import type { Random } from './random.ts'
-import { type LegPlan, pickScenario, SCENARIOS, type ScenarioName, type SessionPlan } from './scenarios.ts'
+import { type LegPlan, pickScenario, type ScenarioName, type SessionPlan, scenarios } from './scenarios.ts'
 import { createSubscribers, type Subscriber } from './subscribers.ts'
 
-/** An event before it is written as JSON. Loose on purpose: dirt is thrown at it. */
+/** An object of an event before it is written as JSON. The type is loose because dirt may put anything into it. */
 export type LooseObject = Record<string, unknown>
 export interface LooseEvent extends LooseObject {
   payload: LooseObject & { details: Record<string, LooseObject> }
@@ -14,18 +14,18 @@ export interface GeneratedSession {
   readonly event: LooseEvent
 }
 
-/** Makes one clean event after the other: by the given scenario, or by one drawn by its share. */
+/** Makes the next clean event, by the given scenario or by one that is drawn by its share. */
 export type SessionSource = (scenario?: ScenarioName) => GeneratedSession
 
-const SUBSCRIBERS = 1500
-const VIRTUAL_NUMBERS = 60
-const SUB_ACCOUNTS = 12
-const PLATFORM_NODES = 4
+const subscriberCount = 1500
+const virtualNumberCount = 60
+const subAccountCount = 12
+const platformNodeCount = 4
 /** The mean pause between two sessions' starts is half of this. */
-const MAX_PAUSE_MS = 80
+const longestPauseMs = 80
 
 /** 100 ns ticks from the start of the Gregorian calendar to the Unix epoch: UUIDv1 counts from there. */
-const GREGORIAN_OFFSET_TICKS = 122_192_928_000_000_000n
+const gregorianOffsetTicks = 122_192_928_000_000_000n
 
 /**
  * A UUIDv1 as the platform makes them (RFC 9562, section 5.1).
@@ -34,11 +34,11 @@ const GREGORIAN_OFFSET_TICKS = 122_192_928_000_000_000n
  * @param node clock sequence and node, as the last two groups of the UUID
  */
 function uuidV1(ms: number, tick: number, node: string): string {
-  const ticks = (BigInt(ms) * 10_000n + BigInt(tick) + GREGORIAN_OFFSET_TICKS).toString(16).padStart(15, '0')
+  const ticks = (BigInt(ms) * 10_000n + BigInt(tick) + gregorianOffsetTicks).toString(16).padStart(15, '0')
   return `${ticks.slice(7)}-${ticks.slice(3, 7)}-1${ticks.slice(0, 3)}-${node}`
 }
 
-/** The platform writes whole seconds. */
+/** Formats a time in whole seconds, as the platform does. */
 function timestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`
 }
@@ -88,30 +88,30 @@ function createLeg(
 }
 
 function errorDetails(errorCode: number | null): LooseObject {
-  return errorCode === null ? {} : { errorDetails: { errorMsg: ERROR_MEANINGS.get(errorCode), errorCode } }
+  return errorCode === null ? {} : { errorDetails: { errorMsg: errorMeanings.get(errorCode), errorCode } }
 }
 
 /**
- * A world of subscribers, virtual numbers and sub-accounts whose clock runs on from session to session.
+ * Makes a world of subscribers, virtual numbers and sub-accounts. Its clock moves on with each session.
  *
- * @param startAtMs when the first session starts, milliseconds since the Unix epoch
+ * @param startAtMs the start of the first session, milliseconds since the Unix epoch
  */
 export function createSessionSource(random: Random, startAtMs: number): SessionSource {
-  const subscribers = createSubscribers(random, 'mobile', SUBSCRIBERS)
-  const virtualNumbers = createSubscribers(random, 'fixed', VIRTUAL_NUMBERS)
-  const subAccounts = Array.from({ length: SUB_ACCOUNTS }, (_, i) => `account_${i}_${random.hex(4)}`)
-  const nodes = Array.from({ length: PLATFORM_NODES }, () => `9${random.hex(3)}-${random.hex(12)}`)
+  const subscribers = createSubscribers(random, 'mobile', subscriberCount)
+  const virtualNumbers = createSubscribers(random, 'fixed', virtualNumberCount)
+  const subAccounts = Array.from({ length: subAccountCount }, (_, i) => `account_${i}_${random.hex(4)}`)
+  const nodes = Array.from({ length: platformNodeCount }, () => `9${random.hex(3)}-${random.hex(12)}`)
   let clockMs = startAtMs
 
   return function nextSession(scenario = pickScenario(random)) {
-    // The clock moves by a millisecond at least, which keeps the ids distinct.
-    clockMs += random.int(1, MAX_PAUSE_MS)
-    const plan: SessionPlan = SCENARIOS[scenario].plan(random)
+    // The clock moves by at least a millisecond, so that no id repeats.
+    clockMs += random.int(1, longestPauseMs)
+    const plan: SessionPlan = scenarios[scenario].plan(random)
     const node = random.pick(nodes)
     const tick = random.int(1, 9_998)
     const sessionId = uuidV1(clockMs, tick, node)
 
-    const virtual = random.int(0, VIRTUAL_NUMBERS - 1)
+    const virtual = random.int(0, virtualNumberCount - 1)
     const virtualNumber = virtualNumbers[virtual] as Subscriber
     const refId = `PSTN${virtual + 1}`
     const inbound: Route = {
@@ -126,7 +126,7 @@ export function createSessionSource(random: Random, startAtMs: number): SessionS
       destination: random.pick(subscribers),
       refId,
     }
-    // Leg A is known before the session is, leg B after: so are their ids.
+    // The platform makes leg A before the session and leg B after it, so their ids are a tick apart.
     const callA = createLeg(
       random,
       uuidV1(clockMs, tick - 1, node),

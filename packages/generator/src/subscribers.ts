@@ -8,8 +8,8 @@ export interface Subscriber {
   readonly country: string
 }
 
-/** Where calls come from and go to, with a mobile and a fixed pattern each; `#` is any digit. */
-const PLANS = [
+/** The countries of the subscribers, with patterns of mobile and fixed numbers. `#` is any digit. */
+const numberPlans = [
   { country: 'SG', mobile: '+659#######', fixed: '+656#######' },
   { country: 'ID', mobile: '+62812########', fixed: '+6221########' },
   { country: 'PH', mobile: '+63917#######', fixed: '+632########' },
@@ -30,12 +30,12 @@ function validNumber(random: Random, pattern: string, country: string): string {
 }
 
 /**
- * Subscribers with numbers that libphonenumber calls valid. Built once a run and then drawn from: checking a
- * number takes longer than making an event.
+ * Makes subscribers with numbers that libphonenumber calls valid. A run makes them once and then draws from them,
+ * because checking a number takes longer than making an event.
  */
 export function createSubscribers(random: Random, kind: 'mobile' | 'fixed', count: number): Subscriber[] {
   return Array.from({ length: count }, () => {
-    const plan = random.pick(PLANS)
+    const plan = random.pick(numberPlans)
     return { number: validNumber(random, plan[kind], plan.country), country: plan.country }
   })
 }

@@ -5,23 +5,27 @@ import { LocalStackError } from './errors.ts'
 
 const run = promisify(execFile)
 
-/** The account "nobody" of Linux. Its number has to be in the user database: initdb looks its name up. */
+/** The account "nobody" of Linux. initdb looks up its name, so the number must be in the user database. */
 const nobody = 65534
 
-/** How to start a program under an account that Postgres accepts. */
+/** An account that Postgres accepts, as a way to start a program under it. */
 export interface Account {
-  /** Goes before the program and its arguments. */
+  /** The words before the program and its arguments. */
   prefix: string[]
   ids: { uid?: number; gid?: number }
 }
 
 /**
- * Finds an account to run Postgres under, which refuses to be root, and makes `folder` its own.
+ * Finds an account to run Postgres under, because Postgres refuses to run as root. Makes the account own `folder`.
  *
- * An ordinary user is that account. Root becomes "nobody" in a user namespace, to which every file of root is
- * its own: that works in folders that only root may enter, such as a clone in root's home. Where user namespaces
- * are forbidden, as in most containers, root becomes the real "nobody", who must be able to enter the folders. A
- * folder that an ordinary user made earlier stays that user's.
+ * - An ordinary user keeps its own account.
+ * - Root becomes "nobody" in a user namespace, where root's files belong to "nobody". This works in folders that only
+ *   root may enter, such as a clone in root's home.
+ * - Most containers forbid user namespaces. There root becomes the real "nobody", who must be able to enter the
+ *   folders.
+ * - A folder that an ordinary user made earlier stays that user's, and Postgres runs as that user.
+ *
+ * @throws LocalStackError when no account can use the folder
  */
 export async function findAccount(folder: string, program: string): Promise<Account> {
   if (process.getuid?.() !== 0) return { prefix: [], ids: {} }

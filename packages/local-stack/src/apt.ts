@@ -6,19 +6,19 @@ import { findOnPath } from './path-search.ts'
 
 const run = promisify(execFile)
 
-/** Whether packages can be installed here: root, on a system with apt. */
+/** Whether apt can install packages here: as root, on a system with apt. */
 export function canInstallWithApt(): boolean {
   return process.getuid?.() === 0 && findOnPath('apt-get') !== undefined
 }
 
 /**
- * Installs Debian's redis-server for its program alone: the system service that comes with it is neither
- * started, now or at the next boot, nor left on port 6379.
+ * Installs Debian's redis-server, of which only the program is wanted. Its system service is stopped and disabled, so
+ * that it does not take port 6379 now or after the next boot.
  */
 export async function installRedisWithApt(log: (line: string) => void): Promise<void> {
   log('There is no redis-server on the PATH: installing it with apt-get (VSS_NO_APT=1 forbids this) ...')
   const hasSystemd = existsSync('/run/systemd/system')
-  // Masked, the service cannot start while its package is installed; --runtime, so that a reboot forgets the mask.
+  // A masked service does not start when its package is installed. With --runtime, a reboot removes the mask.
   if (hasSystemd) await tolerantly('systemctl', 'mask', '--runtime', 'redis-server.service')
   try {
     await aptGet('update')
@@ -48,7 +48,7 @@ async function aptGet(...args: string[]): Promise<void> {
   }
 }
 
-/** What is not there to be changed, such as a service that never started, is as it should be. */
+/** Runs a command and ignores its failure: there may be nothing to change, such as a service that never started. */
 async function tolerantly(command: string, ...args: string[]): Promise<void> {
   await run(command, args).catch(() => undefined)
 }

@@ -13,7 +13,7 @@ const options = {
   authHeader: undefined,
 }
 
-test('the command to copy posts an example that exists to where ingest listens', () => {
+test('the command to copy posts an existing example to ingest', () => {
   expect(renderBanner(options)).toContain(
     `
   curl -w '\\n' --data-binary @test/fixtures/example-completed.json \\
@@ -44,7 +44,7 @@ test.each([
   expect(renderBanner(options)).toMatch(command)
 })
 
-test.each([[['psql']], [[]]])('all fits 80 columns where the PATH has %j', (programs) => {
+test.each([[['psql']], [[]]])('the banner fits 80 columns when the PATH has %j', (programs) => {
   havePrograms(programs)
   const elsewhere = {
     ...options,
@@ -57,7 +57,7 @@ test.each([[['psql']], [[]]])('all fits 80 columns where the PATH has %j', (prog
   }
 })
 
-/** Until the test ends, these are all that the PATH has. */
+/** Gives the test a PATH that has only these programs. */
 function havePrograms(names: string[]): void {
   const folder = mkdtempSync(join(tmpdir(), 'vss-banner-'))
   for (const name of names) writeFileSync(join(folder, name), '', { mode: 0o755 })

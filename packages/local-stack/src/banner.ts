@@ -6,17 +6,17 @@ const exampleSessionId = '1f048a84-ea6d-11ee-911b-078f7290bf52'
 const exampleFile = 'test/fixtures/example-completed.json'
 
 /**
- * What `npm start` shows once all is up: where things are, a command to copy that posts a delivery, and one that
- * shows the row it becomes. Both are to be run in the project's folder, and hold no password. They go over several
- * lines, so that all fits a terminal of 80 columns.
+ * Renders the text that `npm start` shows when all is up: the addresses, a command that posts a delivery, and a command
+ * that shows its row. Both commands are for the project's folder and hold no password. They go over several lines, so
+ * that the text fits a terminal of 80 columns.
  */
 export function renderBanner(options: {
   ingestUrl: string
   ingestOpsUrl: string
   workerOpsUrl: string
-  /** The data folder; `vss` looks for the servers in .data unless DATA_DIR tells it otherwise. */
+  /** The data folder. `vss` looks for the servers in .data unless DATA_DIR names another folder. */
   folder: string
-  /** Holds the embedded Postgres' URL; undefined when DATABASE_URL was given. */
+  /** The file with the URL of the embedded Postgres; undefined when DATABASE_URL was given. */
   databaseUrlFile: string | undefined
   /** The header that ingest asks for; undefined when it asks for none. */
   authHeader: string | undefined

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { LocalStackError } from './errors.ts'
 import { killRecorded, stopRecorded } from './process-record.ts'
 
-/** What a data folder may hold, in the order in which it stops: first those who use, then what is used. */
+/** The processes of a data folder, in the order in which they stop: services before the servers that they use. */
 const stopOrder = ['ingest', 'worker', 'redis', 'postgres'] as const
 
 /** SQLITE_BUSY of https://www.sqlite.org/rescode.html */
@@ -17,10 +17,10 @@ export interface DataFolder {
 }
 
 /**
- * Makes a folder ours until `release` or the end of this process, and stops what an earlier start that was
- * killed left running in it.
+ * Claims a folder until `release` or the end of this process. Stops the processes that an earlier, killed start left
+ * running in it.
  *
- * @throws LocalStackError when another process has it, or it belongs to another user.
+ * @throws LocalStackError when another process has the folder, or another user owns it.
  */
 export async function claimDataFolder(path: string): Promise<DataFolder> {
   const folder = await tryToClaim(path)
@@ -37,17 +37,17 @@ export async function tryToClaim(path: string): Promise<DataFolder | undefined> 
   return { path, release }
 }
 
-/** Stops whatever is recorded as running in a data folder; `force` skips asking politely. */
+/** Stops all processes that are recorded as running in a data folder; `force` skips the polite signal. */
 export async function stopEverythingIn(path: string, options: { force?: boolean } = {}): Promise<void> {
   for (const name of stopOrder) await stopRecorded(recordFile(join(path, name)), options)
 }
 
-/** Ends whatever is recorded as running in a data folder by force, synchronously. */
+/** Ends all processes that are recorded as running in a data folder, by force and synchronously. */
 export function killEverythingIn(path: string): void {
   for (const name of stopOrder) killRecorded(recordFile(join(path, name)))
 }
 
-/** Where the process that runs in `dataDir` is written down. */
+/** The path of the record of the process that runs in `dataDir`. */
 export function recordFile(dataDir: string): string {
   return join(dataDir, 'process.json')
 }
@@ -61,22 +61,22 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true })
     accessSync(path, constants.W_OK)
-    // Searchable by others, so that Postgres under another account reaches its own folder in it; see account.ts.
+    // Others may enter it, because Postgres may run under another account; see account.ts.
     if (statSync(path).uid === process.getuid?.()) chmodSync(path, 0o711)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new LocalStackError(
-      `Cannot write to ${path} (${code}): was it made by another user? Give it back or remove it.`,
+      `Cannot write to ${path} (${code}). Another user may own it: change its owner, or remove it.`,
       { cause: error },
     )
   }
 }
 
 /**
- * Takes a lock that the kernel drops when this process ends, however it ends: there is no stale lock to judge.
- * Node offers no flock(2), but SQLite's exclusive transaction is a lock of that kind.
+ * Takes a lock that the kernel drops when this process ends in any way, so that no lock is ever stale. Node has no
+ * flock(2), but SQLite's exclusive transaction is a lock of that kind.
  *
- * @returns what releases it; undefined when another process holds it.
+ * @returns a function that releases the lock; undefined when another process holds it.
  */
 function lock(file: string): (() => void) | undefined {
   const database = new DatabaseSync(file, { timeout: 0 })
@@ -87,7 +87,7 @@ function lock(file: string): (() => void) | undefined {
     if ((error as { errcode?: number }).errcode === sqliteBusy) return undefined
     throw error
   }
-  // The folder may have been swept away between its making and the lock: then this lock guards nothing.
+  // Another start may have swept the folder away before the lock was taken. Then the lock is of no use.
   if (existsSync(file)) return () => database.close()
   database.close()
   return undefined

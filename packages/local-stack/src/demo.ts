@@ -16,7 +16,7 @@ import { until } from './waiting.ts'
 
 const processingTimeoutMs = 30_000
 
-/** What is posted, and the outcome that the ledger must show for it. */
+/** The bodies that are posted, with the outcomes that the ledger must have for them. */
 const examples = [
   { name: 'example-completed.json', outcome: 'stored' },
   { name: 'example-error.json', outcome: 'stored' },
@@ -24,8 +24,8 @@ const examples = [
 ]
 
 /**
- * `npm run demo`: the whole pipeline in a temporary folder, the vendor's two examples and one malformed body
- * through it, and the rows that come out. Exits 0 when all are there and leaves nothing behind.
+ * Runs `npm run demo`: starts the pipeline in a temporary folder, posts the vendor's two examples and a malformed body,
+ * and prints the rows. Exits 0 when all rows are there. Removes the folder in any case.
  */
 async function main(): Promise<void> {
   const started = new AsyncDisposableStack()
@@ -63,7 +63,7 @@ async function run(
   await migrate({ databaseUrl: stack.databaseUrl })
   const pipeline = await startPipeline({
     ...stack,
-    // The demo's own settings: nothing of the shell's, such as WEBHOOK_SECRETS, changes what it shows.
+    // An empty environment, so that no variable of the shell, such as WEBHOOK_SECRETS, changes the demo.
     env: {},
     folder: folder.path,
     onLine: (service, line) => serviceLines.push(formatLogLine(service, line)),
@@ -102,7 +102,7 @@ async function post(ingestUrl: string, body: string): Promise<string> {
   return ((await response.json()) as { deliveryId: string }).deliveryId
 }
 
-/** Waits until the ledger has every delivery. @throws LocalStackError that names those it has not. */
+/** Waits until the ledger has every delivery. @throws LocalStackError that names the missing ones. */
 async function waitForLedger(
   pool: Pool,
   posted: { name: string; deliveryId: string }[],
@@ -128,7 +128,7 @@ async function waitForLedger(
   return deliveries
 }
 
-/** The columns that tell the most, in the width of a terminal; `vss sessions show` has them all. */
+/** Prints the most telling columns, as a terminal is narrow; `vss sessions show` has all columns. */
 function print(deliveries: DeliveryRow[], stored: StoredSession[]): void {
   const sessions = stored.map(({ session }) => ({
     session_id: shortened(session.sessionId),
@@ -166,7 +166,7 @@ function shortened(id: string): string {
   return `${id.slice(0, 8)}…`
 }
 
-/** @throws LocalStackError when an outcome, a session or its legs are not what the examples must become. */
+/** Checks the rows. @throws LocalStackError when an outcome is wrong, or a session or its legs are missing. */
 function check(deliveries: DeliveryRow[], sessions: (StoredSession | null)[]): void {
   for (const [index, { name, outcome }] of examples.entries()) {
     const actual = deliveries[index]?.outcome

@@ -1,6 +1,6 @@
 /**
- * A start that cannot go on for a reason the user can act on. Its message is one line, fit to be shown alone:
- * what was wrong, what was expected, what to do.
+ * A start that cannot go on, for a reason that the user can mend. Its message is one line that can be shown alone. It
+ * tells the mistake, the expectation and the remedy.
  */
 export class LocalStackError extends Error {
   readonly code = 'local_stack'

@@ -9,17 +9,18 @@ import { type ServerSettings, writeSettings } from './server-settings.ts'
 import { until } from './waiting.ts'
 
 export interface RunningServer {
-  /** What a client connects to, password included. */
+  /** The URL for clients, with the password. */
   url: string
   pid: number
-  /** Resolves when the server has ended, by our hand or not, with how. */
+  /** Resolves when the server has ended for any reason, with a text like "exited with code 1". */
   ended: Promise<string>
-  /** Stops it in order, keeping its data. Harmless when repeated. */
+  /** Stops the server and keeps its data. Harmless when repeated. */
   stop(): Promise<void>
 }
 
-/** Recovery after a crash replays a log that can be long. */
+/** Recovery after a crash replays the log, which can be long. */
 const readyTimeoutMs = 120_000
+/** The time for which a failure that passes by itself is tried again. */
 const passingTimeoutMs = 15_000
 
 interface Launch {
@@ -28,19 +29,21 @@ interface Launch {
   settings: ServerSettings
   stopping: Pick<ProcessRecord, 'stopSignals' | 'graceMs'>
   signal: AbortSignal | undefined
-  /** The program and its arguments; called again when the port was taken between our look and the start. */
+  /**
+   * Returns the program and its arguments. It is called again when another process takes the port before the start.
+   */
   command: (port: number) => string[]
   spawn: SpawnOptions
   isReady: (server: { pid: number; port: number }) => boolean | Promise<boolean>
-  /** Whether what the log says of a failed start passes by itself, so that trying again makes sense. */
+  /** Whether the log of a failed start tells of a failure that passes by itself. */
   isPassing: (log: string) => boolean
   url: (port: number) => string
 }
 
 /**
- * Starts a server in its own session with its output in `${dataDir}.log`, and waits until it is ready.
+ * Starts a server in its own session with its output in `${dataDir}.log`, and waits until the server is ready.
  *
- * @throws LocalStackError with the end of the log when it ends instead.
+ * @throws LocalStackError with a line of the log when the server ends instead.
  */
 export async function launchServer(launch: Launch): Promise<RunningServer> {
   const deadline = performance.now() + passingTimeoutMs
@@ -83,7 +86,7 @@ async function launchOnce(
   return { url: launch.url(port), pid, ended: server.ended, stop: server.stop }
 }
 
-/** Returns when the server is ready or has ended; stops it when neither comes, or on abort. */
+/** Returns when the server is ready or has ended. Stops it on timeout and on abort. */
 async function waitUntilReady(
   launch: Launch,
   server: ManagedProcess,
@@ -102,7 +105,7 @@ async function waitUntilReady(
   }
 }
 
-/** The log's last line that names an error, else its last line. */
+/** Finds the log's last line that names an error, else its last line. */
 function tellingLine(log: string): string {
   const lines = log.trim().split('\n')
   return (lines.findLast((line) => /FATAL|PANIC|error|fail/i.test(line)) ?? lines.at(-1) ?? '').trim()

@@ -14,7 +14,7 @@ test('a level other than info is shown', () => {
 })
 
 test.each(['node:internal/modules ...', '42', ''])(
-  'a line that is no log entry keeps its text: %j',
+  'a line that is not a log entry keeps its text: %j',
   (line) => {
     expect(formatLogLine('ingest', line)).toBe(`         ingest ${line}`)
     expect(messageOf(line)).toBe(line)

@@ -1,13 +1,15 @@
 import { styleText } from 'node:util'
 
-/** What each line of a service repeats, and what is shown in front of the fields. */
+/**
+ * The members of a log entry that are not shown as fields: each line repeats them, or they stand before the fields.
+ */
 const shownElsewhere = new Set(['level', 'time', 'service', 'pid', 'msg'])
 
 const levelStyles = { warn: 'yellow', error: 'red', fatal: 'red' } as const
 
 /**
- * A service's JSON log line for reading: time, service, level unless it is info, message, then the fields.
- * Other lines keep their text. Coloured when standard output is a terminal.
+ * Formats a service's JSON log line for people: time, service, level unless it is info, message, then the fields. Other
+ * lines keep their text. The line is coloured when standard output is a terminal.
  */
 export function formatLogLine(service: string, line: string): string {
   const entry = parse(line)
@@ -22,7 +24,7 @@ export function formatLogLine(service: string, line: string): string {
   return [dim(timeOf(entry.time)), dim(name), message, ...fields].join(' ')
 }
 
-/** What a log line says, without its frame; a line that is none as it is. */
+/** Takes the message out of a JSON log line. Any other line is returned unchanged. */
 export function messageOf(line: string): string {
   return String(parse(line)?.msg ?? line)
 }
@@ -36,7 +38,7 @@ function parse(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** The hours, minutes and seconds here of an ISO time. */
+/** Formats an ISO time as hours, minutes and seconds in the local zone. */
 function timeOf(time: unknown): string {
   return new Date(String(time)).toTimeString().slice(0, 8)
 }

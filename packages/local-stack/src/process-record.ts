@@ -4,15 +4,15 @@ import { sleepSync } from '@vss-pipeline/runtime'
 import { until } from './waiting.ts'
 
 /**
- * A process as a file names it, so that a later start can find and stop what a killed one left behind.
- * The start time tells the process from another one that got its number since.
+ * A process as a file names it, so that a later start can find and stop the processes of a killed one. The start time
+ * tells the process from another that has got its number since.
  */
 export interface ProcessRecord {
   pid: number
   startTime: string
-  /** What to send, in this order, each when the one before did not end the process in time. */
+  /** The signals to send, one after the other until the process has ended. */
   stopSignals: NodeJS.Signals[]
-  /** How long the first signal has; the later ones have 5 s each. */
+  /** The time for the first signal to work; each later one has 5 s. */
   graceMs: number
 }
 
@@ -23,12 +23,12 @@ export function recordOf(pid: number, how: Pick<ProcessRecord, 'stopSignals' | '
   return { pid, startTime: startTimeOf(pid) ?? 'ended', ...how }
 }
 
-/** Writes a record down where {@link stopRecorded} finds it. */
+/** Writes a record for {@link stopRecorded}. */
 export function writeRecord(file: string, record: ProcessRecord): void {
   writeFileSync(file, JSON.stringify(record), { mode: 0o600 })
 }
 
-/** Removes a record that has done its duty; one that another process has replaced it with since stays. */
+/** Removes the record of a process that has ended. The record of another process in the same file stays. */
 export function removeRecord(file: string, record: ProcessRecord): void {
   if (readRecord(file)?.pid === record.pid) rmSync(file, { force: true })
 }
@@ -47,7 +47,7 @@ export async function stopRecorded(file: string, options: { force?: boolean } = 
   return running
 }
 
-/** Ends the process that `file` names by force, synchronously: for the last moments of our own process. */
+/** Ends the process that `file` names, by force and synchronously: an exit handler cannot wait otherwise. */
 export function killRecorded(file: string): void {
   const record = readRecord(file)
   if (!record || !isRunning(record)) return
@@ -59,7 +59,7 @@ export function killRecorded(file: string): void {
   }
 }
 
-/** Whether the recorded process runs: neither ended, nor a zombie, nor another one under its number. */
+/** Whether the recorded process runs. A zombie does not count, nor does another process that has got its number. */
 export function isRunning(record: ProcessRecord): boolean {
   return startTimeOf(record.pid) === record.startTime
 }
@@ -82,7 +82,7 @@ export async function stopProcess(record: ProcessRecord, options: { force?: bool
   if (isRunning(record)) throw failure
 }
 
-/** The arguments a process was started with, separated by spaces; empty when there is none such. */
+/** @returns the arguments that a process was started with, separated by spaces; empty when it has ended. */
 export function commandLineOf(pid: number): string {
   try {
     return process.platform === 'linux'
@@ -101,14 +101,14 @@ function readRecord(file: string): ProcessRecord | undefined {
   }
 }
 
-/** A text that differs between any two processes of this machine's life; undefined for one that has ended. */
+/** @returns a text that two processes with the same number do not share; undefined when the process has ended. */
 function startTimeOf(pid: number): string | undefined {
   try {
     if (process.platform !== 'linux') {
       const [state = '', ...startTime] = askPs(pid, 'stat=,lstart=').trim().split(/\s+/)
       return state.startsWith('Z') || state === '' ? undefined : startTime.join(' ')
     }
-    // proc_pid_stat(5): the second field may hold anything, spaces and brackets included, so count from its end.
+    // proc_pid_stat(5): the second field may hold spaces and brackets, so the fields are counted from its end.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     const [state, ticksSinceBoot] = [fields[0], fields[19]]

@@ -7,7 +7,7 @@ test('a Redis answers', async () => {
   await expect(pingRedis(inject('redisUrl'))).resolves.toBeUndefined()
 })
 
-test('a refused password is told, but not shown', async () => {
+test('the error of a refused password does not show the password', async () => {
   const url = new URL(inject('redisUrl'))
   url.username = 'nobody'
   url.password = 'guess'
@@ -17,12 +17,12 @@ test('a refused password is told, but not shown', async () => {
   expect((failure as Error).message).not.toContain('guess')
 })
 
-test('a server that hangs up is no Redis', async () => {
+test('a server that hangs up is an error', async () => {
   const port = await listen((socket) => socket.end())
   await expect(pingRedis(`redis://127.0.0.1:${port}`)).rejects.toThrow(/closed the connection|ECONNRESET/)
 })
 
-test('a server that says nothing is given up', async () => {
+test('a server that does not answer is an error after 3 s', async () => {
   const port = await listen(() => undefined)
   await expect(pingRedis(`redis://127.0.0.1:${port}`)).rejects.toThrow('no answer within 3 s')
 })

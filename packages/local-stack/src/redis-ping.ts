@@ -7,7 +7,7 @@ const timeoutMs = 3_000
 /**
  * Asks a Redis for PONG, with the URL's user and password.
  *
- * @throws an Error with the server's or the network's words when it is not reached, refuses the password, is
+ * @throws an Error with the words of the server or the network when it cannot be reached, refuses the password, is
  * loading its data or does not answer within 3 s. The message never holds the password.
  */
 export async function pingRedis(redisUrl: string): Promise<void> {
@@ -27,7 +27,7 @@ export async function pingRedis(redisUrl: string): Promise<void> {
   }
 }
 
-/** https://redis.io/docs/latest/develop/reference/protocol-spec/: an array of bulk strings. */
+/** Encodes a command as an array of bulk strings: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
 function encodeCommand(words: string[]): string {
   const parts = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`)
   return `*${words.length}\r\n${parts.join('')}`

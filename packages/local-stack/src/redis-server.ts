@@ -2,16 +2,16 @@ import { canInstallWithApt, installRedisWithApt } from './apt.ts'
 import { LocalStackError } from './errors.ts'
 import { findOnPath } from './path-search.ts'
 
-/** The path of redis-server or valkey-server, whichever the PATH has; undefined when it has neither. */
+/** Finds the path of redis-server or valkey-server; undefined when the PATH has neither. */
 export function findRedisServer(): string | undefined {
   return findOnPath('redis-server', 'valkey-server')
 }
 
 /**
- * Finds a Redis server, installing Debian's when there is none and we may and can: as root.
+ * Finds a Redis server. When there is none, installs Debian's if it may and {@link canInstallWithApt} says that it can.
  *
  * @param options.mayInstall whether it may be installed at all.
- * @throws LocalStackError that tells what to do instead.
+ * @throws LocalStackError that tells the user how to get one.
  */
 export async function findOrInstallRedisServer(options: {
   mayInstall: boolean

@@ -11,22 +11,22 @@ import { readSettings } from './server-settings.ts'
 const stopping = { stopSignals: ['SIGTERM', 'SIGKILL'] as NodeJS.Signals[], graceMs: 15_000 }
 
 export interface RedisOptions {
-  /** Holds the data, the settings and the process record; the log goes beside it, to `${dataDir}.log`. */
+  /** The folder of the data, the settings and the process record. The log is `${dataDir}.log`. */
   dataDir: string
-  /** The port to take when the folder remembers none; 0, or a port that is taken: any free one. Default 63790. */
+  /** The port of the first start, 63790 by default; later starts keep it. 0, or a taken port, is any free one. */
   port?: number | undefined
-  /** The program to run; without one it is looked for, and installed where that is possible. */
+  /** The program to run. By default it is looked for, and installed where apt may install it. */
   program?: string | undefined
   log?: (line: string) => void
   signal?: AbortSignal | undefined
 }
 
 /**
- * Starts a Redis on 127.0.0.1 that keeps what it acknowledges: every write is on disk before its reply, and
- * nothing is ever evicted. Stops the server that an earlier, killed start left running in `dataDir`.
+ * Starts a durable Redis on 127.0.0.1: each write is on disk before its reply, and no key is evicted. Stops the server
+ * that an earlier, killed start left running in `dataDir`.
  *
- * @returns once it answers: `url` has the generated password.
- * @throws LocalStackError with Redis' own words when it does not start.
+ * @returns the server when it answers. Its `url` has the generated password.
+ * @throws LocalStackError with a line of Redis' log when it does not start.
  */
 export async function startRedis(options: RedisOptions): Promise<RunningServer> {
   const { port = 63_790, signal, log = () => undefined } = options
@@ -49,7 +49,7 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer> 
     stopping,
     signal,
     command: (port) => {
-      // In a file, because a password in the arguments is there for every user to see.
+      // The settings are in a file, because every user can see a password in the arguments.
       writeFileSync(configFile, configuration({ ...settings, port }), { mode: 0o600 })
       return [program, configFile]
     },

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What a server of a data folder keeps from start to start. */
+/** The settings that a server of a data folder keeps from start to start. */
 export interface ServerSettings {
   port: number
-  /** Generated once: on a machine of several users, loopback is open to all of them. */
+  /** Generated at the first start. Loopback needs a password too, because all users of the machine can reach it. */
   password: string
 }
 
-/** Reads a server's settings; makes and keeps the first ones: the port `defaultPort` and a fresh password. */
+/** Reads a server's settings. The first time it makes and keeps them: `defaultPort` and a fresh password. */
 export function readSettings(dataDir: string, defaultPort: number): ServerSettings {
   try {
     return JSON.parse(readFileSync(settingsFile(dataDir), 'utf8')) as ServerSettings
@@ -21,7 +21,7 @@ export function readSettings(dataDir: string, defaultPort: number): ServerSettin
   }
 }
 
-/** Keeps the settings, readable by their owner alone; a crash leaves the old ones or the new ones. */
+/** Writes the settings for their owner's eyes only. A crash leaves either the old or the new ones. */
 export function writeSettings(dataDir: string, settings: ServerSettings): void {
   const file = settingsFile(dataDir)
   writeFileSync(`${file}.new`, `${JSON.stringify(settings)}\n`, { mode: 0o600 })

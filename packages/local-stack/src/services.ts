@@ -10,15 +10,15 @@ import { startProcess } from './managed-process.ts'
 import { choosePort } from './ports.ts'
 import { until } from './waiting.ts'
 
-/** The folder that holds the services, and that they are started in. */
+/** The project's folder, in which the services are started. */
 export const projectRoot = fileURLToPath(new URL('../../..', import.meta.url))
 
 const exitWithParent = new URL('./exit-with-parent.ts', import.meta.url).href
 
-/** V8 lets its young generation grow to 128 MiB by itself, which buys these services no speed. */
+/** By default V8's young generation grows to 128 MiB, which makes these services no faster. */
 const leanMemory = '--max-semi-space-size=16'
 
-/** Modules that were compiled before need not be again: a start takes half of the time, and less memory. */
+/** With a cache of compiled modules a start takes half of the time, and less memory. */
 const compileCache = join(projectRoot, 'node_modules', '.cache', 'node')
 
 const readyTimeoutMs = 30_000
@@ -28,38 +28,38 @@ export type ServiceName = 'ingest' | 'worker'
 export interface RunningService {
   name: ServiceName
   pid: number
-  /** Where it takes requests: ingest's own listener; a worker has none but the ops listener. */
+  /** The URL of ingest's listener; a worker has only the ops listener. */
   url: string
-  /** The ops listener: `/livez`, `/readyz`, `/metrics`. */
+  /** The URL of the ops listener: `/livez`, `/readyz`, `/metrics`. */
   opsUrl: string
-  /** Resolves when the process has ended, by our hand or not, with how. */
+  /** Resolves when the process has ended for any reason, with a text like "exited with code 1". */
   ended: Promise<string>
-  /** Drains and stops it, as SIGTERM does. Harmless when repeated. */
+  /** Stops the service by SIGTERM, after which it drains. Harmless when repeated. */
   stop(): Promise<void>
 }
 
 export interface ServiceOptions {
-  /** The checkout to start it from: this one by default. */
+  /** The checkout to start the service from. By default this one. */
   root?: string
   databaseUrl: string
   redisUrl: string
-  /** The service's other settings, and all of its environment. */
+  /** The service's whole environment, with its other settings. */
   env: NodeJS.ProcessEnv
-  /** Of the ops listener; any free one by default, and where this one is taken. */
+  /** The preferred port of the ops listener. When it is taken, and by default, any free one. */
   opsPort?: number
-  /** A claimed data folder in which the process is written down for the start after a crash. */
+  /** A claimed data folder for the process' record, by which the start after a crash finds the process. */
   folder?: string
-  /** Takes the service's output, line by line. */
+  /** Gets the service's output, line by line. */
   onLine?: (service: ServiceName, line: string) => void
   signal?: AbortSignal | undefined
 }
 
 /**
- * Starts one service as a process of its own, and waits until its `/readyz` says yes. It ends with this process,
- * however that ends.
+ * Starts one service as a process of its own, and waits until its `/readyz` answers 200. The service ends when this
+ * process ends in any way.
  *
- * @param options.env `PORT` is ingest's port: any free one where it is 0 or missing.
- * @throws LocalStackError with the service's last words when it ends instead.
+ * @param options.env `PORT` is ingest's port: any free one when it is 0 or missing.
+ * @throws LocalStackError with the service's last line of output when it ends instead.
  * @throws ConfigError for a setting that decides where and how long it runs.
  */
 export async function startService(name: ServiceName, options: ServiceOptions): Promise<RunningService> {
@@ -71,7 +71,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
     args: ['--import', exitWithParent, `services/${name}/src/main.ts`],
     recordFile: folder && recordFile(join(folder, name)),
     stopSignals: ['SIGTERM', 'SIGKILL'],
-    // It keeps a deadline of its own; ours is for one that has lost its senses.
+    // The service ends itself by SHUTDOWN_TIMEOUT_MS. The 5 s more are for one that hangs.
     graceMs: readSetting(env, name, 'SHUTDOWN_TIMEOUT_MS') + 5_000,
     spawn: { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
   })
@@ -98,15 +98,15 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
 }
 
 /**
- * The environment to start a service with, and where it will listen. The ports are picked here rather than read
- * from the service's log, which LOG_LEVEL may silence.
+ * Settles the environment of a service and the URLs where it will listen. The ports are picked here and not read from
+ * the service's log, because LOG_LEVEL may silence the log.
  */
 async function settle(
   name: ServiceName,
   options: ServiceOptions,
 ): Promise<{ env: NodeJS.ProcessEnv; url: string; opsUrl: string }> {
   const {
-    // What is set below, given as a file too, would be set twice.
+    // The variables that are set below must not come a second time as files: the service would refuse both.
     DATABASE_URL_FILE: _databaseUrlFile,
     REDIS_URL_FILE: _redisUrlFile,
     PORT_FILE: _portFile,
@@ -140,7 +140,7 @@ async function isReady(opsUrl: string): Promise<boolean> {
   }
 }
 
-/** Where a listener on `host` is reached from here. */
+/** The address by which this machine reaches a listener on `host`. */
 function addressOf(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
   return host.includes(':') ? `[${host}]` : host

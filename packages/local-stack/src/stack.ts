@@ -7,19 +7,19 @@ import { findOrInstallRedisServer } from './redis-server.ts'
 export interface Stack {
   databaseUrl: string
   redisUrl: string
-  /** Resolves when one of the servers has ended, with a sentence that names it and how. */
+  /** Resolves when one of the servers has ended, with a text like "Redis exited with code 1". */
   ended: Promise<string>
-  /** Stops the servers that were started here, Redis first. Harmless when repeated. */
+  /** Stops the servers that startStack() started, Redis first. Harmless when repeated. */
   stop(): Promise<void>
 }
 
 /**
- * Provides Postgres and Redis: those of `databaseUrl` and `redisUrl` where given, else started in `folder`, which
- * the caller has claimed.
+ * Provides Postgres and Redis. Uses the servers of `databaseUrl` and `redisUrl` when they are given. Else it starts
+ * servers in `folder`, which the caller has claimed.
  *
  * @param options.mayInstallRedis whether a missing redis-server may be installed; true by default.
- * @param options.ports to take when the folder remembers none; 0 is any free one.
- * @throws LocalStackError when a server does not start; the other one is stopped then.
+ * @param options.ports the ports of the first start; later starts keep theirs. 0 is any free one.
+ * @throws LocalStackError when a server does not start, after it has stopped the other.
  */
 export async function startStack(options: {
   folder: string
@@ -39,7 +39,7 @@ export async function startStack(options: {
     log = () => undefined,
     signal,
   } = options
-  // First, because it may have to be installed, or be missing.
+  // The search comes first, because it may have to install Redis, or fail.
   const program = redisUrl ? undefined : await findOrInstallRedisServer({ mayInstall: mayInstallRedis, log })
   const starts = await Promise.allSettled([
     databaseUrl
@@ -68,7 +68,7 @@ export async function startStack(options: {
   }
 }
 
-/** A server of somebody else's: not ours to stop, nor to watch. */
+/** A server that was given: it is neither stopped nor watched. */
 function given(url: string): Pick<RunningServer, 'url' | 'ended' | 'stop'> {
   return { url, ended: new Promise(() => undefined), stop: async () => undefined }
 }

@@ -2,26 +2,26 @@ import { join, relative, resolve } from 'node:path'
 import { readSettings } from '@vss-pipeline/runtime'
 import { projectRoot } from './services.ts'
 
-/** The settings of `npm start` itself; the services read the rest of the environment. */
+/** The settings of `npm start` itself. The services read the rest of the environment. */
 export interface StartConfig {
-  /** Everything that is kept: the servers' data, settings and logs. */
+  /** The folder of the servers' data, settings and logs. */
   folder: string
   /** A Postgres to use instead of starting one. */
   databaseUrl: string | undefined
   /** A Redis to use instead of starting one. */
   redisUrl: string | undefined
-  /** Whether a Redis may be installed where there is none. */
+  /** Whether a missing redis-server may be installed. */
   mayInstallRedis: boolean
   host: string
-  /** Ingest's; 0 is any free one. */
+  /** Ingest's port; 0 is any free one. */
   port: number
-  /** The header that a sender must carry; undefined when none is asked for. */
+  /** The header that ingest asks for; undefined when it asks for none. */
   authHeader: string | undefined
-  /** Ingest's. */
+  /** The folder of ingest's spool. */
   spoolDir: string
 }
 
-/** @throws ConfigError with one line that names the variable, what it got and what it takes. */
+/** @throws ConfigError with one line that names the variable, its value and the values that it takes. */
 export function loadStartConfig(env: NodeJS.ProcessEnv): StartConfig {
   const settings = readSettings(env, 'npm start')
   const folder = resolve(projectRoot, settings.dataDir)
@@ -37,7 +37,7 @@ export function loadStartConfig(env: NodeJS.ProcessEnv): StartConfig {
   }
 }
 
-/** A path as a user in the project's folder would type it. */
+/** Shortens a path to the form that a user in the project's folder would type. */
 export function shortPath(path: string): string {
   const short = relative(projectRoot, path)
   return short.startsWith('..') ? path : short

@@ -15,12 +15,12 @@ import { loadStartConfig, type StartConfig, shortPath } from './start-config.ts'
 import { abortOnStopSignals } from './stop-signals.ts'
 
 /**
- * `npm start`: Postgres and Redis where none are given, migrations, ingest and one worker, until Ctrl-C.
- * Exits 0 when told to stop and 1 when something did not start or ended by itself.
+ * Runs `npm start`: starts Postgres and Redis unless they are given, migrates, starts ingest and one worker, and waits
+ * for Ctrl-C. Exits 0 when it is told to stop. Exits 1 when a part does not start or ends by itself.
  */
 async function main(): Promise<void> {
   allowSlowLinks()
-  // Closed in reverse: ingest, the worker, Redis, Postgres, the folder.
+  // Closed in reverse of the start: ingest, the worker, Redis, Postgres, the folder.
   const started = new AsyncDisposableStack()
   let folder: DataFolder | undefined
   const signal = abortOnStopSignals({
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   process.exit()
 }
 
-/** @returns `ended`: resolves when a part ends by itself, with a sentence that tells which and how. */
+/** @returns `ended`, which resolves when a part ends by itself, with a text like "Redis exited with code 1". */
 async function start(
   config: StartConfig,
   started: AsyncDisposableStack,
@@ -112,8 +112,8 @@ async function checkRedis(redisUrl: string): Promise<void> {
 }
 
 /**
- * Keeps the URL of a server that was started here where the command `vss` and psql find it. That of a given
- * server is its owner's to keep: the file of an earlier start goes, lest it mislead.
+ * Writes the URL of a server that was started here to a file, for the command `vss` and psql. The URL of a given server
+ * is not written. The file of an earlier start is then removed, because it names another server.
  */
 function keepUrl(file: string, url: string, isGiven: boolean): void {
   if (isGiven) rmSync(file, { force: true })
@@ -127,7 +127,7 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   })
 }
 
-/** What the user can act on is one line; anything else is a bug, and shows where. */
+/** Prints an error that the user can mend as one line. Any other error is a bug and is printed with its stack. */
 function report(error: unknown): void {
   const isExpected =
     error instanceof LocalStackError || error instanceof ConfigError || error instanceof StorageFault

@@ -1,10 +1,10 @@
-/** npm passes Ctrl-C on to the script that the terminal has already sent it to: one press arrives twice. */
+/** One Ctrl-C arrives twice, within this time: from the terminal, and from npm, which passes it on. */
 const samePressMs = 500
 const parentPollMs = 500
 
 /**
- * Turns SIGINT (Ctrl-C), SIGTERM, SIGHUP (a closed terminal) and the end of the npm that runs us into an abort,
- * once; after a second signal, later than the echo of the first, `force` is called.
+ * Aborts on the first SIGINT (Ctrl-C), SIGTERM or SIGHUP (a closed terminal), and on the end of the npm that runs this
+ * process. Calls `force` on a second signal that is not the echo of the first.
  */
 export function abortOnStopSignals(options: {
   isRunByNpm: boolean
@@ -21,13 +21,13 @@ export function abortOnStopSignals(options: {
     else if (performance.now() - abortedAt > samePressMs) void options.force()
   }
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal)
-  // A terminal that has gone away must not end us before everything is stopped.
+  // A write to a closed terminal fails. Unhandled, the error would end this process before the rest has stopped.
   for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined)
   if (options.isRunByNpm) onParentGone(() => abortedAt ?? abort('the end of npm'))
   return controller.signal
 }
 
-/** An npm that was killed outright has told nobody: all there is to see is that the parent is another one. */
+/** An npm that was killed has sent no signal. The process then gets another parent, which is polled for. */
 function onParentGone(callback: () => void): void {
   const parent = process.ppid
   const timer = setInterval(() => {

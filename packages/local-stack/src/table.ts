@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 
-/** Rows as an aligned table under a title; a missing value is a dash, numbers stand to the right. */
+/** Renders rows as an aligned table under a title. A missing value is a dash, numbers are aligned to the right. */
 export function renderTable(title: string, rows: Record<string, unknown>[]): string {
   const columns = Object.keys(rows[0] ?? {})
   const cells = rows.map((row) => columns.map((column) => textOf(row[column])))

@@ -7,25 +7,25 @@ const prefix = 'vss-pipeline-'
 
 export interface TemporaryFolder {
   path: string
-  /** Stops whatever still runs in the folder, and removes it. */
+  /** Stops all processes that still run in the folder, and removes it. */
   remove(): Promise<void>
 }
 
 /**
- * Makes and claims a data folder for one run. First sweeps away what earlier runs of this user left that were
- * killed before they could clean up: their processes and their folders.
+ * Makes and claims a data folder for one run. First it sweeps away the processes and folders of this user's earlier
+ * runs that were killed before they could clean up.
  */
 export async function createTemporaryFolder(): Promise<TemporaryFolder> {
   await sweep()
   for (;;) {
     const path = mkdtempSync(join(tmpdir(), prefix))
     const folder = await tryToClaim(path)
-    // Another run's sweep can win the folder between its making and the claim.
+    // Another run's sweep can take the folder before the claim.
     if (folder) return removedAtTheLatestOnExit(folder)
   }
 }
 
-/** A process that exits in mid-run, as vitest does on SIGTERM, can still do so much, if not wait. */
+/** Removes the folder when this process exits in mid-run, as vitest does on SIGTERM. An exit handler cannot wait. */
 function removedAtTheLatestOnExit(folder: DataFolder): TemporaryFolder {
   function removeAtOnce(): void {
     killEverythingIn(folder.path)
@@ -49,13 +49,13 @@ async function sweep(): Promise<void> {
 
 async function sweepAway(path: string): Promise<void> {
   try {
-    // Others may put what they like there: a link would lead us to where somebody else wants something removed.
+    // Any user may put a link there, which could lead to files that are not to be removed.
     const entry = lstatSync(path)
     if (!entry.isDirectory() || entry.uid !== process.getuid?.()) return
     const folder = await tryToClaim(path)
     if (folder) await remove(folder)
   } catch {
-    // Whatever is wrong with a folder of another run must not keep this one from starting.
+    // A fault in the folder of another run must not keep this run from starting.
   }
 }
 
@@ -65,7 +65,7 @@ async function remove({ path, release }: DataFolder): Promise<void> {
   release()
 }
 
-/** A Postgres that was ended by force has children that write their last a moment longer. */
+/** Tries again for half a second: the children of a killed Postgres write a moment longer. */
 function removeFiles(path: string): void {
   rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
 }

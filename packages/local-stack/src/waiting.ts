@@ -3,13 +3,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 const defaultPollMs = 20
 
 /**
- * Polls until `check` returns something truthy, and returns that.
+ * Polls until `check` returns a truthy value, and returns the value.
  *
- * @param what what is waited for, as the subject of "... did not happen within 5 s".
- * @throws an Error that names `what` after `timeoutMs`, or the reason of `signal` once that aborts.
+ * @param event a name for the event, as the subject of "... did not happen within 5 s".
+ * @throws an Error that names `event` after `timeoutMs`, or the reason of `signal` when that aborts.
  */
 export async function until<Result>(
-  what: string,
+  event: string,
   check: () => Result | Promise<Result>,
   options: { timeoutMs: number; pollMs?: number; signal?: AbortSignal | undefined },
 ): Promise<NonNullable<Result>> {
@@ -19,7 +19,7 @@ export async function until<Result>(
     signal?.throwIfAborted()
     const result = await check()
     if (result) return result
-    if (performance.now() > deadline) throw new Error(`${what} did not happen within ${timeoutMs / 1000} s`)
+    if (performance.now() > deadline) throw new Error(`${event} did not happen within ${timeoutMs / 1000} s`)
     await pause(pollMs)
   }
 }

@@ -2,12 +2,12 @@ import { type Delivery, receivedAtMsOf } from '@vss-pipeline/delivery'
 import type { PackedBatch } from '@vss-pipeline/queue'
 import { type Rejected, reject } from './rejected.ts'
 
-/** Unpacks a batch; of a damaged one the ids remain, each rejected as `undecodable_batch`. */
+/** Unpacks a batch. A damaged batch has only ids: each of them is rejected as `undecodable_batch`. */
 export function decode(batch: PackedBatch): (Delivery | Rejected)[] {
   return batch.unpack() ?? batch.deliveryIds.map(rejectUndecodable)
 }
 
-/** Accounts for a delivery of which nothing but the id is left. */
+/** Rejects a delivery whose body is lost, so that the ledger accounts for its id. */
 export function rejectUndecodable(deliveryId: string): Rejected {
   return reject({ deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp: null, body: null }, [
     {

@@ -2,7 +2,7 @@ import { enrichSession, type LedgerEntry } from '@vss-pipeline/vss'
 import { isRejected, type Rejected } from './rejected.ts'
 import type { Validated } from './validate.ts'
 
-/** Adds what follows from a session as sent: parties, durations, quality, meanings, anomalies. */
+/** Adds the facts that follow from a session as sent: parties, durations, quality, meanings, anomalies. */
 export function enrich(item: Validated | Rejected): LedgerEntry {
   if (isRejected(item)) return item
   return { ...item.delivery, verdict: { kind: 'session', session: enrichSession(item.session) } }

@@ -5,25 +5,28 @@ import { enrich } from './enrich.ts'
 import { validate } from './validate.ts'
 
 /**
- * The pipeline as its diagram: a batch becomes rows. Resolves when each of its deliveries is in the ledger. Each
- * step hands on what an earlier one rejected.
+ * Makes the pipeline, which reads as its diagram: a batch becomes rows. It resolves when each delivery of the batch is
+ * in the ledger. A step passes on the deliveries that an earlier step rejected.
  *
- * Bad data is a value the steps return and ends as a `rejected` row; a throw is a fault, and the whole batch
- * comes back later.
+ * Bad data is a value that the steps return: it ends as a `rejected` row. A fault is thrown: the whole batch comes back
+ * later.
  *
- * @param deps.write The last step, of {@link createWrite}.
+ * @param deps.write the last step, of {@link createWrite}
  */
-export function createPipeline({ write }: { write: (entries: LedgerEntry[]) => Promise<void> }) {
+export function createPipeline(deps: { write: (entries: LedgerEntry[]) => Promise<void> }) {
   return async function processBatch(batch: PackedBatch): Promise<BatchEnd> {
     const deliveries = decode(batch)
     const validated = deliveries.map(validate)
     const entries = validated.map(enrich)
-    await write(entries)
+    await deps.write(entries)
     return endOf(entries)
   }
 }
 
-/** Without a body, the job is all that is left of a delivery. */
+/**
+ * Tells how a batch ended. Its job is set aside when a delivery has no body: the job is then the only place where the
+ * body may still be found.
+ */
 export function endOf(entries: { body: Uint8Array | null }[]): BatchEnd {
   return entries.some(({ body }) => body === null) ? 'set_aside' : 'done'
 }

@@ -1,9 +1,14 @@
 import type { LedgerEntry, Reason } from '@vss-pipeline/vss'
 
-/** A delivery that a step turned down; the later steps pass it on to the ledger as it is. */
+/** A delivery that a step has rejected. The later steps pass it on to the ledger unchanged. */
 export type Rejected = LedgerEntry & { verdict: { kind: 'rejected' } }
 
-/** @param body null when it could not be read back from the queue. */
+/**
+ * Rejects a delivery.
+ *
+ * @param delivery its body is null when the batch could not be decoded
+ * @param sessionId the session that the event is about, when the body tells
+ */
 export function reject(
   delivery: Omit<LedgerEntry, 'verdict'>,
   reasons: Reason[],
@@ -12,6 +17,7 @@ export function reject(
   return { ...delivery, verdict: { kind: 'rejected', reasons, sessionId } }
 }
 
+/** Whether a step has rejected the item. */
 export function isRejected(item: object): item is Rejected {
   return 'verdict' in item
 }

@@ -5,27 +5,27 @@ import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
 import { type Recorded, StorageFault, type Writer } from '@vss-pipeline/storage'
 import type { LedgerEntry } from '@vss-pipeline/vss'
 
-// How often a database that is away is asked again: soon enough that its return is noticed within a second.
+/** The longest delay is under a second, so that the return of the database is noticed within a second. */
 const retryDelayMs = createBackoff({ firstMs: 100, longestMs: 800 })
 
 /**
- * With 5 s for each: longer than Postgres keeps the locks of a worker that vanished. Beyond that the batches make room
- * for others, which may have nothing to do with what is locked.
+ * Each wait for a lock takes up to 5 s. Four take longer than Postgres keeps the locks of a worker that vanished. After
+ * them the batches make room for others, which may not need the lock.
  */
 const mostLockWaits = 4
 
-/** A flush takes milliseconds; a server that has gone silent would be waited for for longer than a stop may take. */
+/** A flush takes milliseconds. A server that has gone silent must not hold up a stop. */
 const stopPatienceMs = 3_000
 
-/** Faults that pass while batches wait in hand, and what the log says of them. */
+/** Faults that pass by themselves while batches wait in hand, with the log lines for their begin and end. */
 const obstacles = {
   database_unavailable: {
     begins: 'the database is away: batches wait in hand',
     ends: 'the database is back',
   },
   database_busy: {
-    begins: 'another connection holds what a flush is to write: batches wait in hand',
-    ends: 'a flush has what another connection held',
+    begins: 'another connection holds a lock that a flush needs: batches wait in hand',
+    ends: 'the flush has got the lock that another connection held',
   },
 } as const
 
@@ -33,27 +33,32 @@ type Obstacle = keyof typeof obstacles
 
 const obstacleTexts = Object.entries(obstacles) as [Obstacle, (typeof obstacles)[Obstacle]][]
 
-/** Told of each transaction. */
+/** Counts the transactions and their outcomes. */
 export interface WriteMetrics {
-  /** A transaction was committed. */
+  /** Called after each commit. */
   flushed(rows: number, seconds: number): void
-  /** Counts what the ledger recorded, and nothing else: a batch that runs twice is not counted twice. */
+  /** Counts the entries that the ledger recorded and no others, so that a batch that runs twice counts once. */
   settled(recorded: Recorded[]): void
 }
 
 export interface Write {
   /**
-   * Resolves when the entries are committed. Entries that arrive while a flush is under way share the next
-   * transaction. While the database is away the flush waits in hand and tries again, without end; where others hold
-   * what it is to write, a few times. Any other fault is thrown, for the queue to bring the batch back later. A worker
-   * that stops waits no longer, and at most 3 s for a flush in flight: it throws.
+   * Resolves when the entries are committed. Entries that arrive during a flush share the next transaction.
+   *
+   * While the database is away, the flush tries again without end. While another connection holds a lock that it needs,
+   * it tries a few times. Any other fault is thrown, and the queue brings the batch back later. When the worker stops,
+   * the flush tries no more: it throws, after at most 3 s when a transaction is in flight.
    */
   write(entries: LedgerEntry[]): Promise<void>
-  /** Commits the entries by themselves, at the first try or not at all. @throws StorageFault */
+  /** Commits the entries in a transaction of their own. It tries once. @throws StorageFault */
   writeOnce(entries: LedgerEntry[]): Promise<void>
 }
 
-/** The last step: rows into Postgres, coalesced, and every outcome counted in one place. */
+/**
+ * Makes the last step: it writes entries to Postgres, many in a transaction, and counts their outcomes.
+ *
+ * @param deps.stopping aborts when the worker is told to stop
+ */
 export function createWrite(deps: {
   writer: Writer
   metrics: WriteMetrics
@@ -104,15 +109,18 @@ export function createWrite(deps: {
 }
 
 /**
- * Waits for a write, but in a worker that stops not for long: its batches go back to the queue. Should it be committed
- * after all, the ledger drops them when they come again.
+ * Waits for a write, but only a short time once the worker stops: then it throws, and the batches go back to the queue.
+ * If the write is committed after all, the ledger drops the deliveries when they come again.
  */
 async function unlessStopped(write: Promise<void>, stopping: AbortSignal): Promise<void> {
   const { promise: givenUp, reject } = Promise.withResolvers<never>()
   let timer: NodeJS.Timeout | undefined
   function onStop(): void {
     timer = setTimeout(
-      () => reject(new Error('told to stop, and the database does not answer')),
+      () =>
+        reject(
+          new Error(`the worker stops, and the database did not answer within ${stopPatienceMs / 1000} s`),
+        ),
       stopPatienceMs,
     )
   }

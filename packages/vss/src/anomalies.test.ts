@@ -7,7 +7,7 @@ import {
   type WireObject,
 } from '../../../test/support/vendor-examples.ts'
 import { enrichSession } from './enrich.ts'
-import { IMPLIED_STATUSES, OPT_OUT_STATUSES, SESSION_STATUSES } from './reference.ts'
+import { impliedStatuses, optOutStatuses, sessionStatuses } from './reference.ts'
 
 const anomaliesOf = (change: (event: WireEvent) => void) => completedWith(change).anomalies
 const withLegB = (change: WireObject) =>
@@ -24,7 +24,7 @@ function withStatuses(legs: Record<string, unknown>, sessionStatus: string) {
 }
 
 describe('status_mismatch', () => {
-  const rows = IMPLIED_STATUSES.map(({ callA, callB, session }) => [callA, callB, session] as const)
+  const rows = impliedStatuses.map(({ callA, callB, session }) => [callA, callB, session] as const)
   const legsOf = (callA: string, callB: string | null) => (callB === null ? { callA } : { callA, callB })
 
   test.each(rows)('is not raised for A %s, B %s, session %s', (callA, callB, session) => {
@@ -32,14 +32,12 @@ describe('status_mismatch', () => {
   })
 
   test.each(rows)('is raised for A %s, B %s and any session status but %s', (callA, callB, session) => {
-    const others = [...SESSION_STATUSES].filter(
-      (status) => status !== session && !OPT_OUT_STATUSES.has(status),
-    )
+    const others = [...sessionStatuses].filter((status) => status !== session && !optOutStatuses.has(status))
     for (const other of others) expect(withStatuses(legsOf(callA, callB), other)).toEqual(['status_mismatch'])
     expect(others).toHaveLength(5)
   })
 
-  test.each(rows.flatMap(([a, b]) => [...OPT_OUT_STATUSES].map((status) => [status, a, b] as const)))(
+  test.each(rows.flatMap(([a, b]) => [...optOutStatuses].map((status) => [status, a, b] as const)))(
     'is not raised for the opt-out %s with A %s, B %s',
     (status, callA, callB) => {
       expect(withStatuses(legsOf(callA, callB), status)).toEqual([])
@@ -156,16 +154,16 @@ describe('error_mismatch', () => {
   const ofSession = (errorDetails: WireObject) =>
     anomaliesOf(({ payload }) => Object.assign(payload, { errorDetails }))
 
-  const COVERAGE = 'No coverage available for requested area'
+  const noCoverage = 'No coverage available for requested area'
   test.each<[WireObject, string[]]>([
-    [{ errorCode: -2004, errorMsg: COVERAGE }, []],
-    [{ errorCode: '-2004', errorMsg: ` ${COVERAGE.toLowerCase()}. ` }, []],
-    [{ errorCode: -2005, errorMsg: COVERAGE }, ['error_mismatch']],
-    [{ errorCode: -2005, errorMsg: `${COVERAGE.toUpperCase()}.` }, ['error_mismatch']],
-    [{ errorCode: -1, errorMsg: COVERAGE }, ['error_mismatch']],
+    [{ errorCode: -2004, errorMsg: noCoverage }, []],
+    [{ errorCode: '-2004', errorMsg: ` ${noCoverage.toLowerCase()}. ` }, []],
+    [{ errorCode: -2005, errorMsg: noCoverage }, ['error_mismatch']],
+    [{ errorCode: -2005, errorMsg: `${noCoverage.toUpperCase()}.` }, ['error_mismatch']],
+    [{ errorCode: -1, errorMsg: noCoverage }, ['error_mismatch']],
     [{ errorCode: -2005, errorMsg: 'TTS engine timed out' }, []],
     [{ errorCode: -2005 }, []],
-    [{ errorMsg: COVERAGE }, []],
+    [{ errorMsg: noCoverage }, []],
   ])('of %j: %j', (errorDetails, anomalies) => {
     expect(ofSession(errorDetails)).toEqual(anomalies)
     expect(withLegB({ errorDetails })).toEqual(anomalies)

@@ -1,27 +1,27 @@
 import type { Anomaly, NormalizedLeg, NormalizedSession } from './model.ts'
 import { callingCodeOf, isE164, numberFacts } from './numbers.ts'
 import { qualityIsPossible } from './quality.ts'
-import { documentedErrorCode, impliedSessionStatus, OPT_OUT_STATUSES } from './reference.ts'
+import { documentedErrorCode, impliedSessionStatus, optOutStatuses } from './reference.ts'
 import { secondsBetween } from './time.ts'
 
-/** Timestamps come in whole seconds, and so does the duration: they may differ by one second of rounding. */
-const ROUNDING_SECONDS = 1
+/** Timestamps and durations come in whole seconds, so rounding lets them differ by one second. */
+const roundingSeconds = 1
 
 function runsBackwards(fromMs: number | null, toMs: number | null): boolean {
   const seconds = secondsBetween(fromMs, toMs)
   return seconds !== null && seconds < 0
 }
 
-/** Only where the legs are exactly A, or A and B: that is what the vendor's table speaks of. */
+/** Judges only sessions whose legs are A, or A and B: the vendor's table has no others. */
 function statusContradictsLegs({ status, legs }: NormalizedSession): boolean {
   const [legA, legB, ...more] = legs
   if (legA?.leg !== 'A' || legA.status === null || more.length > 0) return false
   if (legB !== undefined && (legB.leg !== 'B' || legB.status === null)) return false
   const implied = impliedSessionStatus(legA.status, legB?.status ?? null)
-  return implied !== undefined && implied !== status && !OPT_OUT_STATUSES.has(status)
+  return implied !== undefined && implied !== status && !optOutStatuses.has(status)
 }
 
-/** The message is the vendor's text of another code than the one it came with. */
+/** True when the vendor documents the message with another code than the one that came with it. */
 function errorContradictsItself(part: { errorCode: number | null; errorMessage: string | null }): boolean {
   if (part.errorCode === null || part.errorMessage === null) return false
   const documented = documentedErrorCode(part.errorMessage)
@@ -32,10 +32,10 @@ function durationContradictsTimes(leg: NormalizedLeg): boolean {
   if (leg.durationSeconds === null) return false
   if (leg.connectedAtMs === null) return leg.durationSeconds > 0
   const connected = secondsBetween(leg.connectedAtMs, leg.disconnectedAtMs)
-  return connected !== null && Math.abs(leg.durationSeconds - connected) > ROUNDING_SECONDS
+  return connected !== null && Math.abs(leg.durationSeconds - connected) > roundingSeconds
 }
 
-/** By calling code, which countries share: +44 is GB and GG alike. */
+/** Compares calling codes, because countries share them: +44 is both GB and GG. */
 function numberContradictsCountry(number: string | null, country: string | null): boolean {
   if (number === null || country === null) return false
   const { callingCode } = numberFacts(number)
@@ -66,7 +66,7 @@ function legContradictions(leg: NormalizedLeg, found: Set<Anomaly>): void {
   }
 }
 
-/** The anomalies that a session's facts show when held against each other and against the documentation. */
+/** Finds where a session's facts contradict each other or the documentation. */
 export function contradictionsOf(session: NormalizedSession): Set<Anomaly> {
   const found = new Set<Anomaly>()
   if (statusContradictsLegs(session)) found.add('status_mismatch')

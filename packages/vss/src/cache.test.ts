@@ -17,7 +17,7 @@ describe('cached', () => {
     expect(computed).toEqual(['hot', 'a', 'b', 'c', 'd'])
   })
 
-  test('forgets keys that were not asked for while others came by', () => {
+  test('forgets keys that were not asked for while others came', () => {
     const { computed, lookUp } = counted(4)
     for (const key of ['a', 'b', 'c', 'd', 'e', 'a']) lookUp(key)
     expect(computed).toEqual(['a', 'b', 'c', 'd', 'e', 'a'])

@@ -1,6 +1,7 @@
 /**
- * A cache that forgets whole generations: what was not asked for while `capacity / 2` other keys came by is
- * dropped. Deleting single keys from a large Map is slow, because each look for the oldest walks over the deleted.
+ * Makes a cache of computed values, which forgets keys by generations: it drops a key that was not asked for while
+ * `capacity / 2` other keys came. Dropping keys one by one would be slow, because the search for a large Map's oldest
+ * key walks over the deleted ones.
  */
 export function cached<Value>(capacity: number, compute: (key: string) => Value): (key: string) => Value {
   let young = new Map<string, Value>()
@@ -18,7 +19,7 @@ export function cached<Value>(capacity: number, compute: (key: string) => Value)
   }
 }
 
-/** The same text on its own: one that was cut out of another, by trim() for example, keeps all of that in memory. */
+/** Copies a text. A text that trim() or slice() cut out of another keeps the whole other text in memory. */
 function detached(text: string): string {
   return `${text} `.slice(0, -1)
 }

@@ -1,4 +1,4 @@
-/** The numbered places in which the vendor's documents and the wire disagree: how each is read. */
+/** The vendor's documents and the wire disagree in eight places. The tests are numbered by them. */
 import { describe, expect, test } from 'vitest'
 import {
   completedExample,
@@ -55,10 +55,10 @@ describe('4: the case of keys', () => {
   })
 })
 
-describe('5: nothing', () => {
+describe('5: an absent value', () => {
   const optional = ['connectedTimestamp', 'sourceRefId', 'destinationRefId', 'callQuality', 'errorDetails']
 
-  test.each([[undefined], [null], ['null']])('may be spelled %j', (nothing) => {
+  test.each([[undefined], [null], ['null']])('may be sent as %j', (nothing) => {
     const session = completedWith(({ payload }) => {
       const nothings = Object.fromEntries(optional.map((name) => [name, nothing]))
       Object.assign(payload.details.callB, { ...nothings, callDuration: nothing })
@@ -80,7 +80,7 @@ describe('5: nothing', () => {
 })
 
 describe('6: further parameters', () => {
-  test('are counted as an anomaly and do not reject', () => {
+  test('add an anomaly and do not reject the event', () => {
     const session = completedWith((event) => Object.assign(event.payload, { recordings: [{ id: 1 }] }))
     expect(session.anomalies).toEqual(['unknown_field'])
   })
@@ -118,7 +118,7 @@ describe('7: new values', () => {
     ['makeCall', 'MAKE_CALL'],
     ['say', 'SAY'],
     ['sayAndCapture', 'SAY_AND_CAPTURE'],
-  ])('do not include the action as it is described, %s', (lastAction, stored) => {
+  ])('do not include the documented spelling of an action, %s', (lastAction, stored) => {
     const session = completedWith(({ payload }) => Object.assign(payload, { lastAction }))
     expect(session).toMatchObject({ lastAction: stored, anomalies: [] })
   })
@@ -136,7 +136,7 @@ describe('7: new values', () => {
 })
 
 describe('8: an error session', () => {
-  test('has no answered leg, and a call count of 1 that contradicts nothing', () => {
+  test('has no answered leg, and its call count of 1 raises no anomaly', () => {
     const session = enrichSession(validated(errorExample()))
     expect(session).toMatchObject({ status: 'ERROR', callCount: 1, answered: false, talkSeconds: 0 })
     expect(session.anomalies).not.toContain('call_count_mismatch')

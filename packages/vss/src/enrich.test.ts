@@ -8,7 +8,7 @@ import {
   type WireObject,
 } from '../../../test/support/vendor-examples.ts'
 import { enrichSession } from './enrich.ts'
-import { ERROR_MEANINGS } from './reference.ts'
+import { errorMeanings } from './reference.ts'
 
 describe('the vendor’s examples', () => {
   test('the completed call, every column', () => {
@@ -20,13 +20,13 @@ describe('the vendor’s examples', () => {
   })
 })
 
-/** The session whose legs are these and nothing else. */
+/** The completed example with these legs instead of its own. */
 function withLegs(details: Record<string, WireObject>) {
   return completedWith(({ payload }) => Object.assign(payload, { details }))
 }
 
-const IN = 'INBOUND'
-const OUT = 'OUTBOUND'
+const inbound = 'INBOUND'
+const outbound = 'OUTBOUND'
 const leg = (callDirection: string, source: string | null, destination: string | null) => ({
   callDirection,
   source,
@@ -35,32 +35,36 @@ const leg = (callDirection: string, source: string | null, destination: string |
 
 describe('parties', () => {
   test.each<[string, Record<string, WireObject>, [string | null, string | null, string | null]]>([
-    ['a masked call', { callA: leg(IN, '+1', '+2'), callB: leg(OUT, '+2', '+3') }, ['+1', '+2', '+3']],
     [
-      'directions, not letters',
-      { callB: leg(IN, '+1', '+2'), callA: leg(OUT, '+2', '+3') },
+      'a masked call',
+      { callA: leg(inbound, '+1', '+2'), callB: leg(outbound, '+2', '+3') },
       ['+1', '+2', '+3'],
     ],
-    ['an IVR call', { callA: leg(IN, '+1', '+2') }, ['+1', '+2', null]],
-    ['a voice message', { callA: leg(OUT, '+2', '+3') }, [null, '+2', '+3']],
+    [
+      'directions, not letters',
+      { callB: leg(inbound, '+1', '+2'), callA: leg(outbound, '+2', '+3') },
+      ['+1', '+2', '+3'],
+    ],
+    ['an IVR call', { callA: leg(inbound, '+1', '+2') }, ['+1', '+2', null]],
+    ['a voice message', { callA: leg(outbound, '+2', '+3') }, [null, '+2', '+3']],
     [
       'two outbound legs: B is the callee',
-      { callA: leg(OUT, '+2', '+3'), callB: leg(OUT, '+4', '+5') },
+      { callA: leg(outbound, '+2', '+3'), callB: leg(outbound, '+4', '+5') },
       [null, '+4', '+5'],
     ],
     [
-      'two outbound legs, B without numbers: what A has',
-      { callA: leg(OUT, '+2', '+3'), callB: leg(OUT, null, null) },
+      'two outbound legs, B without numbers: the numbers of A',
+      { callA: leg(outbound, '+2', '+3'), callB: leg(outbound, null, null) },
       [null, '+2', '+3'],
     ],
     [
       'outbound legs without a B: by letter',
-      { callC: leg(OUT, '+4', '+5'), callA: leg(OUT, '+2', '+3') },
+      { callC: leg(outbound, '+4', '+5'), callA: leg(outbound, '+2', '+3') },
       [null, '+2', '+3'],
     ],
     [
       'an inbound leg without a destination',
-      { callA: leg(IN, '+1', null), callB: leg(OUT, '+2', '+3') },
+      { callA: leg(inbound, '+1', null), callB: leg(outbound, '+2', '+3') },
       ['+1', '+2', '+3'],
     ],
     ['an unknown direction', { callA: leg('LOCAL', '+1', '+2') }, [null, null, null]],
@@ -72,7 +76,7 @@ describe('parties', () => {
 })
 
 const at = (second: number) => `2024-03-25T06:02:${String(second).padStart(2, '0')}Z`
-/** A leg's times: seconds of one minute, null for never or unknown. */
+/** The times of a leg, as seconds of one minute; null is never or unknown. */
 const times = (initiated: number | null, connected: number | null, disconnected: number | null) => ({
   initiatedTimestamp: initiated === null ? null : at(initiated),
   connectedTimestamp: connected === null ? null : at(connected),
@@ -89,7 +93,7 @@ describe('answered and ring time', () => {
     ['a leg connected before it was initiated', { callA: times(4, 3, 9) }, true, null],
     ['a leg connected at once', { callA: times(3, 3, 9) }, true, 0],
     ['no leg', {}, false, null],
-  ])('are those of %s', (_what, details, answered, ringSeconds) => {
+  ])('come from %s', (_what, details, answered, ringSeconds) => {
     expect(withLegs(details)).toMatchObject({ answered, ringSeconds })
   })
 
@@ -98,7 +102,7 @@ describe('answered and ring time', () => {
     expect(legs.map(({ ringSeconds }) => ringSeconds)).toEqual([1, 4, null])
   })
 
-  test('count milliseconds as fractions', () => {
+  test('have milliseconds as fractions', () => {
     const change = { initiatedTimestamp: '2024-03-25T06:01:30.250Z' }
     expect(completedWith(({ payload }) => Object.assign(payload.details.callB, change)).ringSeconds).toBe(
       6.75,
@@ -154,10 +158,15 @@ describe('the session’s error', () => {
 
   test.each<[string, unknown[], number | null, string | null]>([
     ['its own before its legs’', [own, ofA, ofB], -2001, 'own'],
-    ['that of the first leg that has one', [null, ofA, ofB], -2002, 'of A'],
-    ['that of leg B when A has none', [{}, null, ofB], -2003, 'of B'],
+    ['the error of the first leg that has one', [null, ofA, ofB], -2002, 'of A'],
+    ['the error of leg B when A has none', [{}, null, ofB], -2003, 'of B'],
     ['a code alone', [{ errorCode: -2001 }, ofA, null], -2001, null],
-    ['a message alone, never paired with another’s code', [{ errorMsg: 'own' }, ofA, null], null, 'own'],
+    [
+      'a message alone, not paired with the code of another error',
+      [{ errorMsg: 'own' }, ofA, null],
+      null,
+      'own',
+    ],
     ['none', [null, null, null], null, null],
   ])('is %s', (_what, [session, callA, callB], errorCode, errorMessage) => {
     expect(withErrors(session, callA, callB)).toMatchObject({ errorCode, errorMessage })
@@ -171,7 +180,7 @@ describe('the session’s error', () => {
     ])
   })
 
-  test.each([...ERROR_MEANINGS])('%d means "%s"', (errorCode, meaning) => {
+  test.each([...errorMeanings])('%d means "%s"', (errorCode, meaning) => {
     expect(withErrors({ errorCode }, null, null).errorMeaning).toBe(meaning)
   })
 
@@ -196,7 +205,7 @@ describe('quality', () => {
     expect(session.legs.map(({ mosBand }) => mosBand)).toEqual(['excellent', 'poor'])
   })
 
-  test('is that of the legs that have one', () => {
+  test('comes from the legs that have one', () => {
     expect(withQuality(null, { mos: 4.1 })).toMatchObject({
       mosMin: 4.1,
       mosBand: 'good',
@@ -219,7 +228,7 @@ describe('quality', () => {
   })
 })
 
-test('enriching does not change what validation gave', () => {
+test('enriching does not change the session that validation gave', () => {
   const session = validated(errorExample())
   const before = structuredClone(session)
   enrichSession(session)

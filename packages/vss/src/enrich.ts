@@ -2,7 +2,7 @@ import { contradictionsOf } from './anomalies.ts'
 import type { CallLeg, NormalizedLeg, NormalizedSession, Session } from './model.ts'
 import { numberFacts } from './numbers.ts'
 import { worstQuality } from './quality.ts'
-import { ERROR_MEANINGS, mosBand } from './reference.ts'
+import { errorMeanings, mosBand } from './reference.ts'
 import { secondsBetween } from './time.ts'
 
 const unlessNegative = (seconds: number | null) => (seconds !== null && seconds < 0 ? null : seconds)
@@ -17,12 +17,15 @@ function enrichLeg(leg: NormalizedLeg): CallLeg {
   }
 }
 
-/** The first leg that satisfies; leg B before others, since it is the callee's wherever there is one. */
+/** Finds the first leg that passes the test. Leg B comes before the others, because it is the callee's. */
 function findCalleeFirst(legs: readonly CallLeg[], test: (leg: CallLeg) => boolean): CallLeg | undefined {
   return legs.find((leg) => leg.leg === 'B' && test(leg)) ?? legs.find(test)
 }
 
-/** Who called whom through which number, told by the legs' directions alone: letters mean nothing outside masking. */
+/**
+ * Finds the caller, the virtual number and the callee by the directions of the legs. Only masked calls give meaning to
+ * the letters.
+ */
 function partiesOf(legs: readonly CallLeg[]) {
   const inbound = legs.find((leg) => leg.direction === 'INBOUND')
   const from = findCalleeFirst(legs, (leg) => leg.direction === 'OUTBOUND' && leg.source !== null)
@@ -35,8 +38,8 @@ function partiesOf(legs: readonly CallLeg[]) {
 }
 
 /**
- * Seconds during which all legs were connected together. 0 when a leg never was, or there is none;
- * null when a connected leg's end is unknown.
+ * @returns the seconds during which all legs were connected. 0 when there is no leg, or one was never connected; null
+ *   when the end of a connected leg is unknown.
  */
 function talkSecondsOf(legs: readonly NormalizedLeg[]): number | null {
   if (legs.length === 0) return 0
@@ -50,7 +53,7 @@ function talkSecondsOf(legs: readonly NormalizedLeg[]): number | null {
   return to === null ? null : Math.max(0, (to - from) / 1000)
 }
 
-/** The session's own error, else that of the first leg that has one. Code and message stay the pair they came as. */
+/** Takes the session's own error, else the error of the first leg that has one. Code and message stay a pair. */
 function errorOf(session: NormalizedSession) {
   const { errorCode, errorMessage } =
     [session, ...session.legs].find((part) => part.errorCode !== null || part.errorMessage !== null) ??
@@ -58,15 +61,15 @@ function errorOf(session: NormalizedSession) {
   return {
     errorCode,
     errorMessage,
-    errorMeaning: errorCode === null ? null : (ERROR_MEANINGS.get(errorCode) ?? null),
+    errorMeaning: errorCode === null ? null : (errorMeanings.get(errorCode) ?? null),
   }
 }
 
 /**
- * Adds what the facts of a session imply: parties, ring and talk time, worst quality, the documented meaning of its
- * error, types of its numbers, and the anomalies that show where its facts contradict each other. Times are seconds.
+ * Adds the facts that follow from a session: parties, ring and talk time in seconds, worst quality, the documented
+ * meaning of its error, the types of its numbers, and an anomaly for each contradiction.
  *
- * @param session what validation passed; it is not changed
+ * @param session a session that has passed validation; it is not changed
  */
 export function enrichSession(session: NormalizedSession): Session {
   const legs = session.legs.map(enrichLeg)

@@ -1,7 +1,7 @@
 import { createShape, isJsonObject, type JsonObject, readMembers } from './members.ts'
 import type { Anomaly, NormalizedLeg } from './model.ts'
 import { numberFacts } from './numbers.ts'
-import { CALL_TYPES, DIRECTIONS, LEG_STATUSES } from './reference.ts'
+import { callTypes, directions, legStatuses } from './reference.ts'
 import {
   isNothing,
   knownWord,
@@ -19,9 +19,9 @@ import {
 } from './values.ts'
 import type { Reason } from './verdict.ts'
 
-const LEG_KEY = /^call([a-z])$/i
+const legKey = /^call([a-z])$/i
 
-const LEG = createShape(
+const legShape = createShape(
   'callId',
   'callDirection',
   'callType',
@@ -42,17 +42,17 @@ const LEG = createShape(
   'errorDetails',
 )
 
-const CALL_QUALITY = createShape('mos', 'packetLossRate', 'jitter')
-const ERROR_DETAILS = createShape('errorMsg', 'errorCode')
+const qualityShape = createShape('mos', 'packetLossRate', 'jitter')
+const errorShape = createShape('errorMsg', 'errorCode')
 
-/** The members of an optional object: none when there is nothing, or (`invalid_value`) when it is no object. */
+/** Reads an optional object. A value that is not an object counts as an empty one, with `invalid_value`. */
 function optionalObject(value: unknown, anomalies: Set<Anomaly>): JsonObject {
   return optional(value, (given) => (isJsonObject(given) ? given : null), anomalies) ?? {}
 }
 
-/** Reads `errorDetails`, which is documented on legs and sent on sessions. */
+/** Reads `errorDetails`, which the vendor documents on legs and sends on sessions too. */
 export function readErrorDetails(value: unknown, anomalies: Set<Anomaly>) {
-  const details = readMembers(optionalObject(value, anomalies), ERROR_DETAILS, anomalies)
+  const details = readMembers(optionalObject(value, anomalies), errorShape, anomalies)
   return {
     errorCode: optional(details.errorCode, toInteger, anomalies),
     errorMessage: optional(details.errorMsg, toMessage, anomalies),
@@ -60,7 +60,7 @@ export function readErrorDetails(value: unknown, anomalies: Set<Anomaly>) {
 }
 
 function readQuality(value: unknown, anomalies: Set<Anomaly>) {
-  const quality = readMembers(optionalObject(value, anomalies), CALL_QUALITY, anomalies)
+  const quality = readMembers(optionalObject(value, anomalies), qualityShape, anomalies)
   return {
     mos: optional(quality.mos, toReal, anomalies),
     packetLossRate: optional(quality.packetLossRate, toReal, anomalies),
@@ -68,22 +68,22 @@ function readQuality(value: unknown, anomalies: Set<Anomaly>) {
   }
 }
 
-/** The country as sent; where none is sent, the number's own. One that cannot be read stays unknown. */
+/** Reads the country as sent, or takes the number's own when none is sent. An invalid one is null. */
 function readCountry(value: unknown, number: string | null, anomalies: Set<Anomaly>): string | null {
   if (!isNothing(value)) return optional(value, toCountry, anomalies)
   return number === null ? null : numberFacts(number).country
 }
 
 function readLeg(leg: string, sent: JsonObject, anomalies: Set<Anomaly>): NormalizedLeg {
-  const members = readMembers(sent, LEG, anomalies)
+  const members = readMembers(sent, legShape, anomalies)
   const source = optional(members.source, toPhoneNumber, anomalies)
   const destination = optional(members.destination, toPhoneNumber, anomalies)
   return {
     leg,
     callId: optional(members.callId, toUuid, anomalies),
-    direction: knownWord(members.callDirection, DIRECTIONS, 'unknown_direction', anomalies),
-    callType: knownWord(members.callType, CALL_TYPES, 'unknown_type', anomalies),
-    status: knownWord(members.callStatus, LEG_STATUSES, 'unknown_status', anomalies),
+    direction: knownWord(members.callDirection, directions, 'unknown_direction', anomalies),
+    callType: knownWord(members.callType, callTypes, 'unknown_type', anomalies),
+    status: knownWord(members.callStatus, legStatuses, 'unknown_status', anomalies),
     initiatedAtMs: optional(members.initiatedTimestamp, toTimestamp, anomalies),
     connectedAtMs: optional(members.connectedTimestamp, toTimestamp, anomalies),
     disconnectedAtMs: optional(members.disconnectedTimestamp, toTimestamp, anomalies),
@@ -106,15 +106,15 @@ function unusableLeg(letter: string, message: string): Reason {
 }
 
 /**
- * Reads `details`: its members named like `callA`, in any case, are the legs.
+ * Reads the legs: the members of `details` whose names are like `callA`, in any case.
  *
- * @param reasons gets one reason for each leg that cannot be a row
+ * @param reasons gets a reason for each leg that cannot be a row
  * @returns the legs in the order of their letters
  */
 export function readLegs(details: JsonObject, reasons: Reason[], anomalies: Set<Anomaly>): NormalizedLeg[] {
   const legs = new Map<string, NormalizedLeg>()
   for (const key of Object.keys(details)) {
-    const letter = LEG_KEY.exec(key)?.[1]?.toUpperCase()
+    const letter = legKey.exec(key)?.[1]?.toUpperCase()
     const sent = details[key]
     if (letter === undefined) {
       anomalies.add('unknown_field')

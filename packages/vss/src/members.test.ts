@@ -29,7 +29,7 @@ describe('readMembers', () => {
     expect(read(json)).toEqual({ callId, sourceRefId, anomalies })
   })
 
-  test('leaves the prototype of all objects alone', () => {
+  test('does not change the prototype of all objects', () => {
     read('{"__proto__":{"polluted":1},"CallId":{"__proto__":{"polluted":1}}}')
     expect('polluted' in {}).toBe(false)
   })

@@ -1,31 +1,35 @@
 import type { Anomaly } from './model.ts'
 
-/** An object as JSON.parse makes it. */
+/** A JSON object, as JSON.parse returns it. */
 export type JsonObject = { readonly [key: string]: unknown }
 
+/** Whether a JSON value is an object, not an array or null. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The members that one kind of object is documented to have. */
+/** The documented members of one kind of object. */
 export interface Shape<Name extends string> {
   readonly names: ReadonlySet<string>
   readonly byLowerCase: ReadonlyMap<string, Name>
 }
 
+/** The members that were sent, by their documented names. */
 export type Members<Name extends string> = { readonly [Key in Name]?: unknown }
 
+/** Makes a shape of documented names. */
 export function createShape<Name extends string>(...names: Name[]): Shape<Name> {
   return { names: new Set(names), byLowerCase: new Map(names.map((name) => [name.toLowerCase(), name])) }
 }
 
 /**
- * The documented members of an object under their canonical names, whatever case their keys have: the platform
- * sends `CallA` and `SourceRefId` as well. Where two spellings of a name meet, the canonical one counts, else the
- * first. Every other member adds the anomaly `unknown_field`.
+ * Reads the documented members of an object. Keys may have any case, because the platform sends `CallA` and
+ * `SourceRefId` as well. When one name comes in two spellings, the documented one counts, else the first. Every other
+ * member adds the anomaly `unknown_field`.
  *
- * Almost always the keys are canonical and the object itself is the answer. It may hold other members as well, even
- * one called `__proto__`: so nothing is ever copied by the sender's keys, and no name is one that objects inherit.
+ * Nearly always all keys are spelled as documented, and the object itself is returned. It may hold other members, even
+ * one called `__proto__`. Therefore no member is copied under a key of the sender's, and no documented name is one that
+ * objects inherit.
  */
 export function readMembers<Name extends string>(
   object: JsonObject,

@@ -1,10 +1,7 @@
-/**
- * The vocabulary of the pipeline as types: what travels (delivery), what is stored (session, call legs),
- * and what is said about it (reasons, anomalies). Field names follow the columns of schema `vss`.
- */
+/** Sessions and call legs as types: as sent, and as stored. The fields are named like the columns of schema `vss`. */
 
-/** A stored event's data-quality flag. */
-export const ANOMALIES = [
+/** The data-quality flags of stored events. */
+export const anomalyCodes = [
   'unknown_status',
   'unknown_action',
   'unknown_direction',
@@ -22,7 +19,7 @@ export const ANOMALIES = [
   'quality_out_of_range',
 ] as const
 
-export type Anomaly = (typeof ANOMALIES)[number]
+export type Anomaly = (typeof anomalyCodes)[number]
 
 export type QualityBand = 'excellent' | 'good' | 'fair' | 'poor' | 'bad'
 
@@ -43,7 +40,7 @@ export interface NormalizedLeg {
   destination: string | null
   sourceFormat: string | null
   destinationFormat: string | null
-  /** ISO 3166-1 alpha-2, as sent; the number's own where none was sent. */
+  /** ISO 3166-1 alpha-2, as sent; the number's own country when none was sent. */
   sourceCountry: string | null
   destinationCountry: string | null
   sourceRefId: string | null
@@ -56,7 +53,7 @@ export interface NormalizedLeg {
   errorMessage: string | null
 }
 
-/** One session as sent, in canonical spelling: what validation hands to enrichment. */
+/** One session as sent, in canonical spelling. Validation makes it, enrichment takes it. */
 export interface NormalizedSession {
   /** UUID, lower case. */
   sessionId: string
@@ -72,12 +69,12 @@ export interface NormalizedSession {
   errorMessage: string | null
   /** In the order of their letters. */
   legs: NormalizedLeg[]
-  /** What reading the event already showed; enrichment adds its own. */
+  /** The anomalies that validation found; enrichment finds more. */
   anomalies: Set<Anomaly>
 }
 
 export interface CallLeg extends NormalizedLeg {
-  /** Initiated to connected; null when never connected. */
+  /** Seconds from initiated to connected; null when never connected. */
   ringSeconds: number | null
   /** libphonenumber's type of the number (`MOBILE`, `FIXED_LINE`, ...); null when it cannot tell. */
   sourceType: string | null
@@ -85,7 +82,7 @@ export interface CallLeg extends NormalizedLeg {
   mosBand: QualityBand | null
 }
 
-/** One row of `vss.sessions` with its rows of `vss.call_legs`: what enrichment hands to the writer. */
+/** One row of `vss.sessions` with its rows of `vss.call_legs`. Enrichment makes it, the writer takes it. */
 export interface Session extends Omit<NormalizedSession, 'legs' | 'anomalies'> {
   durationSeconds: number | null
   errorMeaning: string | null

@@ -6,7 +6,7 @@ import {
 } from 'libphonenumber-js/max'
 import { cached } from './cache.ts'
 
-/** What the numbering plans say about a phone number. Null where they say nothing. */
+/** Facts about a phone number, from the numbering plans. A fact that they do not tell is null. */
 export interface NumberFacts {
   /** `MOBILE`, `FIXED_LINE`, `FIXED_LINE_OR_MOBILE`, `TOLL_FREE`, `VOIP`, ... */
   readonly type: string | null
@@ -16,18 +16,18 @@ export interface NumberFacts {
   readonly callingCode: string | null
 }
 
-const NO_FACTS: NumberFacts = { type: null, country: null, callingCode: null }
+const noFacts: NumberFacts = { type: null, country: null, callingCode: null }
 
-const E164 = /^\+[1-9]\d{6,14}$/
+const e164Form = /^\+[1-9]\d{6,14}$/
 
 /** Whether a number is written as E.164: `+`, then 7 to 15 digits. */
 export function isE164(number: string): boolean {
-  return E164.test(number)
+  return e164Form.test(number)
 }
 
 function parseNumber(number: string): NumberFacts {
   const parsed = parsePhoneNumberFromString(number, { extract: false })
-  if (parsed === undefined) return NO_FACTS
+  if (parsed === undefined) return noFacts
   return {
     type: parsed.getType() ?? null,
     country: parsed.country ?? null,
@@ -36,9 +36,11 @@ function parseNumber(number: string): NumberFacts {
 }
 
 /**
- * Type, country and calling code of a number, by libphonenumber's full metadata (the smaller sets cannot tell the
- * type in many countries, Singapore among them). Parsing takes 5 to 15 µs, an event asks several times about each of
- * its numbers, and numbers repeat: hence the cache.
+ * Finds the type, country and calling code of a number with libphonenumber's full metadata. The smaller sets of metadata
+ * cannot tell the type in many countries, such as Singapore.
+ *
+ * The results are cached: parsing takes 5 to 15 µs, each number of an event is asked about several times, and events
+ * share numbers.
  *
  * @param number with its `+`; any other text has no facts
  */

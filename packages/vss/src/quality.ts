@@ -1,15 +1,15 @@
 import type { NormalizedLeg, QualityBand } from './model.ts'
-import { mosBand, QUALITY_RANGES } from './reference.ts'
+import { mosBand, qualityRanges } from './reference.ts'
 
-type Measure = keyof typeof QUALITY_RANGES
+type Measure = keyof typeof qualityRanges
 
 function inRange(measure: Measure, value: number): boolean {
-  return value >= QUALITY_RANGES[measure].min && value <= QUALITY_RANGES[measure].max
+  return value >= qualityRanges[measure].min && value <= qualityRanges[measure].max
 }
 
-/** Whether every quality value of a leg is one that its measure can have. */
+/** Whether every quality value of a leg lies in the range of its measure. */
 export function qualityIsPossible(leg: NormalizedLeg): boolean {
-  return (Object.keys(QUALITY_RANGES) as Measure[]).every((measure) => {
+  return (Object.keys(qualityRanges) as Measure[]).every((measure) => {
     const value = leg[measure]
     return value === null || inRange(measure, value)
   })
@@ -25,8 +25,8 @@ function worst(legs: readonly NormalizedLeg[], measure: Measure, pick: (...value
 }
 
 /**
- * The worst of each measure over a session's legs: the lowest MOS with its band, the greatest packet loss (a
- * fraction) and jitter (ms). Impossible values are left out; null when no leg has another.
+ * Finds the worst of each measure among a session's legs: the lowest MOS with its band, the greatest packet loss (a
+ * fraction) and the greatest jitter (ms). Impossible values do not count. A measure without a possible value is null.
  */
 export function worstQuality(legs: readonly NormalizedLeg[]): {
   mosMin: number | null

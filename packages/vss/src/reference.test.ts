@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import {
   documentedErrorCode,
-  ERROR_MEANINGS,
-  IMPLIED_STATUSES,
+  errorMeanings,
   impliedSessionStatus,
-  LEG_STATUSES,
-  MOS_BANDS,
+  impliedStatuses,
+  legStatuses,
   mosBand,
-  SESSION_STATUSES,
+  mosBands,
+  sessionStatuses,
 } from './reference.ts'
 
 describe('the status table', () => {
@@ -25,17 +25,17 @@ describe('the status table', () => {
   })
 
   test('implies nothing for any other combination', () => {
-    const combinations = [...LEG_STATUSES].flatMap((a) => [...LEG_STATUSES, null].map((b) => [a, b] as const))
+    const combinations = [...legStatuses].flatMap((a) => [...legStatuses, null].map((b) => [a, b] as const))
     const implied = combinations.filter(([a, b]) => impliedSessionStatus(a, b) !== undefined)
     expect(implied).toHaveLength(8)
-    expect(IMPLIED_STATUSES).toHaveLength(8)
+    expect(impliedStatuses).toHaveLength(8)
   })
 
   test('names known statuses only', () => {
-    for (const { callA, callB, session } of IMPLIED_STATUSES) {
-      expect(LEG_STATUSES).toContain(callA)
-      if (callB !== null) expect(LEG_STATUSES).toContain(callB)
-      expect(SESSION_STATUSES).toContain(session)
+    for (const { callA, callB, session } of impliedStatuses) {
+      expect(legStatuses).toContain(callA)
+      if (callB !== null) expect(legStatuses).toContain(callB)
+      expect(sessionStatuses).toContain(session)
     }
   })
 })
@@ -54,13 +54,13 @@ describe('error codes', () => {
     [-2010, 'The trunk capacity has been exceeded'],
     [-9999, 'An unknown error has occurred'],
   ])('%d means "%s", and the other way round', (code, message) => {
-    expect(ERROR_MEANINGS.get(code)).toBe(message)
+    expect(errorMeanings.get(code)).toBe(message)
     expect(documentedErrorCode(message)).toBe(code)
     expect(documentedErrorCode(` ${message.toUpperCase()}. `)).toBe(code)
   })
 
   test('there are eleven', () => {
-    expect(ERROR_MEANINGS.size).toBe(11)
+    expect(errorMeanings.size).toBe(11)
   })
 
   test.each([
@@ -69,7 +69,7 @@ describe('error codes', () => {
     'An internal error',
     'An internal error has occurred..',
     'An internal error has  occurred',
-  ])('%j is no documented message', (message) => {
+  ])('%j is not a documented message', (message) => {
     expect(documentedErrorCode(message)).toBeUndefined()
   })
 })
@@ -94,7 +94,7 @@ describe('MOS bands', () => {
   })
 
   test('are listed best first', () => {
-    const limits = MOS_BANDS.map(({ from }) => from)
+    const limits = mosBands.map(({ from }) => from)
     expect(limits).toEqual(limits.toSorted((one, other) => other - one))
   })
 })

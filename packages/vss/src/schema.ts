@@ -2,7 +2,7 @@ import { isUuid } from '@vss-pipeline/delivery'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { readTimestamp } from './time.ts'
-import { isStorableText, TEXT_LIMITS } from './values.ts'
+import { isStorableText, textLimits } from './values.ts'
 
 const text = (description: string, check: (text: string) => boolean) =>
   Type.Refine(Type.String({ description }), check)
@@ -11,8 +11,8 @@ const timestamp = () =>
   text('an ISO 8601 date and time in the years 1970 to 9999', (value) => readTimestamp(value) !== null)
 
 /**
- * What an event must be to become a row, once its keys are read in canonical spelling and its texts are trimmed.
- * A description completes "expected ...". Everything else on the wire is optional: a bad value there becomes null.
+ * The parts that an event needs to become a row, after its keys are read in canonical spelling and its texts are
+ * trimmed. A description completes "expected ...". All other parts are optional: a bad value there becomes null.
  */
 export const SessionSummary = Type.Object({
   namespace: Type.Literal('VOICE', { description: 'the namespace VOICE' }),
@@ -21,12 +21,12 @@ export const SessionSummary = Type.Object({
     {
       sessionId: text('a UUID', isUuid),
       subAccountId: text(
-        `a text of 1 to ${TEXT_LIMITS.reference} characters without NUL or lone surrogates`,
-        (value) => isStorableText(value, TEXT_LIMITS.reference),
+        `a text of 1 to ${textLimits.reference} characters without NUL or lone surrogates`,
+        (value) => isStorableText(value, textLimits.reference),
       ),
       sessionStatus: text(
-        `a text of 1 to ${TEXT_LIMITS.word} characters without NUL or lone surrogates`,
-        (value) => isStorableText(value, TEXT_LIMITS.word),
+        `a text of 1 to ${textLimits.word} characters without NUL or lone surrogates`,
+        (value) => isStorableText(value, textLimits.word),
       ),
       startTime: timestamp(),
       endTime: timestamp(),

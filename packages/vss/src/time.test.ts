@@ -71,7 +71,7 @@ describe('readTimestamp', () => {
     )
   })
 
-  test('gives nothing but times that Postgres and Date read alike', () => {
+  test('gives only times that Postgres and Date read alike', () => {
     fc.assert(
       fc.property(
         fc.stringMatching(/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?$/),

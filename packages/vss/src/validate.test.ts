@@ -10,9 +10,9 @@ import {
 } from '../../../test/support/vendor-examples.ts'
 import { validateEvent } from './validate.ts'
 
-const SESSION_ID = '1f048a84-ea6d-11ee-911b-078f7290bf52'
+const exampleSessionId = '1f048a84-ea6d-11ee-911b-078f7290bf52'
 
-/** A body's reasons as `code path`, and the session id that could be read. */
+/** The reasons for which a body is rejected, as `code path`, with the session id that could be read. */
 function verdict(body: Uint8Array | string) {
   const validation = validateEvent(typeof body === 'string' ? bodyOf(body) : body)
   if (validation.ok) return 'ok'
@@ -46,9 +46,12 @@ describe('a body that is not JSON', () => {
 })
 
 describe('a body that is JSON', () => {
-  test.each(['null', '[]', '[{}]', '"VOICE"', '42', 'true'])('but no object is not_an_object: %s', (body) => {
-    expect(verdict(body)).toEqual({ reasons: ['not_an_object '], id: null })
-  })
+  test.each(['null', '[]', '[{}]', '"VOICE"', '42', 'true'])(
+    'but not an object is not_an_object: %s',
+    (body) => {
+      expect(verdict(body)).toEqual({ reasons: ['not_an_object '], id: null })
+    },
+  )
 
   test('may begin with a byte order mark', () => {
     expect(verdict(`\ufeff${JSON.stringify(completedExample())}`)).toBe('ok')
@@ -65,7 +68,7 @@ describe('an event of another kind', () => {
   test.each([
     ['another namespace', { namespace: 'SMS' }, ['unsupported_event namespace']],
     ['no namespace', { namespace: undefined }, ['unsupported_event namespace']],
-    ['a namespace that is no text', { namespace: ['VOICE'] }, ['unsupported_event namespace']],
+    ['a namespace that is not a text', { namespace: ['VOICE'] }, ['unsupported_event namespace']],
     ['another event type', { eventType: 'CALL_STATUS' }, ['unsupported_event eventType']],
     ['no event type', { eventType: null }, ['unsupported_event eventType']],
     [
@@ -74,7 +77,10 @@ describe('an event of another kind', () => {
       ['unsupported_event namespace', 'unsupported_event eventType'],
     ],
   ])('is unsupported_event: %s', (_what, change, reasons) => {
-    expect(verdict(JSON.stringify({ ...completedExample(), ...change }))).toEqual({ reasons, id: SESSION_ID })
+    expect(verdict(JSON.stringify({ ...completedExample(), ...change }))).toEqual({
+      reasons,
+      id: exampleSessionId,
+    })
   })
 
   test('is not judged by the fields of a session summary', () => {
@@ -84,18 +90,18 @@ describe('an event of another kind', () => {
     })
   })
 
-  test('is not one whose names differ in case or outer spaces only', () => {
+  test('is not an event whose namespace and type differ only in case or outer spaces', () => {
     const event = { ...completedExample(), namespace: ' Voice ', eventType: 'session_summary' }
     expect(verdict(JSON.stringify(event))).toBe('ok')
   })
 })
 
-const REQUIRED = ['sessionId', 'subAccountId', 'sessionStatus', 'startTime', 'endTime', 'details']
+const requiredMembers = ['sessionId', 'subAccountId', 'sessionStatus', 'startTime', 'endTime', 'details']
 
 describe('a required field', () => {
   const nothings: unknown[] = [undefined, null, 'null']
 
-  test.each(REQUIRED.flatMap((name) => nothings.map((value) => [name, value] as const)))(
+  test.each(requiredMembers.flatMap((name) => nothings.map((value) => [name, value] as const)))(
     '%s that is %j is missing_field',
     (name, value) => {
       expect(rejectionOf(({ payload }) => Object.assign(payload, { [name]: value }))).toEqual([
@@ -108,7 +114,7 @@ describe('a required field', () => {
     ['sessionId', 'x'],
     ['sessionId', ''],
     ['sessionId', 42],
-    ['sessionId', `${SESSION_ID}0`],
+    ['sessionId', `${exampleSessionId}0`],
     ['sessionId', { $ne: null }],
     ['subAccountId', ''],
     ['subAccountId', '   '],
@@ -146,7 +152,7 @@ describe('a required field', () => {
     expect(rejectionOf((event) => Object.assign(event, { payload }))).toEqual([reason])
   })
 
-  test('does not hide what else is wrong', () => {
+  test('does not hide other faults', () => {
     const reasons = rejectionOf(({ payload }) => {
       Object.assign(payload, { subAccountId: null, sessionStatus: 5, startTime: 'now' })
       Object.assign(payload.details, { callA: 1, CALLB: {} })
@@ -160,15 +166,15 @@ describe('a required field', () => {
     ])
   })
 
-  test('of a text is trimmed, an id is put in lower case', () => {
+  test('that is a text is trimmed, and an id is put in lower case', () => {
     const session = completedWith(({ payload }) => {
-      payload.sessionId = ` ${SESSION_ID.toUpperCase()} `
+      payload.sessionId = ` ${exampleSessionId.toUpperCase()} `
       payload.subAccountId = ' 8x8_test '
       payload.sessionStatus = ' completed '
       payload.startTime = ' 2024-03-25 06:01:30 '
     })
     expect(session).toMatchObject({
-      sessionId: SESSION_ID,
+      sessionId: exampleSessionId,
       subAccountId: '8x8_test',
       status: 'COMPLETED',
       startedAtMs: Date.UTC(2024, 2, 25, 6, 1, 30),
@@ -186,7 +192,7 @@ describe('a required field', () => {
 })
 
 describe('reasons', () => {
-  test('say what was expected and never what was sent', () => {
+  test('tell what was expected and never show what was sent', () => {
     const secret = '+6591178965'
     const event = completedExample()
     Object.assign(event.payload, { sessionId: secret, startTime: secret, details: secret })
@@ -218,9 +224,9 @@ describe('reasons', () => {
 
   test('come with the session id when it can be read', () => {
     const event = completedExample()
-    event.payload.sessionId = SESSION_ID.toUpperCase()
+    event.payload.sessionId = exampleSessionId.toUpperCase()
     event.payload.endTime = null
-    expect(validateEvent(bodyOf(event))).toMatchObject({ ok: false, sessionId: SESSION_ID })
+    expect(validateEvent(bodyOf(event))).toMatchObject({ ok: false, sessionId: exampleSessionId })
   })
 })
 
@@ -251,13 +257,13 @@ describe('legs', () => {
     },
   )
 
-  test('that differ in case only reject the event', () => {
+  test('that differ only in case reject the event', () => {
     expect(rejectionOf(({ payload }) => Object.assign(payload.details, { CallA: {} }))).toEqual([
       'invalid_field payload.details.callA',
     ])
   })
 
-  test('that differ in case only do not when one is nothing', () => {
+  test('that differ only in case do not reject the event when one is absent', () => {
     expect(rejectionOf(({ payload }) => Object.assign(payload.details, { CallA: null }))).toEqual([])
   })
 
@@ -323,7 +329,7 @@ describe('an optional field', () => {
   })
 
   test.each(['1e400', '-1e400', '1e-300', '4e38'])(
-    'a quality of %s, which no column holds, is null',
+    'a quality of %s, which no column can hold, is null',
     (mos) => {
       const body = JSON.stringify(completedExample()).replaceAll('"mos":4.5', `"mos":${mos}`)
       const session = validated(body)
@@ -337,7 +343,7 @@ describe('an optional field', () => {
     ['callQuality', [4.5]],
     ['errorDetails', 'none'],
     ['errorDetails', 0],
-  ])('%s that is no object (%j) is invalid_value', (field, value) => {
+  ])('%s that is not an object (%j) is invalid_value', (field, value) => {
     const session = completedWith(({ payload }) => Object.assign(payload.details.callB, { [field]: value }))
     expect(session.anomalies).toEqual(['invalid_value'])
   })
@@ -358,15 +364,18 @@ describe('a country', () => {
     expect(countryOf({ sourceCountryCode: 'ca' })).toBe('CA')
   })
 
-  test.each([[undefined], [null], ['null']])('that is %j is the number’s own', (sourceCountryCode) => {
-    expect(countryOf({ sourceCountryCode })).toBe('US')
-  })
+  test.each([[undefined], [null], ['null']])(
+    'that is sent as %j is taken from the number',
+    (sourceCountryCode) => {
+      expect(countryOf({ sourceCountryCode })).toBe('US')
+    },
+  )
 
   test('that is sent but invalid stays unknown', () => {
     expect(countryOf({ sourceCountryCode: 'USA' })).toBeNull()
   })
 
-  test.each(['12314377870', '+80012345678'])('is unknown for %s, which tells none', (source) => {
+  test.each(['12314377870', '+80012345678'])('is unknown for %s, which has none', (source) => {
     expect(countryOf({ sourceCountryCode: null, source })).toBeNull()
   })
 
@@ -376,7 +385,7 @@ describe('a country', () => {
 })
 
 describe('unknown fields', () => {
-  /** The object that a member holds, put there if there is none. */
+  /** The object that a member holds; an absent one is added. */
   function memberObject(owner: WireObject, name: string): WireObject {
     owner[name] ??= {}
     return owner[name] as WireObject

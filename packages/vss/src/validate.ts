@@ -1,13 +1,13 @@
 import { readErrorDetails, readLegs } from './legs.ts'
 import { createShape, isJsonObject, type JsonObject, type Members, readMembers } from './members.ts'
 import type { Anomaly, NormalizedSession } from './model.ts'
-import { ACTIONS, SESSION_STATUSES } from './reference.ts'
+import { actions, sessionStatuses } from './reference.ts'
 import { SessionSummary, summaryValidator } from './schema.ts'
 import { readTimestamp } from './time.ts'
 import { isNothing, knownWord, optional, toCount, toInteger, toReference, toUuid } from './values.ts'
 import type { Reason } from './verdict.ts'
 
-/** What validation says about a body: a session to enrich and store, or why it cannot be a row. */
+/** The result of validation: a session to enrich and store, or the reasons why the body cannot be a row. */
 export type Validation =
   | { readonly ok: true; readonly session: NormalizedSession }
   | {
@@ -18,11 +18,11 @@ export type Validation =
       readonly sessionId: string | null
     }
 
-const MAX_REASONS = 20
+const mostReasons = 20
 
-const ROOT = createShape('namespace', 'eventType', 'description', 'payload', 'version')
+const rootShape = createShape('namespace', 'eventType', 'description', 'payload', 'version')
 
-const PAYLOAD = createShape(
+const payloadShape = createShape(
   'sessionId',
   'subAccountId',
   'sessionStatus',
@@ -35,16 +35,16 @@ const PAYLOAD = createShape(
   'details',
 )
 
-const SUB_ACCOUNT_ID = /^[A-Za-z0-9._&-]{3,50}$/
+const subAccountIdForm = /^[A-Za-z0-9._&-]{3,50}$/
 
-// Not UTF-8 is not JSON (RFC 8259, section 8.1). A byte order mark is dropped by default.
+// JSON is in UTF-8 (RFC 8259, section 8.1), so other bytes are an error. The decoder drops a byte order mark.
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 function rejected(reasons: Reason[], sessionId: string | null = null): Validation {
-  return { ok: false, reasons: reasons.slice(0, MAX_REASONS), sessionId }
+  return { ok: false, reasons: reasons.slice(0, mostReasons), sessionId }
 }
 
-/** A required member, ready for the schema: nothing is undefined, texts are trimmed, the rest is as sent. */
+/** Prepares a required member for the schema: an absent value becomes undefined, a text is trimmed. */
 function required(value: unknown): unknown {
   if (isNothing(value)) return undefined
   return typeof value === 'string' ? value.trim() : value
@@ -54,7 +54,7 @@ function requiredUpperCase(value: unknown): unknown {
   return typeof value === 'string' ? value.trim().toUpperCase() : value
 }
 
-/** The parts of an event that the schema judges, built under our own keys from what was sent. */
+/** Builds the object that the schema judges. All of its keys are ours, none the sender's. */
 function summaryOf(root: Members<'namespace' | 'eventType' | 'payload'>, payload: Members<string> | null) {
   return {
     namespace: requiredUpperCase(root.namespace),
@@ -73,13 +73,13 @@ function summaryOf(root: Members<'namespace' | 'eventType' | 'payload'>, payload
   }
 }
 
-/** What the reasons need to know of a schema: TypeBox types the members, but not that each has a description. */
+/** A schema as the reasons use it: TypeBox does not type that each member has a description. */
 interface DescribedSchema {
   readonly description: string
   readonly properties?: { readonly [name: string]: DescribedSchema }
 }
 
-/** Translates what the schema found wrong. Its paths hold our own keys only, since `summaryOf` made the object. */
+/** Turns the schema's errors into reasons. Their paths hold only our keys, because `summaryOf` made the object. */
 function reasonsOf(summary: unknown): Reason[] {
   const pointers = new Set(summaryValidator.Errors(summary).map((error) => error.instancePath))
   return Array.from(pointers, (pointer) => {
@@ -99,31 +99,31 @@ function reasonsOf(summary: unknown): Reason[] {
 function validateObject(event: JsonObject): Validation {
   const anomalies = new Set<Anomaly>()
   const reasons: Reason[] = []
-  const root = readMembers(event, ROOT, anomalies)
-  const payload = isJsonObject(root.payload) ? readMembers(root.payload, PAYLOAD, anomalies) : null
+  const root = readMembers(event, rootShape, anomalies)
+  const payload = isJsonObject(root.payload) ? readMembers(root.payload, payloadShape, anomalies) : null
   const summary = summaryOf(root, payload)
   const legs = isJsonObject(payload?.details) ? readLegs(payload.details, reasons, anomalies) : []
 
   if (payload === null || reasons.length > 0 || !summaryValidator.Check(summary)) {
     const sessionId = toUuid(payload?.sessionId)
     const all = [...reasonsOf(summary), ...reasons]
-    // The fields of another event are not ours to judge.
+    // An event of another kind has other fields, so a reason about its fields would mislead.
     const unsupported = all.filter((reason) => reason.code === 'unsupported_event')
     return rejected(unsupported.length > 0 ? unsupported : all, sessionId)
   }
 
   const { sessionId, subAccountId, sessionStatus, startTime, endTime } = summary.payload
-  if (!SUB_ACCOUNT_ID.test(subAccountId)) anomalies.add('invalid_value')
+  if (!subAccountIdForm.test(subAccountId)) anomalies.add('invalid_value')
   return {
     ok: true,
     session: {
-      // The schema has found these readable, so they are.
+      // The schema has checked that these can be read.
       sessionId: sessionId.toLowerCase(),
       subAccountId,
-      status: knownWord(sessionStatus, SESSION_STATUSES, 'unknown_status', anomalies)!,
+      status: knownWord(sessionStatus, sessionStatuses, 'unknown_status', anomalies)!,
       startedAtMs: readTimestamp(startTime)!,
       endedAtMs: readTimestamp(endTime)!,
-      lastAction: knownWord(payload.lastAction, ACTIONS, 'unknown_action', anomalies),
+      lastAction: knownWord(payload.lastAction, actions, 'unknown_action', anomalies),
       callCount: optional(payload.callCount, toCount, anomalies),
       clientRequestId: optional(payload.clientRequestId, toReference, anomalies),
       schemaVersion: optional(root.version, toInteger, anomalies),
@@ -135,8 +135,8 @@ function validateObject(event: JsonObject): Validation {
 }
 
 /**
- * Reads a delivery's body as a Voice Session Summary. Rejects only what cannot be a row; everything else that is
- * wrong with an event becomes an anomaly. Never throws, whatever the bytes.
+ * Reads a delivery's body as a Voice Session Summary. It rejects a body only when it cannot be a row; any other mistake
+ * in an event becomes an anomaly. It never throws.
  *
  * @param body the request body as received
  */

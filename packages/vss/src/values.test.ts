@@ -17,18 +17,18 @@ import {
   toWord,
 } from './values.ts'
 
-describe('nothing', () => {
-  test.each([[undefined], [null], ['null'], [' null ']])('is spelled %j', (value) => {
+describe('an absent value', () => {
+  test.each([[undefined], [null], ['null'], [' null ']])('may be sent as %j', (value) => {
     expect(isNothing(value)).toBe(true)
   })
 
-  test.each([[''], ['NULL'], ['undefined'], [0], [false], [{}], [[]]])('is not spelled %j', (value) => {
+  test.each([[''], ['NULL'], ['undefined'], [0], [false], [{}], [[]]])('is not sent as %j', (value) => {
     expect(isNothing(value)).toBe(false)
   })
 })
 
 describe('an optional value', () => {
-  test('that is nothing is null without an anomaly', () => {
+  test('that is absent is null without an anomaly', () => {
     const anomalies = new Set<Anomaly>()
     expect(optional('null', toInteger, anomalies)).toBeNull()
     expect(anomalies).toEqual(new Set())
@@ -47,7 +47,7 @@ describe('texts', () => {
     ['phone number', toPhoneNumber, 64],
     ['message', toMessage, 2000],
     ['word', toWord, 64],
-  ])('a %s is trimmed and fits its column exactly', (_what, read, limit) => {
+  ])('a %s is trimmed, and may be as long as its column takes', (_what, read, limit) => {
     expect(read(`  ${'x'.repeat(limit - 4)}  `)).toBe('x'.repeat(limit - 4))
     expect(read('x'.repeat(limit))).toBe('x'.repeat(limit))
     expect(read('x'.repeat(limit + 1))).toBeNull()
@@ -60,7 +60,7 @@ describe('texts', () => {
     },
   )
 
-  test('keep what is beyond ASCII', () => {
+  test('keep characters beyond ASCII', () => {
     expect(toMessage('Überlastet 通話 📞')).toBe('Überlastet 通話 📞')
   })
 })
@@ -103,7 +103,7 @@ describe('integers', () => {
     [null],
     [[13]],
     [{}],
-  ])('%j is none', (value) => {
+  ])('%j is not read as an integer', (value) => {
     expect(toInteger(value)).toBeNull()
   })
 
@@ -130,9 +130,9 @@ describe('reals', () => {
     ['vanishes', 1e-46],
     ['vanishes as a text', '-1e-300'],
     ['is infinite', Number.POSITIVE_INFINITY],
-    ['is no number', Number.NaN],
+    ['is not a number', Number.NaN],
     ['is a word', 'good'],
-  ])('a value that %s is none', (_what, value) => {
+  ])('a value that %s is not read', (_what, value) => {
     expect(toReal(value)).toBeNull()
   })
 

@@ -3,27 +3,28 @@ import type { Anomaly } from './model.ts'
 import { readTimestamp } from './time.ts'
 
 /**
- * Readers of single values: each takes any JSON value and returns what a column can hold, or null.
- * A column must not refuse what they return: Postgres takes no NUL and no lone surrogate in text, no integer
- * beyond 32 bits, and no `real` that overflows or vanishes.
+ * Reads a single JSON value of any kind. It returns a value that its column can hold, or null: Postgres refuses NUL and
+ * lone surrogates in text, integers beyond 32 bits, and a `real` that overflows or vanishes.
  */
 export type ValueReader<Value> = (value: unknown) => Value | null
 
 /** The longest text that each kind of column takes, in UTF-16 units. */
-export const TEXT_LIMITS = { reference: 255, number: 64, message: 2000, word: 64 } as const
+export const textLimits = { reference: 255, number: 64, message: 2000, word: 64 } as const
 
-const INT4_MIN = -2_147_483_648
-const INT4_MAX = 2_147_483_647
+const smallestInt4 = -2_147_483_648
+const largestInt4 = 2_147_483_647
 
-const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
-const COUNTRY = /^[A-Za-z]{2}$/
+const jsonNumberForm = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+const countryForm = /^[A-Za-z]{2}$/
 
-/** Whether a member is one of the three spellings of nothing: absent, JSON null, or the text `null`. */
+/** Whether a member has no value. The platform leaves it out, sends JSON null, or sends the text `null`. */
 export function isNothing(value: unknown): boolean {
   return value === undefined || value === null || (typeof value === 'string' && value.trim() === 'null')
 }
 
-/** Reads an optional member: nothing is null; so is a value that cannot be used, with the anomaly `invalid_value`. */
+/**
+ * Reads an optional member. One without a value is null. So is an unusable value, with the anomaly `invalid_value`.
+ */
 export function optional<Value>(
   value: unknown,
   read: ValueReader<Value>,
@@ -35,14 +36,14 @@ export function optional<Value>(
   return result
 }
 
-/** @returns whether a column takes the text: 1 to `maxLength` UTF-16 units, no NUL, no lone surrogate */
+/** Whether a column takes the text: 1 to `maxLength` UTF-16 units, no NUL, no lone surrogate. */
 export function isStorableText(text: string, maxLength: number): boolean {
   return text.length > 0 && text.length <= maxLength && !text.includes('\0') && text.isWellFormed()
 }
 
 function textReader(maxLength: number): ValueReader<string> {
   return function toText(value) {
-    // Judged before trimming, too: a slice keeps the whole text in memory, and numbers are cached.
+    // The length counts before trimming too: a trimmed text keeps the whole text in memory, and numbers are cached.
     if (typeof value !== 'string' || value.length > maxLength) return null
     const text = value.trim()
     return isStorableText(text, maxLength) ? text : null
@@ -50,30 +51,32 @@ function textReader(maxLength: number): ValueReader<string> {
 }
 
 /** Ids and reference ids. */
-export const toReference = textReader(TEXT_LIMITS.reference)
+export const toReference = textReader(textLimits.reference)
 /** Phone numbers. */
-export const toPhoneNumber = textReader(TEXT_LIMITS.number)
+export const toPhoneNumber = textReader(textLimits.number)
 /** Messages written for people. */
-export const toMessage = textReader(TEXT_LIMITS.message)
+export const toMessage = textReader(textLimits.message)
 /** Statuses, actions, directions, types, formats. */
-export const toWord = textReader(TEXT_LIMITS.word)
+export const toWord = textReader(textLimits.word)
 
-/** Numbers come as JSON numbers and, now and then, as texts that hold one. */
+/** Reads a JSON number, or a text that holds one: the platform sends both. */
 function toNumber(value: unknown): number | null {
-  const number = typeof value === 'string' && JSON_NUMBER.test(value.trim()) ? Number(value) : value
-  // Adding zero turns -0 into 0, which no column tells apart. JSON's 1e400 is read as Infinity.
+  const number = typeof value === 'string' && jsonNumberForm.test(value.trim()) ? Number(value) : value
+  // Adding zero turns -0 into 0: a column holds them as one. JSON.parse reads 1e400 as Infinity.
   return typeof number === 'number' && Number.isFinite(number) ? number + 0 : null
 }
 
 function integerReader(min: number): ValueReader<number> {
   return function toInteger(value) {
     const number = toNumber(value)
-    return number !== null && Number.isInteger(number) && number >= min && number <= INT4_MAX ? number : null
+    return number !== null && Number.isInteger(number) && number >= min && number <= largestInt4
+      ? number
+      : null
   }
 }
 
 /** Codes and versions. */
-export const toInteger = integerReader(INT4_MIN)
+export const toInteger = integerReader(smallestInt4)
 /** Durations and counts. */
 export const toCount = integerReader(0)
 
@@ -96,15 +99,16 @@ export function toUuid(value: unknown): string | null {
   return isUuid(text) ? text.toLowerCase() : null
 }
 
-/** Two letters, in upper case. Whether there is such a country is not for the reader to say. */
+/** A country code: two letters, in upper case. The country need not exist. */
 export function toCountry(value: unknown): string | null {
   const text = typeof value === 'string' ? value.trim() : ''
-  return COUNTRY.test(text) ? text.toUpperCase() : null
+  return countryForm.test(text) ? text.toUpperCase() : null
 }
 
 /**
- * Reads a word of a documented vocabulary. The canonical spelling is upper case with `_` between words
- * (`no answer` is `NO_ANSWER`, and the documented `makeCall` is `MAKE_CALL`). A word that is not in the vocabulary is kept as sent, with the given anomaly.
+ * Reads a word of a documented vocabulary. The canonical spelling is upper case with `_` between words: `no answer` is
+ * read as `NO_ANSWER`, and the documented `makeCall` as `MAKE_CALL`. Any other word is kept as sent and adds the anomaly
+ * that `unknown` gives.
  */
 export function knownWord(
   value: unknown,

@@ -1,8 +1,8 @@
 import type { Delivery } from '@vss-pipeline/delivery'
 import type { Session } from './model.ts'
 
-/** Why a delivery was rejected. */
-export const REASON_CODES = [
+/** The codes of the reasons for which deliveries are rejected. */
+export const reasonCodes = [
   'malformed_json',
   'not_an_object',
   'unsupported_event',
@@ -13,39 +13,39 @@ export const REASON_CODES = [
   'refused_by_database',
 ] as const
 
-export type ReasonCode = (typeof REASON_CODES)[number]
+export type ReasonCode = (typeof reasonCodes)[number]
 
 export interface Reason {
   readonly code: ReasonCode
-  /** Where in the event, e.g. `payload.sessionId`; empty for the body as a whole. */
+  /** The place in the event, such as `payload.sessionId`; empty for the body as a whole. */
   readonly path: string
-  /** What was expected. Never holds text chosen by the sender: it may be a phone number. */
+  /** Tells what was expected. It never holds text of the sender's, because that may be a phone number. */
   readonly message: string
 }
 
-/** A delivery and what the pipeline made of it, before the database has its say. */
+/** A delivery with the pipeline's verdict. The database decides the outcome later. */
 export interface LedgerEntry extends Omit<Delivery, 'body'> {
-  /** As received; null only where the batch could not be decoded. */
+  /** As received; null only when the batch could not be decoded. */
   body: Uint8Array | null
   verdict: Verdict
 }
 
 export type Verdict =
   | { kind: 'session'; session: Session }
-  /** `sessionId` where it could be read all the same. */
+  /** `sessionId` is null when the body does not tell it. */
   | { kind: 'rejected'; reasons: Reason[]; sessionId: string | null }
 
-/** Why an entry is rejected; empty unless it is. */
+/** @returns the reasons of a rejected entry; of any other, none. */
 export function reasonsOf({ verdict }: LedgerEntry): Reason[] {
   return verdict.kind === 'rejected' ? verdict.reasons : []
 }
 
-/** The session an entry is about, where that is known. */
+/** @returns the id of the session that an entry is about; null when it is unknown. */
 export function sessionIdOf({ verdict }: LedgerEntry): string | null {
   return verdict.kind === 'session' ? verdict.session.sessionId : verdict.sessionId
 }
 
-/** What became of a delivery: the ledger's one word for it. */
-export const OUTCOMES = ['stored', 'duplicate', 'superseded', 'rejected'] as const
+/** The outcomes of deliveries, as the ledger records them. */
+export const outcomeNames = ['stored', 'duplicate', 'superseded', 'rejected'] as const
 
-export type Outcome = (typeof OUTCOMES)[number]
+export type Outcome = (typeof outcomeNames)[number]

@@ -1,5 +1,5 @@
 import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
-import { ANOMALIES, OUTCOMES, REASON_CODES } from '@vss-pipeline/vss'
+import { anomalyCodes, outcomeNames, reasonCodes } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
 import { createWorkerMetrics } from './metrics.ts'
 
@@ -7,7 +7,7 @@ test('every outcome, reason and anomaly is counted from the start, so that an al
   const registry = createMetricsRegistry()
   createWorkerMetrics(registry)
   const samples = (await registry.metrics()).split('\n')
-  for (const outcome of OUTCOMES) expect(samples).toContain(`vss_outcomes_total{outcome="${outcome}"} 0`)
-  for (const code of REASON_CODES) expect(samples).toContain(`vss_reject_reasons_total{code="${code}"} 0`)
-  for (const code of ANOMALIES) expect(samples).toContain(`vss_anomalies_total{code="${code}"} 0`)
+  for (const outcome of outcomeNames) expect(samples).toContain(`vss_outcomes_total{outcome="${outcome}"} 0`)
+  for (const code of reasonCodes) expect(samples).toContain(`vss_reject_reasons_total{code="${code}"} 0`)
+  for (const code of anomalyCodes) expect(samples).toContain(`vss_anomalies_total{code="${code}"} 0`)
 })

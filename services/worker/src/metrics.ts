@@ -1,6 +1,6 @@
 import type { WriteMetrics } from '@vss-pipeline/pipeline'
 import { Counter, Histogram, type Registry } from '@vss-pipeline/runtime/service'
-import { ANOMALIES, OUTCOMES, REASON_CODES } from '@vss-pipeline/vss'
+import { anomalyCodes, outcomeNames, reasonCodes } from '@vss-pipeline/vss'
 
 /** The worker's own metrics; names are part of the project's contract. */
 export function createWorkerMetrics(registry: Registry): WriteMetrics {
@@ -24,9 +24,9 @@ export function createWorkerMetrics(registry: Registry): WriteMetrics {
     registers,
   })
   // An alert on a rate sees no first burst of a series that begins with it.
-  for (const outcome of OUTCOMES) outcomes.inc({ outcome }, 0)
-  for (const code of REASON_CODES) rejectReasons.inc({ code }, 0)
-  for (const code of ANOMALIES) anomalies.inc({ code }, 0)
+  for (const outcome of outcomeNames) outcomes.inc({ outcome }, 0)
+  for (const code of reasonCodes) rejectReasons.inc({ code }, 0)
+  for (const code of anomalyCodes) anomalies.inc({ code }, 0)
   const receiptToRow = new Histogram({
     name: 'vss_receipt_to_row_seconds',
     help: "From a delivery's receipt at ingest to its committed row.",

@@ -1,6 +1,6 @@
 /**
- * A load for load-generator.ts, which has the protocol: `autocannon.ts URL CONNECTIONS`. What wrk does with wrk.lua,
- * for where there is no wrk; it needs several times its CPU.
+ * Posts the bodies of load-generator.ts, which describes the protocol: `autocannon.ts URL CONNECTIONS`. It stands in for
+ * wrk with wrk.lua where there is no wrk, and needs several times the CPU.
  */
 import autocannon from 'autocannon'
 
@@ -22,7 +22,7 @@ const result = await autocannon({
   amount: bodies.length,
   method: 'POST',
   headers: { 'content-type': 'application/json' },
-  // Each connection has bodies of its own; autocannon takes them in turn.
+  // Each connection gets its share of the bodies, because autocannon posts all requests of every connection.
   setupClient(client) {
     const first = started++
     client.setRequests(bodies.filter((_, index) => index % connections === first).map((body) => ({ body })))

@@ -1,6 +1,6 @@
 import { type EventKind, generateEvents } from '@vss-pipeline/generator'
 
-/** Events to send, and how many sessions they are when all have been stored. */
+/** Events to send, and the number of their sessions. */
 export interface Events {
   bodies: Buffer[]
   sessions: number
@@ -10,8 +10,8 @@ const dirtyShare = 0.05
 const kinds = new Set<EventKind>(['clean', 'duplicate', 'correction'])
 
 /**
- * Varied events as the platform would send them, some of them corrected or sent twice: the same for everyone. No
- * malformed ones: peers answer those with errors.
+ * Makes varied events as the platform would send them, some of them corrected or sent twice. The same seed gives every
+ * contestant the same events. None is malformed, because peers answer those with errors.
  */
 export function makeEvents(count: number, seed: number | string): Events {
   const bodies: Buffer[] = []

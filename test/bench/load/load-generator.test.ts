@@ -7,11 +7,11 @@ import { type LoadGenerator, loadGenerator, prepareLoad } from './load-generator
 
 const generators = [...new Set<LoadGenerator>([loadGenerator, 'autocannon'])]
 
-/** Bodies that any separator would break, and one that repeats. */
+/** Bodies that hold line breaks, NULs and characters beyond ASCII, some of them twice. */
 const bodies = Array.from({ length: 500 }, (_, index) => Buffer.from(`{"n":${index % 400}}\n12\n\0é`))
 
 describe.each(generators)('%s', (generator) => {
-  test('posts each body once, byte for byte, and none before it is told to', async () => {
+  test('posts each body once, byte for byte, and none before the command', async () => {
     const received: string[] = []
     const url = await serve((_, body) => {
       received.push(body.toString('latin1'))
@@ -35,7 +35,7 @@ describe.each(generators)('%s', (generator) => {
   })
 })
 
-/** @returns the URL of a server that answers POSTs with the status that `answer` says. */
+/** @returns the URL of a server that answers POSTs with the status that `answer` returns. */
 async function serve(answer: (request: IncomingMessage, body: Buffer) => number): Promise<string> {
   const server = createServer(async (request, response) => {
     response.writeHead(answer(request, await buffer(request)), { 'content-type': 'application/json' })

@@ -6,17 +6,17 @@ import { Readable } from 'node:stream'
 import { findOnPath } from '@vss-pipeline/local-stack'
 
 /**
- * A process of its own that holds bodies and posts them when it is told to: neither making them nor starting falls
- * into what is measured, and its CPU can be told from everyone else's.
+ * A process of its own that holds bodies and posts them on command. Its start and the making of bodies are not part of
+ * the measured time, and its CPU is counted apart from the others'.
  *
- * The protocol on its input: the number of bodies in a line; of each body its length in a line, then its bytes; and
- * when it is to post, a line. On its output the lines `ready`, then `answered`, then, on SIGINT, what came of it:
+ * The protocol on its input: a line with the number of bodies; for each body a line with its length, then its bytes; a
+ * line as the command to post. On its output: the line `ready`, the line `answered` and, on SIGINT, the counts as
  * `{"answered": 3, "failed": 0}`.
  */
 export interface Load {
   pid: number
   /**
-   * Posts each body once, from {@link connections} connections, each its next when it has its answer.
+   * Posts each body once, from {@link connections} connections. A connection posts again when it has its answer.
    *
    * @returns milliseconds until the last answer.
    */
@@ -38,7 +38,7 @@ function commandFor(generator: LoadGenerator, url: string): [program: string, ..
   if (generator === 'autocannon') return [process.execPath, pathOf('autocannon.ts'), url, `${connections}`]
   return [
     ...([wrk!, '--threads', '1', '--connections', `${connections}`] as const),
-    // It is ended once all is answered.
+    // An hour is longer than any load: end() ends it before.
     ...['--duration', '1h', '--script', pathOf('wrk.lua'), url, '--', `${connections}`],
   ]
 }
@@ -59,7 +59,7 @@ export async function prepareLoad(
   async function lineThat(isIt: (line: string) => boolean): Promise<string> {
     for (;;) {
       const { value, done } = await lines.next()
-      if (done) throw new Error(`the load generator ${generator} ended before its time`)
+      if (done) throw new Error(`the load generator ${generator} ended before its work was done`)
       if (isIt(value)) return value
     }
   }
@@ -90,7 +90,7 @@ export async function prepareLoad(
   }
 }
 
-/** Posts each body once. */
+/** Posts each body once. @throws unless each post was answered with a 200. */
 export async function postAll(url: string, bodies: readonly Buffer[]): Promise<void> {
   const load = await prepareLoad(url, bodies)
   await load.post()

@@ -5,9 +5,9 @@ import { createLatencies, type LatencySummary } from '../../../services/cli/src/
 const connections = 64
 
 /**
- * Posts bodies at an even rate, whether or not earlier ones have been answered: as the platform does.
+ * Posts bodies at an even rate and does not wait for earlier answers, as the platform does.
  *
- * @returns how long the answers took, from when each post was due.
+ * @returns the times from when each post was due until its answer.
  */
 export async function postAtRate(
   url: string,
@@ -21,7 +21,7 @@ export async function postAtRate(
   const answers = bodies.map(async (body, index) => {
     const dueAt = startedAt + (index * 1000) / ratePerSecond
     await wait(dueAt - performance.now())
-    // A timer of whole milliseconds can be early; a busy process is late, and what was due waits for it.
+    // A timer may fire a little early: then the answer counts from now. A late post counts from its due time.
     const countedFrom = Math.min(dueAt, performance.now())
     const response = await client.request({ method: 'POST', path: pathname, body })
     await response.body.dump()

@@ -1,4 +1,5 @@
--- A load for load-generator.ts, which has the protocol: `wrk -t1 -c CONNECTIONS -s wrk.lua URL -- CONNECTIONS`.
+-- Posts the bodies of load-generator.ts, which describes the protocol:
+-- `wrk -t1 -c CONNECTIONS -s wrk.lua URL -- CONNECTIONS`.
 
 local requests = {}
 local posted = 0
@@ -22,14 +23,14 @@ function init(args)
 end
 
 function request()
-  -- Before it starts, wrk asks for one request to look at.
+  -- Before it starts, wrk asks for one request that it does not send.
   if not is_examined then
     is_examined = true
     return requests[1]
   end
   posted = posted + 1
   if requests[posted] then return requests[posted] end
-  -- Nothing to write: the connection rests. It asked because its last request was answered.
+  -- A connection asks when its last request was answered. An empty request lets it rest.
   resting = resting + 1
   if resting == connections then
     io.write('answered\n')

@@ -1,6 +1,6 @@
 /**
- * A handler that reads the body and answers 200, as Hono's documentation shows it: what any ingest on this
- * server could reach at most. https://hono.dev/docs/getting-started/nodejs
+ * A handler that reads the body and answers 200, as Hono's documentation shows it. No ingest on this server can be
+ * faster. https://hono.dev/docs/getting-started/nodejs
  */
 import { Hono } from 'hono'
 import { serve } from './serve.ts'

@@ -1,6 +1,6 @@
 /**
- * BullMQ at its best: a worker that has hundreds of jobs in hand and stores them together. Its workers take and
- * complete jobs one by one (batches are of BullMQ Pro), so the concurrency is what makes the groups:
+ * BullMQ at its best: a worker that has hundreds of jobs in hand and stores them together. BullMQ takes and completes
+ * jobs one by one, because batches are a feature of BullMQ Pro. Therefore the concurrency makes the groups:
  * https://docs.bullmq.io/guide/workers/concurrency
  */
 import { Worker } from 'bullmq'
@@ -10,7 +10,7 @@ import { onSigterm } from './on-sigterm.ts'
 import { createGroupStore } from './store-events.ts'
 
 const concurrency = 500
-/** Transactions: while one commits the next is made ready. */
+/** Two transactions: while one commits, the next is prepared. */
 const atOnce = 2
 
 const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: atOnce })

@@ -2,14 +2,14 @@ import { Queue } from 'bullmq'
 
 export const queueName = 'events'
 
-/** Of the keys in Redis, where it is shared; BullMQ's own default otherwise. */
+/** The prefix of the keys in Redis. The default is BullMQ's own; tests share a Redis and set another. */
 export const prefix = process.env.QUEUE_PREFIX ?? 'bull'
 
 /**
- * Opens the queue as BullMQ's documentation does, with what it recommends for production: a job that is done is
- * removed. https://docs.bullmq.io/guide/queues/auto-removal-of-jobs
+ * Opens the queue as BullMQ's documentation does. Done jobs are removed, as it recommends for production:
+ * https://docs.bullmq.io/guide/queues/auto-removal-of-jobs
  *
- * @param redisUrl may hold a password: BullMQ hands `url` to ioredis, which reads it.
+ * @param redisUrl may hold a password, because BullMQ gives the URL to ioredis, which reads it
  */
 export function openQueue(redisUrl: string): Queue {
   return new Queue(queueName, {

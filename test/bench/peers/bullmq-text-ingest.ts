@@ -1,7 +1,7 @@
 /**
- * BullMQ at its best: a job a request, whose data is the body as text. Parsing it here and writing it as JSON again
- * costs more than its quotes do. Requests that shared an `addBulk` were slower: BullMQ sends single adds in one
- * pipeline anyway, and nobody waits for a turn.
+ * BullMQ at its best: a job a request, with the body as text for its data. A body that is parsed and written as JSON
+ * again costs more than the quoting of the text. Requests that shared an `addBulk` were slower, because BullMQ sends
+ * single adds in one pipeline anyway, and then no request waits for the group before it.
  */
 import { Hono } from 'hono'
 import { openQueue } from './bullmq-queue.ts'

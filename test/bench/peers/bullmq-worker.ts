@@ -9,7 +9,7 @@ import { onSigterm } from './on-sigterm.ts'
 import { storeJobData } from './store-event.ts'
 
 const concurrency = 50
-/** As fast as 50 were: twenty transactions at once keep a small server busy, and the other jobs wait for Redis. */
+/** Twenty were as fast as 50: they keep a small server busy, and the other jobs wait for Redis. */
 const connections = 20
 
 const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: connections })

@@ -1,6 +1,6 @@
 /**
- * graphile-worker at its best: requests that come while a job is being added share the next one, whose payload is an
- * array: a batch job of its documentation. https://worker.graphile.org/docs/jobs#batch-jobs
+ * graphile-worker at its best: requests that come while a job is being added share the next one. Its payload is an
+ * array, as for the batch jobs of the documentation: https://worker.graphile.org/docs/jobs#batch-jobs
  */
 import { makeWorkerUtils } from 'graphile-worker'
 import { Hono } from 'hono'

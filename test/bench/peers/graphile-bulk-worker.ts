@@ -1,6 +1,6 @@
 /**
- * graphile-worker at its best: batch jobs, of which those in hand are stored together. The settings, batching
- * included, are those of the figures on its performance page: https://worker.graphile.org/docs/performance
+ * graphile-worker at its best: it takes batch jobs, and stores the events of all jobs in hand together. The settings,
+ * with batching, are the ones of its performance page: https://worker.graphile.org/docs/performance
  */
 import { run } from 'graphile-worker'
 import { Pool } from 'pg'
@@ -9,7 +9,7 @@ import { onSigterm } from './on-sigterm.ts'
 import { createGroupStore } from './store-events.ts'
 
 const concurrentJobs = 24
-/** Transactions: while one commits the next is made ready. */
+/** Two transactions: while one commits, the next is prepared. */
 const atOnce = 2
 
 const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: atOnce })
@@ -27,7 +27,7 @@ const runner = await run({
     },
   },
   taskList: {
-    // An array of promises lets graphile-worker repeat those events of a job that failed.
+    // With an array of promises, graphile-worker repeats only the failed events of a job.
     events: (payload) =>
       (payload as unknown[]).map((event) => store.submit(Buffer.from(JSON.stringify(event)))),
   },

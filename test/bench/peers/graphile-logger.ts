@@ -1,6 +1,6 @@
 import { Logger } from 'graphile-worker'
 
-/** Errors and warnings, without the line about each job that succeeded: its own performance test leaves it out too. */
+/** Logs errors and warnings only. The line for each job is left out, as in graphile-worker's own performance test. */
 export const quietLogger = new Logger(() => (level, message) => {
   if (level === 'error' || level === 'warning') console.error(message)
 })

@@ -1,6 +1,6 @@
 /**
- * One graphile-worker job an event, each stored in a transaction of its own. The settings, batching included, are
- * those of the figures on graphile-worker's performance page: https://worker.graphile.org/docs/performance
+ * One graphile-worker job an event, each stored in a transaction of its own. The settings, with batching, are the ones
+ * of graphile-worker's performance page: https://worker.graphile.org/docs/performance
  */
 import { run } from 'graphile-worker'
 import { Pool } from 'pg'

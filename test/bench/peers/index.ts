@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
-/** A program, or a pair of them, that somebody would write instead of the pipeline. */
+/** A program, or a pair of programs, that one would write instead of the pipeline. */
 export interface Peer {
-  /** For people; has the version that matters. */
+  /** The name for people, with the version that matters. */
   name: string
   /** The program that answers `POST /webhooks/vss` on PORT. */
   ingest: string
-  /** The program that stores what ingest has queued; without one, ingest stores it or nobody does. */
+  /** The program that stores the queued events; without one, ingest stores them or nobody does. */
   worker?: string
-  /** Where its sessions are; nowhere where nobody stores any. */
+  /** The table of its sessions; without one, nobody stores them. */
   table?: string
 }
 
@@ -19,13 +19,13 @@ const bullmq = `BullMQ ${versionOf('bullmq', 1)}`
 const pgBoss = `pg-boss ${versionOf('pg-boss', 1)}`
 const graphile = `graphile-worker ${versionOf('graphile-worker', 2)}`
 
-/** A handler that keeps nothing: what the web server alone can do. */
+/** A handler that keeps nothing. It shows the speed of the web server alone. */
 export const bareHandler: Peer = {
   name: 'a handler that keeps nothing',
   ingest: program('bare-handler.ts'),
 }
 
-/** A handler that stores what it is given, as it is given: what one saves by neither validating nor enriching. */
+/** A handler that stores values as they are sent. It shows the saving without validation and enrichment. */
 export const leanHandler: Peer = {
   name: 'lean handler, unchecked, few columns',
   ingest: program('lean-handler.ts'),
@@ -39,7 +39,7 @@ export const bullmqJobAnEvent: Peer = {
   table: sessions,
 }
 
-/** What stores the same rows as the pipeline: each as its documentation shows it, and at its best. */
+/** The programs that store the same rows as the pipeline: as their documentation shows them, and at their best. */
 export const peers: readonly Peer[] = [
   {
     name: 'handler, transaction',
@@ -93,7 +93,7 @@ function program(file: string): string {
   return fileURLToPath(new URL(file, import.meta.url))
 }
 
-/** The installed version's first numbers: 1 for the major, 2 where a major of 0 says little. */
+/** @returns the first numbers of the installed version: 1 for the major, 2 when the major is 0. */
 function versionOf(packageName: string, numbers: number): string {
   const manifest = readFileSync(findPackageJSON(packageName, import.meta.url)!, 'utf8')
   const { version } = JSON.parse(manifest) as { version: string }

@@ -1,6 +1,6 @@
 /**
- * No queue at all: the handler validates, enriches and stores in one transaction before it answers. The
- * transaction is the one of node-postgres' documentation: https://node-postgres.com/features/transactions
+ * A handler without a queue: it validates, enriches and stores in one transaction before it answers. The transaction is
+ * written as in node-postgres' documentation: https://node-postgres.com/features/transactions
  */
 import { Hono } from 'hono'
 import { Pool } from 'pg'

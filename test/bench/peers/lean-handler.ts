@@ -1,6 +1,6 @@
 /**
- * The least that stores calls: a handler that takes the obvious values as they were sent, checks nothing, adds
- * nothing, and keeps no legs. One prepared statement into a table of its own.
+ * The least program that stores calls: a handler that takes the obvious values as they were sent, checks nothing, adds
+ * nothing and keeps no legs. It runs one prepared statement on a table of its own.
  */
 import { Hono } from 'hono'
 import { Pool } from 'pg'

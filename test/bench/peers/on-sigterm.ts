@@ -1,4 +1,4 @@
-/** Calls `close` on SIGTERM. Once all is closed nothing keeps the process, so it ends by itself with code 0. */
+/** Calls `close` on SIGTERM. When all is closed, the process ends by itself with code 0. */
 export function onSigterm(close: () => Promise<unknown>): void {
   process.once('SIGTERM', () => void close())
 }

@@ -1,6 +1,6 @@
 /**
- * pg-boss at its best: requests that come while jobs are being inserted share the next `insert`, as its
- * documentation has it for many jobs: https://pgboss.io/api/jobs
+ * pg-boss at its best: requests that come while jobs are being inserted share the next `insert`, which its documentation
+ * recommends for many jobs: https://pgboss.io/api/jobs
  */
 import { Hono } from 'hono'
 import { queueName, startBoss } from './pg-boss-queue.ts'

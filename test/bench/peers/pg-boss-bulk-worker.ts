@@ -1,6 +1,6 @@
 /**
- * pg-boss at its best: large batches, each stored in one transaction and completed in one statement. The options
- * are those that pg-boss' documentation of `work()` has for throughput: https://pgboss.io/api/workers
+ * pg-boss at its best: large batches, each stored in one transaction and completed in one statement. The options are the
+ * ones that pg-boss' documentation of `work()` recommends for throughput: https://pgboss.io/api/workers
  */
 import { Pool } from 'pg'
 import type { Job } from 'pg-boss'
@@ -8,7 +8,7 @@ import { onSigterm } from './on-sigterm.ts'
 import { queueName, startBoss } from './pg-boss-queue.ts'
 import { storeEvents } from './store-events.ts'
 
-/** While one fetches and completes, another stores. */
+/** While one of the three fetches or completes, another stores. */
 const localConcurrency = 3
 const batchSize = 500
 
@@ -19,7 +19,7 @@ await boss.work(
   {
     localConcurrency,
     batchSize,
-    // The shortest that is permitted; and no wait at all for as long as batches come back full.
+    // The shortest permitted interval. After a full batch there is no wait at all.
     pollingIntervalSeconds: 0.5,
     burstWhenBatchFull: true,
   },

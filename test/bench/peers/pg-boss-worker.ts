@@ -1,6 +1,6 @@
 /**
- * pg-boss jobs, fetched and completed in batches, each stored in a transaction of its own. The options are those
- * that pg-boss' documentation of `work()` has for throughput: https://pgboss.io/api/workers
+ * pg-boss jobs, fetched and completed in batches, each stored in a transaction of its own. The options are the ones that
+ * pg-boss' documentation of `work()` recommends for throughput: https://pgboss.io/api/workers
  */
 import { Pool } from 'pg'
 import type { Job } from 'pg-boss'
@@ -8,7 +8,7 @@ import { onSigterm } from './on-sigterm.ts'
 import { queueName, startBoss } from './pg-boss-queue.ts'
 import { storeJobData } from './store-event.ts'
 
-/** Several fetchers, so that the connections are busy while one of them completes its batch and fetches another. */
+/** Several fetchers keep the connections busy while one of them completes its batch and fetches another. */
 const localConcurrency = 4
 const batchSize = 50
 const bossConnections = 10
@@ -21,7 +21,7 @@ await boss.work(
   {
     localConcurrency,
     batchSize,
-    // The shortest that is permitted; and no wait at all for as long as batches come back full.
+    // The shortest permitted interval. After a full batch there is no wait at all.
     pollingIntervalSeconds: 0.5,
     burstWhenBatchFull: true,
   },

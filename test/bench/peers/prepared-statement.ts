@@ -1,9 +1,9 @@
 /**
- * No queue, one round trip: the handler validates, enriches and stores with one prepared statement, as
- * node-postgres' documentation prepares them: https://node-postgres.com/features/queries#prepared-statements
+ * A handler without a queue, with one round trip: it validates, enriches and stores with one prepared statement, as
+ * node-postgres' documentation shows them: https://node-postgres.com/features/queries#prepared-statements
  *
- * A single statement sees the database as it was when it began. Two deliveries of one session at the same moment can
- * therefore leave legs of both: the price of the round trips that it saves.
+ * A single statement sees the database as it was when the statement began. Two simultaneous deliveries of one session
+ * can therefore leave legs of both. This is the price of the saved round trips.
  */
 import { enrichSession, validateEvent } from '@vss-pipeline/vss'
 import { Hono } from 'hono'
@@ -37,7 +37,7 @@ async function store(body: Uint8Array): Promise<void> {
   const session = enrichSession(validation.session)
   const legs = session.legs.map((leg) => legValues(session.sessionId, leg))
   const values = [...sessionValues(session, body), session.legs.map(({ leg }) => leg), ...legs.flat()]
-  // One statement for each number of legs; most sessions have two.
+  // The text depends on the number of legs, so each number has a statement. Most sessions have two legs.
   const name = `store-with-${legs.length}-legs`
   const text = statements.get(name) ?? statementFor(legs)
   statements.set(name, text)

@@ -1,8 +1,8 @@
 import { createGroupCommit, type GroupCommit } from '@vss-pipeline/runtime'
 
 /**
- * Has requests that come while a statement is on its way share the next one; several may be on their way at once,
- * each worth its round trip.
+ * Groups requests: those that come while a statement is on its way share the next one. Several statements may be on
+ * their way at once, if each has enough requests to be worth a round trip.
  */
 export function createRequestGroup<Item>(options: {
   connections: number

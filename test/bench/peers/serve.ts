@@ -3,10 +3,8 @@ import type { Hono } from 'hono'
 import { onSigterm } from './on-sigterm.ts'
 
 /**
- * Serves an app on 127.0.0.1:PORT and prints `ready` once it takes requests. On SIGTERM it answers the requests
- * in hand and then calls `close`.
- *
- * The Hono documentation's Node.js page: https://hono.dev/docs/getting-started/nodejs
+ * Serves an app on 127.0.0.1:PORT, as Hono's documentation shows it, and prints `ready` when it takes requests. On
+ * SIGTERM it answers the requests in hand and then calls `close`. https://hono.dev/docs/getting-started/nodejs
  */
 export function serve(app: Hono, close: () => Promise<unknown> = async () => undefined): void {
   const server = listen({ fetch: app.fetch, hostname: '127.0.0.1', port: Number(process.env.PORT) }, () =>

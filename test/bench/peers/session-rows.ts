@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { CallLeg, Session } from '@vss-pipeline/vss'
 import { v7 } from 'uuid'
 
-/** Inserts a session, or replaces it: the event stored last decides. Takes {@link sessionValues}. */
+/** Inserts a session, or replaces it by the event that is stored last. Takes {@link sessionValues}. */
 export const upsertSession = `INSERT INTO vss.sessions (
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
@@ -44,7 +44,7 @@ ON CONFLICT (session_id) DO UPDATE SET
   processed_at = excluded.processed_at,
   pipeline_version = excluded.pipeline_version`
 
-/** How many values {@link upsertSession} takes. */
+/** The number of values that {@link upsertSession} takes. */
 export const sessionValueCount = 26
 
 export function sessionValues(session: Session, body: Uint8Array): unknown[] {
@@ -121,7 +121,7 @@ export function legValues(sessionId: string, leg: CallLeg): unknown[] {
   ]
 }
 
-/** `($3, $4), ($5, $6)` for two rows of two values after two others. */
+/** @returns `($3, $4), ($5, $6)` for two rows of two values after two others. */
 export function placeholders(rows: readonly unknown[][], before = 0): string {
   let count = before
   return rows.map((row) => `(${row.map(() => `$${++count}`).join(', ')})`).join(', ')

@@ -3,11 +3,11 @@ import type { Pool, PoolClient } from 'pg'
 import { legColumns, legValues, placeholders, sessionValues, upsertSession } from './session-rows.ts'
 
 /**
- * What a peer does with an event: validates it, enriches it and stores its session and legs in one transaction, as
- * node-postgres' documentation shows: https://node-postgres.com/features/transactions
+ * Validates an event, enriches it and stores its session and legs in one transaction, as node-postgres' documentation
+ * shows: https://node-postgres.com/features/transactions
  *
- * The values are those that the pipeline stores, but nothing is kept of deliveries: the one stored last decides,
- * and an event that is no session is ignored.
+ * It stores the same values as the pipeline, but no ledger. The event that is stored last decides. An event that is not
+ * a session is ignored.
  *
  * @param body the request body as received
  */
@@ -32,8 +32,8 @@ export async function storeEvent(pool: Pool, body: Uint8Array): Promise<void> {
 }
 
 /**
- * The same for the data of a job. Queues carry parsed JSON while the validator takes a body's bytes, so it is
- * written as JSON once more: microseconds, where a transaction takes milliseconds.
+ * Does the same for the data of a job. Queues carry parsed JSON, but the validator takes bytes, so the data is written
+ * as JSON again. That takes microseconds, and the transaction takes milliseconds.
  */
 export async function storeJobData(pool: Pool, event: unknown): Promise<void> {
   await storeEvent(pool, Buffer.from(JSON.stringify(event)))

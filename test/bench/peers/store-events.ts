@@ -11,16 +11,15 @@ import {
 } from '../../../packages/storage/src/sessions.ts'
 
 /**
- * What a peer at its best does with many events: stores the sessions and legs of all of them in one transaction of
- * three or four statements. They are the pipeline's own, with its binary arrays, because nothing faster is known
- * that decides as much; its ledger is left out. The event that came last decides, and one that is no session is
- * ignored.
+ * Stores the sessions and legs of many events in one transaction of three or four statements, for a peer at its best.
+ * The statements are the pipeline's own, with its binary arrays, because no faster ones are known. There is no ledger.
+ * The event that came last decides. An event that is not a session is ignored.
  *
  * @param bodies request bodies as received, oldest first
  */
 export async function storeEvents(pool: Pool, bodies: readonly Uint8Array[]): Promise<void> {
   const versions = bodies.flatMap(readVersion)
-  // A statement may not touch a row twice, and takes locks in the order of the keys, as everyone does.
+  // A statement cannot upsert a row twice. Sorted keys give all transactions the same order of locks.
   const newest = [...new Map(versions.map((version) => [version.session.sessionId, version])).values()]
   newest.sort((one, other) => (one.session.sessionId < other.session.sessionId ? -1 : 1))
   if (newest.length === 0) return
@@ -56,10 +55,10 @@ function readVersion(body: Uint8Array): SessionVersion[] {
 }
 
 /**
- * Has callers that come while a transaction is on its way share the next one.
+ * Groups callers: those that come while a transaction is on its way share the next one.
  *
- * @param options.atOnce how many transactions may be on their way
- * @param options.minCountBeside how many events make one worth starting beside others
+ * @param options.atOnce the most transactions on their way
+ * @param options.minCountBeside the least events of a transaction that starts while another is on its way
  */
 export function createGroupStore(
   pool: Pool,

@@ -10,7 +10,7 @@ import type { Bench, Scenario } from '../scenario.ts'
 import type { BenchServers } from '../servers.ts'
 import { endToEnd } from '../slices.ts'
 
-/** What an event takes: in Redis while it waits, in Postgres for good. */
+/** The space of an event: in Redis while it waits, in Postgres for good. */
 export const footprint: Scenario = {
   name: 'footprint',
   async run(bench) {
@@ -42,6 +42,7 @@ export const footprint: Scenario = {
   },
 }
 
+/** Measures the space of BullMQ with a job an event. */
 export function oneJobEach({ servers }: Bench, events: Events): Measurement {
   const { name, ingest } = bullmqJobAnEvent
   return { name, measure: () => queuedBytes(servers, events, () => startPeer(ingest, servers)) }
@@ -58,6 +59,7 @@ async function queuedBytes(
   await ingest.stop()
   return bytes
 }
+
 async function storeAll(servers: BenchServers, events: Events): Promise<void> {
   await servers.reset()
   const running = await ourPipeline({ rowsIn: ledgerRows }).start(servers)
@@ -67,7 +69,7 @@ async function storeAll(servers: BenchServers, events: Events): Promise<void> {
 
 async function bytesByRelation({ db }: BenchServers, events: number): Promise<Measured[]> {
   const { rows } = await db.query<{ name: string; bytes: number }>(
-    // The ledger's partitions, and their indexes, count as one.
+    // The partitions of the ledger are summed up, and so are their indexes.
     `SELECT root.relname AS name, sum(pg_relation_size(part.oid))::float8 AS bytes
      FROM pg_class AS part JOIN pg_class AS root ON root.oid = coalesce(pg_partition_root(part.oid), part.oid)
      WHERE part.relnamespace = 'vss'::regnamespace AND root.relname ~ '^(sessions|call_legs|deliveries)'

@@ -13,11 +13,11 @@ import { loadStoredSessions } from '../stored-sessions.ts'
 
 const partSize = 50_000
 
-/** Counted in the ledger, which can be emptied while sessions stay. */
+/** Their rows are counted in the ledger, because it can be emptied while sessions stay. */
 const onePair = ourPipeline({ rowsIn: ledgerRows })
 const withTwoWorkers = ourPipeline({ rowsIn: ledgerRows, workers: 2 })
 
-/** Whether it stays as fast while work piles up: in the queue, in the database, over time. */
+/** The speed while work piles up in the queue and in the database, and the memory over time. */
 export const growth: Scenario = {
   name: 'growth',
   async run(bench) {
@@ -85,11 +85,11 @@ async function drainRate(bench: Bench, contestant: Contestant, events: Events): 
   return await drainBeside(bench, contestant, events)
 }
 
-/** The same beside the sessions that are there. */
+/** Drains a backlog beside the stored sessions. @returns events a second. */
 async function drainBeside({ servers }: Bench, contestant: Contestant, events: Events): Promise<number> {
   return await withRunning({ servers, contestant }, async (running) => {
     pauseWorkers(running)
-    // In parts that fit into a load generator's memory.
+    // The parts fit into the memory of a load generator.
     for (let start = 0; start < events.bodies.length; start += partSize) {
       await postAll(running.ingest.webhookUrl, events.bodies.slice(start, start + partSize))
     }
@@ -98,7 +98,7 @@ async function drainBeside({ servers }: Bench, contestant: Contestant, events: E
   })
 }
 
-/** Runs `work` with a contestant that is warm and whose ledger is empty. */
+/** Runs `work` with a warm contestant and an empty ledger. */
 async function withRunning<Result>(
   { servers, contestant }: { servers: Bench['servers']; contestant: Contestant },
   work: (running: Running) => Promise<Result>,
@@ -144,7 +144,7 @@ async function memoryOverTime(bench: Bench): Promise<FigureTable> {
   return { unit: 'MB', measured: thirds }
 }
 
-/** In parts that fit into this process' memory; the worker is let catch up between them. */
+/** Posts in parts that fit into this process' memory, and waits after each until the worker has stored it. */
 async function postAndStore({ servers }: Bench, ingest: Program, total: number): Promise<void> {
   for (let part = 0; part * partSize < total; part++) {
     const events = makeEvents(Math.min(partSize, total), `memory-${part}`)

@@ -10,7 +10,7 @@ const rates = [50, 200, 1_000]
 const seconds = 8
 const figures = ['ack p50', 'ack p99', 'row p50', 'row p99'] as const
 
-/** How long a delivery waits: for its answer, and for its row. */
+/** The time from a delivery to its answer, and to its row. */
 export const latency: Scenario = {
   name: 'latency',
   async run(bench) {
@@ -45,7 +45,7 @@ export const latency: Scenario = {
       {
         title: 'Latency',
         method:
-          'Posted at an even rate. Ack: from when a post was due to its answer. Row: from receipt to the commit of the row.',
+          'Posted at an even rate. Ack: from the due time of a post to its answer. Row: from receipt to the commit of the row.',
         tables: [
           { unit: 'ms', measured: [...measured].map(([name, samples]): Measured => ({ name, samples })) },
         ],

@@ -13,7 +13,7 @@ import { oneJobEach } from './footprint.ts'
 const ratePerSecond = 200
 const seconds = 15
 
-/** What an outage of the workers leaves behind in quiet hours: its memory, and how fast it goes. */
+/** The backlog that an outage of the workers leaves in quiet hours: its space, and the rate of its draining. */
 export const quietBacklog: Scenario = {
   name: 'quiet-backlog',
   async run(bench) {

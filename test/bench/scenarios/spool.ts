@@ -17,7 +17,7 @@ const ratePerSecond = 1_000
 const warmUpSeconds = 2
 const outageSeconds = 8
 
-/** What the spool costs while Redis is there, and how long an answer takes while it hangs. */
+/** The cost of the spool while Redis works, and the time of an answer while Redis hangs. */
 export const spool: Scenario = {
   name: 'spool',
   async run(bench) {
@@ -90,7 +90,7 @@ async function measureOutage(bench: Bench): Promise<Measured[]> {
   return [p50, p99]
 }
 
-/** Takes connections and answers nothing, as a Redis does that was stopped in mid-work. */
+/** Starts a server that takes connections and never answers, as a Redis that was paused. */
 async function startHangingRedis(): Promise<{ url: string; stop(): void }> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {

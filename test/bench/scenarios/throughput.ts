@@ -15,21 +15,21 @@ const contestants = [ours, ...[...peers, leanHandler, bareHandler].map(peerConte
 
 const eventsASlice = 12_000
 const eventsToWarmUp = 3_000
-/** Everyone warms up for so long at least, and is measured for so long at least, in slices of the same events. */
+/** Each contestant warms up and is measured for at least these times, in slices of the same events. */
 const warmUpMs = 3_000
 const measuredMs = 2_000
 const mostSlices = 6
 
-/** What a contestant did in one round; a kind of slice that it cannot do is empty. */
+/** The slices of a contestant in one round. A kind that it cannot do is empty. */
 interface Round {
   endToEnd: Slice[]
   ack: Slice[]
   drain: Slice[]
-  /** For each event that went from POST to row. */
+  /** Amounts for each event that became a row. */
   written: Written
 }
 
-/** The pipeline beside what would be written instead: from POST to row, and each half of it. */
+/** The pipeline beside its peers: from POST to row, and each half of the way. */
 export const throughput: Scenario = {
   name: 'throughput',
   async run(bench) {
@@ -46,7 +46,7 @@ export const throughput: Scenario = {
         onStep(`${contestant.name}, round ${round + 1} of ${rounds}`)
         measured.get(contestant.name)!.push(await measureRound(bench, contestant, events, warmUp))
         if (contestant !== ours) continue
-        // These write again what the worker has just written.
+        // These write the rows again that the worker has just written.
         copies[0]!.samples.push(await copyStoredRows(servers.databaseUrl, 'text'))
         copies[1]!.samples.push(await copyStoredRows(servers.databaseUrl, 'binary'))
       }
@@ -91,7 +91,7 @@ async function measureSlices(
     }
   }
   const whole = await repeat(ms, () => onEmptyTables(endToEnd, servers, running, events))
-  // A handler that stores answers when it has: the one is the other.
+  // A handler without a queue answers after the commit, so one slice measures both.
   if (running.workers.length === 0) {
     return { endToEnd: whole, ack: whole.map((slice) => ({ ...slice, ms: slice.ackMs })), drain: [] }
   }
@@ -167,13 +167,13 @@ function resultsOf(measured: ReadonlyMap<string, Round[]>, copies: Measured[]): 
     },
     {
       title: 'Drain',
-      method: `The backlog that those have left, worked off by one worker process; from the first committed row to the last. COPY: one connection, one COPY a table, all in one transaction; text is its default format.`,
+      method: `The backlog of those acknowledgements, worked off by one worker process; from the first committed row to the last. COPY: one connection, one COPY a table, all in one transaction; text is its default format.`,
       tables: [figures('drain', copies), cpu('drain', ['worker', 'Postgres', 'Redis'])],
     },
   ]
 }
 
-/** Beside the others' sum: it is no part of what is measured. */
+/** The load generator's CPU stands beside the sum, because it is not part of the contestant. */
 function cpuOfLoad(slices: readonly Slice[]): Figures {
   const { load } = cpuOf(slices, ['load'])
   return load === undefined ? {} : { [loadGenerator]: load }

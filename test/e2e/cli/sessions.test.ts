@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ANOMALIES } from '@vss-pipeline/vss'
+import { anomalyCodes } from '@vss-pipeline/vss'
 import { expect, it, onTestFinished } from 'vitest'
 import { callLeg, delivery, rejectedDelivery, session } from '../../support/entries.ts'
 import { openStorage } from '../../support/open-storage.ts'
@@ -93,7 +93,7 @@ it('fits 80 columns with the widest values', async () => {
     errorMessage: 'No coverage available. '.repeat(9),
   }
   const wide = session({
-    anomalies: [...ANOMALIES].sort(),
+    anomalies: [...anomalyCodes].sort(),
     clientRequestId: hugeText,
     errorMessage: 'No coverage available for the requested area, nor for any other. '.repeat(5),
     legs: ['A', 'B', 'C'].map((letter) => callLeg(letter, leg)),

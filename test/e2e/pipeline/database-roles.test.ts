@@ -120,9 +120,11 @@ test('the writer can neither read the ledger nor change its past, nor tables, no
 })
 
 test('an operator who has the writer’s role is told that it may not look', async () => {
-  const DATABASE_URL = as('vss_writer', await migratedDatabase())
+  const databaseUrl = as('vss_writer', await migratedDatabase())
 
-  const { exitCode, stderr } = await vss(['sessions', 'show', completedSession.sessionId], { DATABASE_URL })
+  const { exitCode, stderr } = await vss(['sessions', 'show', completedSession.sessionId], {
+    DATABASE_URL: databaseUrl,
+  })
 
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { isDeliveryId } from '@vss-pipeline/delivery'
 import { until } from '@vss-pipeline/local-stack'
 import { createProducer, openBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -65,7 +66,7 @@ describe('a batch', () => {
     const jobs = await producer.shards[0]!.queue.getJobs(['waiting'])
     expect(jobs).toHaveLength(2)
     for (const job of jobs) {
-      expect(job.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/)
+      expect(job.id).toSatisfy(isDeliveryId)
       expect(openBatch(job.data).unpack()).toEqual(sent)
     }
     expect(new Set(jobs.map(({ id }) => id)).size).toBe(2)
