@@ -3,8 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { examples, hostileEvents } from '../../../test/support/hostile-events.ts'
 import { bodyOf } from '../../../test/support/vendor-examples.ts'
-import { enrichSession } from './enrich.ts'
-import type { CallLeg, Session } from './model.ts'
+import { type CallLeg, enrichSession, type Session } from './enrich.ts'
 import { validateEvent } from './validate.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

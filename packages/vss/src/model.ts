@@ -1,6 +1,6 @@
 /**
- * The vocabulary of the pipeline as types: what travels (delivery), what is stored (session, call legs),
- * and what is said about it (reasons, anomalies). Field names follow the columns of schema `vss`.
+ * A session and its legs as sent, and the flags that say what is odd about them. The members are called as the columns
+ * of schema `vss`; enrich.ts adds those that follow from them.
  */
 
 /** A stored event's data-quality flag. */
@@ -74,32 +74,4 @@ export interface NormalizedSession {
   legs: NormalizedLeg[]
   /** What reading the event already showed; enrichment adds its own. */
   anomalies: Set<Anomaly>
-}
-
-export interface CallLeg extends NormalizedLeg {
-  /** Initiated to connected; null when never connected. */
-  ringSeconds: number | null
-  /** libphonenumber's type of the number (`MOBILE`, `FIXED_LINE`, ...); null when it cannot tell. */
-  sourceType: string | null
-  destinationType: string | null
-  mosBand: QualityBand | null
-}
-
-/** One row of `vss.sessions` with its rows of `vss.call_legs`: what enrichment hands to the writer. */
-export interface Session extends Omit<NormalizedSession, 'legs' | 'anomalies'> {
-  durationSeconds: number | null
-  errorMeaning: string | null
-  caller: string | null
-  virtualNumber: string | null
-  callee: string | null
-  answered: boolean
-  ringSeconds: number | null
-  talkSeconds: number | null
-  mosMin: number | null
-  mosBand: QualityBand | null
-  packetLossMax: number | null
-  jitterMsMax: number | null
-  legs: CallLeg[]
-  /** Sorted, distinct. */
-  anomalies: Anomaly[]
 }

@@ -1,5 +1,5 @@
 import type { Delivery } from '@vss-pipeline/delivery'
-import type { Session } from './model.ts'
+import type { Session } from './enrich.ts'
 
 /** Why a delivery was rejected. */
 export const REASON_CODES = [

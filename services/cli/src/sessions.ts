@@ -1,5 +1,6 @@
 import type { CallLegRow, DeliveryRow, StoredSession } from '@vss-pipeline/reader'
 import type { Pool } from '@vss-pipeline/storage'
+import { columnNameOf } from '@vss-pipeline/storage/column-name'
 import type { Command } from 'commander'
 import { parseUuid } from './arguments.ts'
 import { withDatabase } from './database.ts'
@@ -70,7 +71,7 @@ function explainDelivery({ deliveryId, outcome, sessionId, reasons }: DeliveryRo
 }
 
 function renderSession({ session, legs, deliveries }: StoredSession): string {
-  const fields = Object.entries(session).map(([field, value]) => [columnName(field), displayValue(value)])
+  const fields = Object.entries(session).map(([field, value]) => [columnNameOf(field), displayValue(value)])
   return [
     title('Session'),
     indent(alignColumns(fields)),
@@ -88,7 +89,7 @@ function renderLegs(legs: readonly CallLegRow[]): string {
   const fields = Object.keys(legs[0]!) as (keyof CallLegRow)[]
   const rows = fields
     .filter((field) => legs.some((leg) => leg[field] !== null))
-    .map((field) => [columnName(field), ...legs.map((leg) => displayValue(leg[field]))])
+    .map((field) => [columnNameOf(field), ...legs.map((leg) => displayValue(leg[field]))])
   return alignColumns(rows)
 }
 
@@ -105,9 +106,4 @@ function renderDeliveries(deliveries: readonly DeliveryRow[]): string {
 
 function listReasons(reasons: DeliveryRow['reasons']): string {
   return reasons.map(({ code, path }) => displayValue(path === '' ? code : `${code} ${path}`)).join('; ')
-}
-
-/** `startedAt` as the column is called: `started_at`. */
-function columnName(field: string): string {
-  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
