@@ -23,6 +23,14 @@ const obstacles = {
     begins: 'the database is away: batches wait in hand',
     ends: 'the database is back',
   },
+  schema_missing: {
+    begins: 'a table of schema vss is missing: batches wait in hand until vss migrate has run',
+    ends: 'the tables of schema vss are there',
+  },
+  permission_denied: {
+    begins: 'the role of DATABASE_URL may not write: batches wait in hand until it has vss_writer',
+    ends: 'the role of DATABASE_URL may write',
+  },
   database_busy: {
     begins: 'another connection holds what a flush is to write: batches wait in hand',
     ends: 'a flush has what another connection held',
@@ -42,8 +50,8 @@ export interface WriteMetrics {
 export interface Write {
   /**
    * Resolves when the entries are committed. Entries that arrive while a flush is under way share the next
-   * transaction. While the database is away the flush waits in hand and tries again, without end; where others hold
-   * what it is to write, a few times. Any other fault is thrown, for the queue to bring the batch back later. A worker
+   * transaction. While the database is away, has no tables yet or refuses the role, the flush waits in hand and tries
+   * again, without end; where others hold what it is to write, a few times. Any other fault is thrown, for the queue to bring the batch back later. A worker
    * that stops waits no longer, and at most 3 s for a flush in flight: it throws.
    */
   write(entries: LedgerEntry[]): Promise<void>
