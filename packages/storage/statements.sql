@@ -1,4 +1,4 @@
--- What columns.ts makes of its tables. Written by statements.test.ts: npx vitest run -u statements
+-- What columns.ts makes of its tables. Written by statements.test.ts: npx vitest run statements -u
 
 INSERT INTO vss.sessions AS current (
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,

@@ -51,8 +51,8 @@ export interface Write {
   /**
    * Resolves when the entries are committed. Entries that arrive while a flush is under way share the next
    * transaction. While the database is away, has no tables yet or refuses the role, the flush waits in hand and tries
-   * again, without end; where others hold what it is to write, a few times. Any other fault is thrown, for the queue to bring the batch back later. A worker
-   * that stops waits no longer, and at most 3 s for a flush in flight: it throws.
+   * again, without end; where others hold what it is to write, a few times. Any other fault is thrown, for the queue to
+   * bring the batch back later. A worker that stops waits no longer, and at most 3 s for a flush in flight: it throws.
    */
   write(entries: LedgerEntry[]): Promise<void>
   /** Commits the entries by themselves, at the first try or not at all. @throws StorageFault */

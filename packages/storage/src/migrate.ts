@@ -4,6 +4,7 @@ import pg from 'pg'
 import { readDatabaseUrl } from './database-url.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 import { ensureLedgerPartitions } from './partitions.ts'
+import { createGrantFunction } from './privileges.ts'
 
 const migrationsFolder = join(import.meta.dirname, '..', 'migrations')
 
@@ -12,9 +13,9 @@ const migrationLockKey = 5_337_700_118_077
 
 /**
  * Brings schema `vss` up to date: applies the migrations that are missing, each in a transaction, then gives the
- * roles of deploy/postgres/roles.sql, where there are any, what they need, and creates the ledger's partitions of
- * the coming months. Any number of processes may call it at once: one does the
- * work, the others wait for it, up to two minutes.
+ * roles of deploy/postgres/roles.sql, where there are any, what privileges.ts says, and creates the ledger's partitions
+ * of the coming months. Any number of processes may call it at once: one does the work, the others wait for it, up to
+ * two minutes.
  *
  * @returns the names of the migrations it applied; empty when there was nothing to do.
  * @throws StorageFault
@@ -52,7 +53,7 @@ export async function migrate(options: {
       logger: silentLogger,
     })
     for (const { name } of applied) options.logger?.info({ migration: name }, 'migration applied')
-    await client.query('SELECT vss.grant_to_roles()')
+    await client.query(`${createGrantFunction}SELECT vss.grant_to_roles()`)
     for (const partition of await ensureLedgerPartitions(client)) {
       options.logger?.info({ partition }, 'ledger partition created')
     }

@@ -3,13 +3,13 @@ import { columnNameOf, memberAsRead } from './column-name.ts'
 import { insertLedgerRowsStatement } from './ledger.ts'
 import { insertCallLegsStatement, upsertSessionsStatement } from './sessions.ts'
 
-test('statements.sql has the statements as they are sent (else: npx vitest run -u statements)', async () => {
+test('statements.sql has the statements as they are sent (else: npx vitest run statements -u)', async () => {
   const statements = [upsertSessionsStatement, insertCallLegsStatement, insertLedgerRowsStatement]
 
   await expect(`${header}\n${statements.join(';\n\n')};\n`).toMatchFileSnapshot('../statements.sql')
 })
 
-const header = `-- What columns.ts makes of its tables. Written by statements.test.ts: npx vitest run -u statements
+const header = `-- What columns.ts makes of its tables. Written by statements.test.ts: npx vitest run statements -u
 `
 
 test.each([

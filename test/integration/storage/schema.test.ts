@@ -1,15 +1,18 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { columnNameOf } from '../../../packages/storage/src/column-name.ts'
 import { callLegColumns, deliveryColumns, sessionColumns } from '../../../packages/storage/src/columns.ts'
-import { describeSchema, schemaFile } from '../../../packages/storage/src/dump-schema.ts'
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../../support/databases.ts'
+import { describeSchema } from './describe-schema.ts'
 
-test('schema.sql is what the migrations make (else: node packages/storage/src/dump-schema.ts)', async () => {
+const schemaFile = join(import.meta.dirname, '../../../packages/storage/schema.sql')
+
+test('schema.sql is what the migrations make (else: npx vitest run schema -u)', async () => {
   const client = await connect(await createTestDatabase(inject('databaseUrl')))
 
-  expect(await describeSchema(client)).toBe(await readFile(schemaFile, 'utf8'))
+  await expect(await describeSchema(client)).toMatchFileSnapshot(schemaFile)
 })
 
 test('schema.sql run by itself makes the same schema', async () => {
