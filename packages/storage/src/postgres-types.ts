@@ -39,7 +39,8 @@ export const postgresTypes = {
     parse: (column: string) => `string_to_array(${column}, ',')`,
   },
   jsonb: {
-    encode: (values: readonly object[]) => textArray(values.map((value) => JSON.stringify(value))),
+    encode: (values: readonly (object | null)[]) =>
+      textArray(values.map((value) => (value === null ? null : JSON.stringify(value)))),
     sentAs: 'text',
     parse: (column: string) => `${column}::jsonb`,
   },
