@@ -1,15 +1,19 @@
--- Three roles, so that each program can do only what it is for:
+-- A role for each kind of work, so that each program can do only what it is for:
 --
 --   vss_migrator   owns schema vss; for migrations
 --   vss_writer     for workers: reads and writes sessions and call legs, only adds to the ledger, changes no table
---   vss_reader     for reports: reads sessions, call legs, and the ledger without the bodies
+--   vss_reader     for reports and vss status: reads sessions, call legs, and the ledger without the bodies
+--   vss_support    for whoever looks into single deliveries: reads the bodies too
+--   vss_operator   for reprocessing and retention: reads all, replaces and deletes sessions, corrects outcomes
+--   vss_analyst    for figures, without a person's rows: may do nothing yet
 --
 -- Run it in the pipeline's database, as a superuser or as a role that may create roles and schemas there and owns
 -- what is in schema vss already. Before the first migration or at any time after it, and as often as you like.
--- Nobody can log in with a password until each role is given one. See docs/deploying.md.
+-- Nobody can log in with a password until each role is given one. See docs/deploying.md, which also says what exactly
+-- each may do.
 --
--- What the tables' privileges are is in the migrations: those of a release grant what its tables need, each time
--- they are run. (Default privileges could not: they would hand out the bodies with every new partition.)
+-- The privileges themselves are granted by migrate, each time it is run: those of a release are what its tables need.
+-- (Default privileges could not: they would hand out the bodies with every new partition.)
 
 BEGIN;
 -- Whoever made objects in other schemas must not decide what the names below mean.
@@ -21,7 +25,9 @@ DO $$
 DECLARE
   role_name text;
 BEGIN
-  FOREACH role_name IN ARRAY ARRAY['vss_migrator', 'vss_writer', 'vss_reader'] LOOP
+  FOREACH role_name IN ARRAY ARRAY[
+    'vss_migrator', 'vss_writer', 'vss_reader', 'vss_support', 'vss_operator', 'vss_analyst'
+  ] LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
       EXECUTE format('CREATE ROLE %I LOGIN', role_name);
     END IF;
@@ -58,11 +64,11 @@ $$;
 -- From here on as the owner: a superuser should not run the functions of a role that is none.
 SET LOCAL ROLE vss_migrator;
 
--- What these two were given by other hands goes, the right to bodies for one.
-REVOKE ALL ON SCHEMA vss FROM vss_writer, vss_reader;
-REVOKE ALL ON ALL TABLES IN SCHEMA vss FROM vss_writer, vss_reader;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA vss FROM vss_writer, vss_reader;
-GRANT USAGE ON SCHEMA vss TO vss_writer, vss_reader;
+-- What these were given by other hands goes, the right to bodies for one.
+REVOKE ALL ON SCHEMA vss FROM vss_writer, vss_reader, vss_support, vss_operator, vss_analyst;
+REVOKE ALL ON ALL TABLES IN SCHEMA vss FROM vss_writer, vss_reader, vss_support, vss_operator, vss_analyst;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA vss FROM vss_writer, vss_reader, vss_support, vss_operator, vss_analyst;
+GRANT USAGE ON SCHEMA vss TO vss_writer, vss_reader, vss_support, vss_operator, vss_analyst;
 
 -- Before the first migration there is nothing to grant yet: it will.
 DO $$

@@ -1,4 +1,4 @@
--- Schema vss as the migrations leave it. Written by dump-schema.ts; a test compares it with them.
+-- Schema vss as the migrations leave it. Written by schema.test.ts: npx vitest run schema -u
 -- Not shown: the ledger's monthly partitions, and vss.migrations, the record of what was applied.
 
 CREATE SCHEMA vss;
@@ -217,37 +217,55 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-DECLARE
-  role_name text;
 BEGIN
-  -- Roles belong to the whole server: only those are meant that have been let into this database's schema.
-  FOR role_name IN
-    SELECT rolname FROM pg_roles
-    WHERE rolname IN ('vss_writer', 'vss_reader') AND has_schema_privilege(oid, 'vss', 'USAGE')
-  LOOP
-    -- Nothing is granted on the ledger's partitions: who goes by way of vss.deliveries needs nothing there.
-    IF role_name = 'vss_writer' THEN
-      GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
-      GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
-      -- Earlier releases let it read all columns.
-      REVOKE SELECT ON vss.deliveries FROM vss_writer;
-      GRANT INSERT ON vss.deliveries TO vss_writer;
-      -- The key, for ON CONFLICT: it adds to the ledger, and has no use for what is in there.
-      GRANT SELECT (received_at, delivery_id) ON vss.deliveries TO vss_writer;
-      GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) TO vss_writer;
-    ELSE
-      GRANT SELECT ON vss.sessions, vss.call_legs TO vss_reader;
-      -- All but the bodies: whatever anyone posted, and more than a report needs.
-      GRANT SELECT (
-        delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at, pipeline_version
-      ) ON vss.deliveries TO vss_reader;
-      GRANT SELECT (delivery_id, received_at, source_ip, reasons, session_id) ON vss.rejected TO vss_reader;
-    END IF;
-  END LOOP;
+  REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM PUBLIC;
+
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM vss_writer;
+    GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
+    GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
+    GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) TO vss_writer;
+  END IF;
+
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM vss_reader;
+    GRANT SELECT ON vss.sessions TO vss_reader;
+    GRANT SELECT ON vss.call_legs TO vss_reader;
+    GRANT SELECT (delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at, pipeline_version) ON vss.deliveries TO vss_reader;
+    GRANT SELECT (delivery_id, received_at, source_ip, reasons, session_id) ON vss.rejected TO vss_reader;
+  END IF;
+
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM vss_support;
+    GRANT SELECT ON vss.sessions TO vss_support;
+    GRANT SELECT ON vss.call_legs TO vss_support;
+    GRANT SELECT ON vss.deliveries TO vss_support;
+    GRANT SELECT ON vss.rejected TO vss_support;
+    GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_support;
+  END IF;
+
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM vss_operator;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
+    GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
+    GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version) ON vss.deliveries TO vss_operator;
+    GRANT SELECT ON vss.rejected TO vss_operator;
+    GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_operator;
+  END IF;
+
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM vss_analyst;
+  END IF;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.grant_to_roles() FROM PUBLIC;
-COMMENT ON FUNCTION vss.grant_to_roles() IS 'Gives the roles vss_writer and vss_reader of deploy/postgres/roles.sql what they need, where they have been let into the schema. Called after every migration: one that adds a table replaces this function.';
+COMMENT ON FUNCTION vss.grant_to_roles() IS 'Gives the roles of deploy/postgres/roles.sql what they need, where they have been let into the schema. Written by privileges.ts, and called, at the end of every migrate.';
 
 CREATE OR REPLACE FUNCTION vss.utf8_text(bytes bytea)
  RETURNS text
@@ -261,6 +279,7 @@ EXCEPTION WHEN data_exception THEN
   RETURN NULL;
 END
 $function$;
+REVOKE EXECUTE ON FUNCTION vss.utf8_text(bytea) FROM PUBLIC;
 COMMENT ON FUNCTION vss.utf8_text(bytea) IS 'The bytes as text; null where they are not UTF-8 or hold a zero byte, which text cannot.';
 
 CREATE VIEW vss.rejected AS

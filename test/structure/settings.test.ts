@@ -160,7 +160,6 @@ describe('deploy/kubernetes', () => {
 const entryPoints = [
   'packages/local-stack/src/demo.ts',
   'packages/local-stack/src/start.ts',
-  'packages/storage/src/dump-schema.ts',
   'packages/storage/src/migrate.ts',
   'services/cli/src/main.ts',
   'services/ingest/src/main.ts',

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import pg from 'pg'
+import { createGrantFunction } from '../../packages/storage/src/privileges.ts'
 
 const migrationsFolder = join(import.meta.dirname, '../..', 'packages', 'storage', 'migrations')
 
@@ -64,9 +65,9 @@ async function ensureTemplate(client: pg.Client, databaseUrl: string): Promise<s
   return name
 }
 
-/** Changes with the migrations, and with the month, for the partitions that a migration creates. */
+/** Changes with what `migrate` does: with its files, its grants, and the month, for the partitions that it creates. */
 async function schemaVersion(): Promise<string> {
-  const digest = createHash('sha256').update(new Date().toISOString().slice(0, 7))
+  const digest = createHash('sha256').update(new Date().toISOString().slice(0, 7)).update(createGrantFunction)
   for (const file of (await readdir(migrationsFolder)).sort()) {
     digest.update(file).update(await readFile(join(migrationsFolder, file)))
   }

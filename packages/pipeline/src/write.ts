@@ -23,6 +23,14 @@ const obstacles = {
     begins: 'the database is away: batches wait in hand',
     ends: 'the database is back',
   },
+  schema_missing: {
+    begins: 'a table of schema vss is missing: batches wait in hand until vss migrate has run',
+    ends: 'the tables of schema vss are there',
+  },
+  permission_denied: {
+    begins: 'the role of DATABASE_URL may not write: batches wait in hand until it has vss_writer',
+    ends: 'the role of DATABASE_URL may write',
+  },
   database_busy: {
     begins: 'another connection holds a lock that a flush needs: batches wait in hand',
     ends: 'the flush has got the lock that another connection held',
@@ -45,9 +53,9 @@ export interface Write {
   /**
    * Resolves when the entries are committed. Entries that arrive during a flush share the next transaction.
    *
-   * While the database is away, the flush tries again without end. While another connection holds a lock that it needs,
-   * it tries a few times. Any other fault is thrown, and the queue brings the batch back later. When the worker stops,
-   * the flush tries no more: it throws, after at most 3 s when a transaction is in flight.
+   * While the database is away, has no tables yet or refuses the role, the flush tries again without end. While another
+   * connection holds a lock that it needs, it tries a few times. Any other fault is thrown, and the queue brings the batch
+   * back later. When the worker stops, the flush tries no more: it throws, after at most 3 s when a transaction is in flight.
    */
   write(entries: LedgerEntry[]): Promise<void>
   /** Commits the entries in a transaction of their own. It tries once. @throws StorageFault */

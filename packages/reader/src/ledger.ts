@@ -1,27 +1,26 @@
 import { isDeliveryId, isUuid, receivedAtMsOf } from '@vss-pipeline/delivery'
-import type { Pool } from '@vss-pipeline/storage'
-import type { Outcome, Reason } from '@vss-pipeline/vss'
+import { type DeliveryColumns, deliveryColumns, type Pool, selected } from '@vss-pipeline/storage'
+import type { Outcome } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
 import { readSnapshot, selectRows } from './read.ts'
 
 /** A row of `vss.deliveries` without its body. Timestamps are ISO 8601 in UTC with milliseconds. */
-export interface DeliveryRow {
-  deliveryId: string
-  receivedAt: string
-  sourceIp: string | null
-  /** 64 hexadecimal digits; null where there is no body. */
-  bodySha256: string | null
-  sessionId: string | null
-  outcome: Outcome
-  reasons: Reason[]
-  processedAt: string
-  pipelineVersion: string
-}
+export type DeliveryRow = Omit<DeliveryColumns, 'body'>
 
-/** All but the body, which not every role may read. */
-const deliveryColumns = `
-       delivery_id, received_at, source_ip, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
-       reasons, processed_at, pipeline_version`
+// Not every role may read bodies.
+const { body: _, ...columns } = deliveryColumns
+
+export const selectDeliveriesStatement = `SELECT
+${selected(columns)}
+FROM vss.deliveries
+WHERE session_id = $1
+ORDER BY received_at, delivery_id`
+
+// The id tells the partition: without received_at every month would be searched.
+export const selectDeliveryStatement = `SELECT
+${selected(columns)}
+FROM vss.deliveries
+WHERE received_at = to_timestamp($1::double precision / 1000) AND delivery_id = $2`
 
 /**
  * Every delivery that was about this session, oldest first, also where there is no such session: all of them may
@@ -34,28 +33,17 @@ export async function readDeliveriesOf(pool: Pool, sessionId: string): Promise<D
 
 /** The same, in the caller's transaction. */
 export async function selectDeliveriesOf(client: ClientBase, sessionId: string): Promise<DeliveryRow[]> {
-  return await selectRows(
-    client,
-    `SELECT ${deliveryColumns}
-     FROM vss.deliveries
-     WHERE session_id = $1
-     ORDER BY received_at, delivery_id`,
-    [sessionId],
-  )
+  return await selectRows(client, columns, selectDeliveriesStatement, [sessionId])
 }
 
-/** One delivery's ledger row; without its body; null when the ledger has no such delivery. */
+/** One delivery's ledger row, without its body; null when the ledger has no such delivery. */
 export async function readDelivery(pool: Pool, deliveryId: string): Promise<DeliveryRow | null> {
   if (!isDeliveryId(deliveryId)) return null
   const [delivery] = await readSnapshot(pool, (client) =>
-    selectRows<DeliveryRow>(
-      client,
-      `SELECT ${deliveryColumns}
-       FROM vss.deliveries
-       WHERE received_at = to_timestamp($1::double precision / 1000) AND delivery_id = $2`,
-      // The id tells the partition: without received_at every month would be searched.
-      [receivedAtMsOf(deliveryId), deliveryId],
-    ),
+    selectRows<DeliveryRow>(client, columns, selectDeliveryStatement, [
+      receivedAtMsOf(deliveryId),
+      deliveryId,
+    ]),
   )
   return delivery ?? null
 }
@@ -65,9 +53,8 @@ export async function countLedgerByOutcome(
   pool: Pool,
   options: { since?: Date } = {},
 ): Promise<Record<Outcome, number>> {
-  const rows = await readSnapshot(pool, (client) =>
-    selectRows<{ outcome: Outcome; deliveries: number }>(
-      client,
+  const { rows } = await readSnapshot(pool, (client) =>
+    client.query<{ outcome: Outcome; deliveries: number }>(
       `SELECT outcome, count(*)::double precision AS deliveries
        FROM vss.deliveries
        WHERE received_at >= coalesce($1::timestamptz, '-infinity')

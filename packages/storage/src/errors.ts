@@ -5,14 +5,21 @@ import { UnstorableValue } from './arrays.ts'
  * Why storage could not do what was asked, through no fault of the data: try again later.
  *
  * - `database_unavailable`: no usable connection. Nothing will succeed until that changes.
+ * - `schema_missing`: schema `vss`, or a table of it, is not there: nothing will succeed until `vss migrate` has run.
+ * - `permission_denied`: the role may not do this: nothing will succeed until it is given more, or another is used.
  * - `database_busy`: another connection held a row or a table for longer than this one waits for a lock.
- * - `database_fault`: this attempt failed: a deadlock, a timeout, a table that is not there yet, a bug.
+ * - `database_fault`: this attempt failed: a deadlock, a timeout, a bug.
  *
  * Neither `message` nor `cause` quotes row data, so both may be logged.
  */
 export class StorageFault extends Error {
   override readonly name = 'StorageFault'
-  readonly code: 'database_unavailable' | 'database_busy' | 'database_fault'
+  readonly code:
+    | 'database_unavailable'
+    | 'schema_missing'
+    | 'permission_denied'
+    | 'database_busy'
+    | 'database_fault'
   /** The five characters of Postgres' error code, where Postgres was the one to fail. */
   readonly sqlState?: string
 
@@ -57,15 +64,24 @@ export function dataErrorState(error: unknown): string | undefined {
   return isAboutValues ? code : undefined
 }
 
-/**
- * What holds for every write, not for this one: 08 connection, 28 credentials, 3D no such database, 3F and 42P01
- * not migrated yet, 42501 not permitted, 53 out of connections, memory or disk, 57P shutting down, starting up or
- * cut off, 58 trouble with files, 25006 read-only, as a standby is during a failover.
- */
-const unavailableStates = /^(08|28|3D|3F|53|57P|58|25006|42501|42P01)/
+/** Whether a fault holds for every connection's every statement of its kind, and not for this attempt alone. */
+export function isLasting({ code }: StorageFault): boolean {
+  return code === 'database_unavailable' || code === 'schema_missing' || code === 'permission_denied'
+}
 
-/** A wait for a lock took longer than `lock_timeout`. */
-const lockTimeoutState = '55P03'
+/**
+ * What a SQLSTATE means, to writers and readers alike; any other is a `database_fault`.
+ *
+ * 08 connection, 28 credentials, 3D no such database, 53 out of connections, memory or disk, 57P shutting down,
+ * starting up or cut off, 58 trouble with files, 25006 read-only, as a standby is during a failover; 3F no such schema,
+ * 42P01 no such table; 42501 not permitted; 55P03 a wait for a lock took longer than `lock_timeout`.
+ */
+const meaningOfState: readonly [RegExp, StorageFault['code']][] = [
+  [/^(08|28|3D|53|57P|58|25006)/, 'database_unavailable'],
+  [/^(3F|42P01)/, 'schema_missing'],
+  [/^42501/, 'permission_denied'],
+  [/^55P03/, 'database_busy'],
+]
 
 /** Classes whose messages name objects, settings or limits, never values: the rest may quote a row. */
 const quotableStates = /^(08|25|28|3D|3F|40|42|53|55|57|58)/
@@ -78,8 +94,7 @@ function faultOfServer(error: pg.DatabaseError): StorageFault {
 }
 
 function codeOf(sqlState: string): StorageFault['code'] {
-  if (unavailableStates.test(sqlState)) return 'database_unavailable'
-  return sqlState === lockTimeoutState ? 'database_busy' : 'database_fault'
+  return meaningOfState.find(([states]) => states.test(sqlState))?.[1] ?? 'database_fault'
 }
 
 const connectionErrorCodes = new Set([

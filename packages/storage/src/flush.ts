@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { LedgerEntry, Outcome } from '@vss-pipeline/vss'
+import { type LedgerEntry, type Outcome, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
 import { insertLedgerRows, type LedgerRow, selectRecordedIds } from './ledger.ts'
 import {
@@ -34,7 +34,12 @@ export async function flush(
 
   const rows = fresh.map((entry) => ({ entry, bodySha256: sha256(entry.body) }))
   const outcomes = await writeSessions(client, rows.flatMap(sessionVersion), pipelineVersion)
-  const ledgerRows = rows.map((row) => ({ ...row, outcome: ledgerOutcome(row.entry, outcomes) }))
+  const ledgerRows = rows.map((row) => ({
+    ...row,
+    sessionId: sessionIdOf(row.entry),
+    outcome: ledgerOutcome(row.entry, outcomes),
+    reasons: reasonsOf(row.entry),
+  }))
 
   const insertedIds = await insertLedgerRows(client, ledgerRows, pipelineVersion)
   return ledgerRows.filter((row) => insertedIds.has(row.entry.deliveryId))
@@ -98,7 +103,7 @@ async function currentVersions(
   )
 }
 
-function sessionVersion({ entry, bodySha256 }: Omit<LedgerRow, 'outcome'>): SessionVersion[] {
+function sessionVersion({ entry, bodySha256 }: Pick<LedgerRow, 'entry' | 'bodySha256'>): SessionVersion[] {
   const { deliveryId, receivedAtMs, verdict } = entry
   return verdict.kind === 'session'
     ? [{ deliveryId, receivedAtMs, bodySha256, session: verdict.session }]

@@ -1,6 +1,18 @@
+export { columnNameOf, memberAsRead } from './column-name.ts'
+export {
+  type CallLegColumns,
+  type Columns,
+  callLegColumns,
+  type DeliveryColumns,
+  deliveryColumns,
+  type SessionColumns,
+  sessionColumns,
+} from './columns.ts'
 export { StorageFault, toStorageFault } from './errors.ts'
 export { ensureLedgerPartitions } from './partitions.ts'
 export { pingDatabase } from './ping.ts'
 export { closePool, createPool, type Pool } from './pool.ts'
+export { handlingOf } from './postgres-types.ts'
+export { selected } from './statements.ts'
 export { inTransaction } from './transaction.ts'
 export { createWriter, type Recorded, type Writer } from './writer.ts'

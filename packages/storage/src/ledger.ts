@@ -1,12 +1,18 @@
-import { type LedgerEntry, type Outcome, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
+import type { LedgerEntry, Outcome, Reason } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
-import { byteArray, textArray, timestampArray, uuidArray } from './arrays.ts'
+import { timestampArray, uuidArray } from './arrays.ts'
+import { deliveryColumns } from './columns.ts'
+import { insertInto } from './statements.ts'
 
 /** One row of the ledger. */
 export interface LedgerRow {
   entry: LedgerEntry
   bodySha256: Buffer | null
+  /** The session it is about, where that is known. */
+  sessionId: string | null
   outcome: Outcome
+  /** Empty unless it is rejected. */
+  reasons: Reason[]
 }
 
 /**
@@ -37,6 +43,12 @@ export async function selectRecordedIds(
   return new Set(rows.map((row) => row.delivery_id))
 }
 
+const ledgerInsert = insertInto('vss.deliveries', deliveryColumns)
+
+export const insertLedgerRowsStatement = `${ledgerInsert.text}
+ON CONFLICT (received_at, delivery_id) DO NOTHING
+RETURNING delivery_id`
+
 /**
  * Inserts the ledger rows that are not there yet. The rows must come in the order of their key, so that two
  * transactions with deliveries in common cannot wait for each other.
@@ -48,29 +60,10 @@ export async function insertLedgerRows(
   ledgerRows: readonly LedgerRow[],
   pipelineVersion: string,
 ): Promise<Set<string>> {
-  const entries = ledgerRows.map((row) => row.entry)
-  const { rows } = await client.query<{ delivery_id: string }>(
-    `INSERT INTO vss.deliveries (
-       delivery_id, received_at, source_ip, body, body_sha256, session_id, outcome, reasons, processed_at, pipeline_version
-     )
-     SELECT
-       delivery_id, received_at, source_ip::inet, body, body_sha256, session_id, outcome, reasons::jsonb, now(), $9
-     FROM unnest(
-       $1::uuid[], $2::timestamptz[], $3::text[], $4::bytea[], $5::bytea[], $6::uuid[], $7::text[], $8::text[]
-     ) AS new (delivery_id, received_at, source_ip, body, body_sha256, session_id, outcome, reasons)
-     ON CONFLICT (received_at, delivery_id) DO NOTHING
-     RETURNING delivery_id`,
-    [
-      uuidArray(entries.map((entry) => entry.deliveryId)),
-      timestampArray(entries.map((entry) => entry.receivedAtMs)),
-      textArray(entries.map((entry) => entry.sourceIp)),
-      byteArray(entries.map((entry) => entry.body)),
-      byteArray(ledgerRows.map((row) => row.bodySha256)),
-      uuidArray(entries.map((entry) => sessionIdOf(entry))),
-      textArray(ledgerRows.map((row) => row.outcome)),
-      textArray(entries.map((entry) => JSON.stringify(reasonsOf(entry)))),
-      pipelineVersion,
-    ],
-  )
+  const values = ledgerInsert.encode({ entry: ledgerRows.map((row) => row.entry), row: ledgerRows })
+  const { rows } = await client.query<{ delivery_id: string }>(insertLedgerRowsStatement, [
+    ...values,
+    pipelineVersion,
+  ])
   return new Set(rows.map((row) => row.delivery_id))
 }

@@ -3,6 +3,7 @@ import { allowSlowLinks, answerArguments, ConfigError, readSettings } from '@vss
 import pg from 'pg'
 import { StorageFault, toStorageFault } from './errors.ts'
 import { ensureLedgerPartitions } from './partitions.ts'
+import { createGrantFunction } from './privileges.ts'
 
 const migrationsFolder = join(import.meta.dirname, '..', 'migrations')
 
@@ -11,9 +12,9 @@ const migrationLockKey = 5_337_700_118_077
 
 /**
  * Brings schema `vss` up to date: applies the migrations that are missing, each in a transaction, then gives the
- * roles of deploy/postgres/roles.sql, where there are any, what they need, and creates the ledger's partitions of
- * the coming months. Any number of processes may call it at once: one does the
- * work, the others wait for it, up to two minutes.
+ * roles of deploy/postgres/roles.sql, where there are any, what privileges.ts says, and creates the ledger's partitions
+ * of the coming months. Any number of processes may call it at once: one does the work, the others wait for it, up to
+ * two minutes.
  *
  * @returns the names of the migrations it applied; empty when there was nothing to do.
  * @throws StorageFault
@@ -51,7 +52,7 @@ export async function migrate(options: {
       logger: silentLogger,
     })
     for (const { name } of applied) options.logger?.info({ migration: name }, 'migration applied')
-    await client.query('SELECT vss.grant_to_roles()')
+    await client.query(`${createGrantFunction}SELECT vss.grant_to_roles()`)
     for (const partition of await ensureLedgerPartitions(client)) {
       options.logger?.info({ partition }, 'ledger partition created')
     }

@@ -27,11 +27,11 @@ async function expectWritable(client: PoolClient): Promise<void> {
   const [state] = rows
   if (state?.is_read_only) throw new StorageFault('database_unavailable', 'the database is read-only')
   if (!state?.has_schema) {
-    throw new StorageFault('database_fault', 'schema vss is missing: run the migrations')
+    throw new StorageFault('schema_missing', 'schema vss is missing: run the migrations')
   }
   if (!state.may_write) {
     throw new StorageFault(
-      'database_fault',
+      'permission_denied',
       'the role of DATABASE_URL may not write to schema vss: give it vss_writer (deploy/postgres/roles.sql)',
     )
   }

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import { toStorageFault } from './errors.ts'
+import { isLasting, toStorageFault } from './errors.ts'
 import type { Pool } from './pool.ts'
 
 /**
@@ -23,15 +23,11 @@ export async function inTransaction<Result>(
     isReusable = true
     return result
   } catch (error) {
-    isReusable = !isUseless(error) && (await isRolledBack(client))
+    isReusable = !isLasting(toStorageFault(error)) && (await isRolledBack(client))
     throw error
   } finally {
     client.release(!isReusable)
   }
-}
-
-function isUseless(error: unknown): boolean {
-  return toStorageFault(error).code === 'database_unavailable'
 }
 
 async function isRolledBack(client: PoolClient): Promise<boolean> {

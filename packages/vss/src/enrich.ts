@@ -1,5 +1,5 @@
 import { contradictionsOf } from './anomalies.ts'
-import type { CallLeg, NormalizedLeg, NormalizedSession, Session } from './model.ts'
+import type { NormalizedLeg, NormalizedSession } from './model.ts'
 import { numberFacts } from './numbers.ts'
 import { worstQuality } from './quality.ts'
 import { errorMeanings, mosBand } from './reference.ts'
@@ -7,7 +7,14 @@ import { secondsBetween } from './time.ts'
 
 const unlessNegative = (seconds: number | null) => (seconds !== null && seconds < 0 ? null : seconds)
 
-function enrichLeg(leg: NormalizedLeg): CallLeg {
+/** One row of `vss.call_legs`. */
+export type CallLeg = ReturnType<typeof enrichLeg>
+
+/**
+ * Adds the seconds from initiated to connected, null when it never was connected; libphonenumber's types of the
+ * numbers (`MOBILE`, `FIXED_LINE`, ...), null when it cannot tell; and the quality band.
+ */
+function enrichLeg(leg: NormalizedLeg) {
   return {
     ...leg,
     ringSeconds: unlessNegative(secondsBetween(leg.initiatedAtMs, leg.connectedAtMs)),
@@ -65,13 +72,16 @@ function errorOf(session: NormalizedSession) {
   }
 }
 
+/** One row of `vss.sessions` with its rows of `vss.call_legs`: what enrichment hands to the writer. */
+export type Session = ReturnType<typeof enrichSession>
+
 /**
  * Adds the facts that follow from a session: parties, ring and talk time in seconds, worst quality, the documented
  * meaning of its error, the types of its numbers, and an anomaly for each contradiction.
  *
  * @param session a session that has passed validation; it is not changed
  */
-export function enrichSession(session: NormalizedSession): Session {
+export function enrichSession(session: NormalizedSession) {
   const legs = session.legs.map(enrichLeg)
   const calleeLeg = findCalleeFirst(legs, () => true)
   return {

@@ -4,8 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { examples, hostileEvents } from '../../../test/support/hostile-events.ts'
 import { bodyOf } from '../../../test/support/vendor-examples.ts'
-import { enrichSession } from './enrich.ts'
-import type { CallLeg, Session } from './model.ts'
+import { type CallLeg, enrichSession, type Session } from './enrich.ts'
 import { validateEvent } from './validate.ts'
 
 const codes = ['malformed_json', 'not_an_object', 'unsupported_event', 'missing_field', 'invalid_field']

@@ -1,4 +1,4 @@
-export { enrichSession } from './enrich.ts'
+export { type CallLeg, enrichSession, type Session } from './enrich.ts'
 export * from './model.ts'
 export { errorMeanings } from './reference.ts'
 export { validateEvent } from './validate.ts'

@@ -1,4 +1,4 @@
-/** Sessions and call legs as types: as sent, and as stored. The fields are named like the columns of schema `vss`. */
+/** Sessions and call legs as types, as sent. The fields are named like the columns of schema `vss`; enrich.ts adds others. */
 
 /** The data-quality flags of stored events. */
 export const anomalyCodes = [
@@ -71,32 +71,4 @@ export interface NormalizedSession {
   legs: NormalizedLeg[]
   /** The anomalies that validation found; enrichment finds more. */
   anomalies: Set<Anomaly>
-}
-
-export interface CallLeg extends NormalizedLeg {
-  /** Seconds from initiated to connected; null when never connected. */
-  ringSeconds: number | null
-  /** libphonenumber's type of the number (`MOBILE`, `FIXED_LINE`, ...); null when it cannot tell. */
-  sourceType: string | null
-  destinationType: string | null
-  mosBand: QualityBand | null
-}
-
-/** One row of `vss.sessions` with its rows of `vss.call_legs`. Enrichment makes it, the writer takes it. */
-export interface Session extends Omit<NormalizedSession, 'legs' | 'anomalies'> {
-  durationSeconds: number | null
-  errorMeaning: string | null
-  caller: string | null
-  virtualNumber: string | null
-  callee: string | null
-  answered: boolean
-  ringSeconds: number | null
-  talkSeconds: number | null
-  mosMin: number | null
-  mosBand: QualityBand | null
-  packetLossMax: number | null
-  jitterMsMax: number | null
-  legs: CallLeg[]
-  /** Sorted, distinct. */
-  anomalies: Anomaly[]
 }

@@ -1,5 +1,5 @@
 import type { Delivery } from '@vss-pipeline/delivery'
-import type { Session } from './model.ts'
+import type { Session } from './enrich.ts'
 
 /** The codes of the reasons for which deliveries are rejected. */
 export const reasonCodes = [

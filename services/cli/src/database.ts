@@ -36,11 +36,10 @@ export async function explainFaults<Result>(
 
 function explain({ url, origin }: ServerSetting, fault: StorageFault): string {
   const where = `${displayServer(url)} (from ${origin})`
-  // A table or the schema is not there.
-  if (fault.sqlState === '42P01' || fault.sqlState === '3F000') {
+  if (fault.code === 'schema_missing') {
     return `${where} has no schema vss, or an old one: run vss migrate`
   }
-  if (fault.sqlState === '42501') {
+  if (fault.code === 'permission_denied') {
     return `${where}: ${fault.message}: its role may not do this; deploy/postgres/roles.sql has one that may`
   }
   const state = fault.code === 'database_unavailable' ? 'Postgres is away' : 'Postgres failed'

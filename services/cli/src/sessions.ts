@@ -1,5 +1,6 @@
 import type { CallLegRow, DeliveryRow, StoredSession } from '@vss-pipeline/reader'
 import type { Pool } from '@vss-pipeline/storage'
+import { columnNameOf } from '@vss-pipeline/storage/column-name'
 import type { Command } from 'commander'
 import { parseUuid } from './arguments.ts'
 import { withDatabase } from './database.ts'
@@ -96,14 +97,9 @@ function renderDelivery({ deliveryId, receivedAt, outcome, sourceIp, reasons }: 
 }
 
 function toField([name, value]: [name: string, value: unknown]): [label: string, value: string] {
-  return [columnName(name), displayValue(value)]
+  return [columnNameOf(name), displayValue(value)]
 }
 
 function listReasons(reasons: DeliveryRow['reasons']): string {
   return reasons.map(({ code, path }) => displayValue(path === '' ? code : `${code} ${path}`)).join('; ')
-}
-
-/** `startedAt` as the column is called: `started_at`. */
-function columnName(field: string): string {
-  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }

@@ -5,6 +5,13 @@ import { readDelivery, readSession } from '@vss-pipeline/reader'
 import { createPool, createWriter, type Pool, pingDatabase } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import {
+  functions,
+  privileges,
+  type Role,
+  type RolePrivileges,
+  tables,
+} from '../../../packages/storage/src/privileges.ts'
 import { readBody } from '../../support/accounting.ts'
 import { createEmptyDatabase } from '../../support/databases.ts'
 import { callLeg, delivery, deliveryIdAt, rejectedDelivery, session } from '../../support/entries.ts'
@@ -12,7 +19,7 @@ import { completedSession, errorSession } from '../../support/example-sessions.t
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { vss } from '../../support/vss-command.ts'
 
-type Role = 'vss_migrator' | 'vss_writer' | 'vss_reader'
+const roles = Object.keys(privileges) as Role[]
 
 const rolesFile = new URL('../../../deploy/postgres/roles.sql', import.meta.url)
 const denied = /permission denied|must be owner/
@@ -193,18 +200,120 @@ test.each([
   }
 })
 
-test('every table and view that a migration makes can be read by both roles', async () => {
+test('privileges.ts has every table, view and function of the schema, with their columns', async () => {
   const databaseUrl = await migratedDatabase()
 
-  const forgotten = await rowsOf(
+  const inSchema = await rowsOf<{ name: string; columns: string[] }>(
     databaseUrl,
-    `SELECT relname, rolname FROM pg_class, pg_roles
+    `SELECT relname AS name, array_agg(attname::text ORDER BY attnum) AS columns
+     FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
      WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
-       AND relname <> 'migrations' AND (rolname, relname) NOT IN (('vss_writer', 'rejected'))
-       AND rolname IN ('vss_writer', 'vss_reader') AND NOT has_any_column_privilege(pg_roles.oid, pg_class.oid, 'SELECT')`,
+       AND relname <> 'migrations'
+     GROUP BY relname`,
+  )
+  const inSchemaFunctions = await rowsOf<{ name: string }>(
+    databaseUrl,
+    `SELECT format('%s(%s)', proname, oidvectortypes(proargtypes)) AS name
+     FROM pg_proc WHERE pronamespace = 'vss'::regnamespace`,
   )
 
-  expect(forgotten).toEqual([])
+  const sorted = Object.entries(tables).map(([name, columns]) => [name, [...columns].sort()])
+  expect(Object.fromEntries(inSchema.map(({ name, columns }) => [name, columns.sort()]))).toEqual(
+    Object.fromEntries(sorted),
+  )
+  expect(inSchemaFunctions.map(({ name }) => name).sort()).toEqual([...functions].sort())
+})
+
+test.each(roles)(
+  '%s may do with each column, table and function what privileges.ts says, and no more',
+  async (role) => {
+    const databaseUrl = await migratedDatabase()
+    const owner = openPool(as('vss_migrator', databaseUrl))
+    // Months to come are made after the grants.
+    await owner.query('SELECT vss.ensure_ledger_partitions(3)')
+    const attempts = await attemptsOnSchema(owner)
+    expect(attempts.map(({ object }) => object)).toContain(ledgerPartition(3))
+    const granted: RolePrivileges = privileges[role]
+
+    const allowed = await allowedOf(as(role, databaseUrl), attempts)
+
+    const expected = attempts.filter(({ object, privilege, column }) => {
+      const columns = granted.tables[object as keyof typeof tables]?.[privilege as 'SELECT']
+      return columns === 'every' || (column !== undefined && columns?.includes(column))
+    })
+    expect(allowed).toEqual(expected.filter(({ isPossible }) => isPossible).map(({ statement }) => statement))
+    const { rows } = await owner.query<{ name: string }>(
+      `SELECT format('%s(%s)', proname, oidvectortypes(proargtypes)) AS name
+     FROM pg_proc WHERE pronamespace = 'vss'::regnamespace AND has_function_privilege($1, oid, 'EXECUTE')`,
+      [role],
+    )
+    expect(rows.map(({ name }) => name).sort()).toEqual([...granted.functions].sort())
+  },
+)
+
+test('nobody but support and operators reads a body, wherever it is', async () => {
+  const databaseUrl = await migratedDatabase()
+  const statements = [
+    'SELECT body FROM vss.deliveries',
+    'SELECT body FROM vss.rejected',
+    'SELECT body_text FROM vss.rejected',
+  ]
+
+  const readers = new Map<string, string[]>()
+  for (const role of roles) {
+    const outcomes = await outcomesOf(as(role, databaseUrl), statements)
+    readers.set(
+      role,
+      outcomes.filter(([, outcome]) => outcome === 'done').map(([statement]) => statement),
+    )
+  }
+
+  expect(Object.fromEntries(readers)).toEqual({
+    vss_writer: [],
+    vss_reader: [],
+    vss_support: statements,
+    vss_operator: statements,
+    vss_analyst: [],
+  })
+})
+
+test('an operator can correct an outcome and delete old sessions with their legs, and nothing of the ledger', async () => {
+  const databaseUrl = await migratedDatabase()
+  const owner = openPool(as('vss_migrator', databaseUrl))
+  const stored = delivery(session())
+  await createWriter({ pool: openPool(as('vss_writer', databaseUrl)), pipelineVersion: 'test' }).write([
+    stored,
+  ])
+  const operator = openPool(as('vss_operator', databaseUrl))
+
+  await operator.query(`UPDATE vss.deliveries SET outcome = 'superseded', processed_at = now()`)
+  await operator.query(`DELETE FROM vss.sessions WHERE started_at < now()`)
+
+  const { rows } = await owner.query(
+    'SELECT outcome, (SELECT count(*) FROM vss.call_legs)::integer AS legs FROM vss.deliveries',
+  )
+  expect(rows).toEqual([{ outcome: 'superseded', legs: 0 }])
+  const statements = [
+    'DELETE FROM vss.deliveries',
+    'UPDATE vss.deliveries SET body = NULL',
+    'UPDATE vss.deliveries SET received_at = now()',
+    `DROP TABLE vss.${ledgerPartition(0)}`,
+    'SELECT vss.grant_to_roles()',
+  ]
+  expect(await outcomesOf(as('vss_operator', databaseUrl), statements)).toEqual(
+    statements.map((statement) => [statement, expect.stringMatching(denied)]),
+  )
+})
+
+test('roles.sql makes the roles that privileges.ts has', async () => {
+  await createRoles(await createDatabase(serverUrl))
+
+  const made = await rowsOf<{ name: string }>(
+    serverUrl,
+    `SELECT rolname AS name FROM pg_roles WHERE rolname LIKE 'vss\\_%' ORDER BY 1`,
+  )
+
+  expect(made.map(({ name }) => name)).toEqual([...roles, 'vss_migrator'].sort())
 })
 
 test.each([
@@ -270,12 +379,12 @@ test('a database whose schema nobody let the roles into gives them nothing', asy
   await migrate({ databaseUrl: other })
 
   const attempts = await Promise.all(
-    (['vss_writer', 'vss_reader'] as const).map((role) =>
-      outcomesOf(as(role, other), ['SELECT FROM vss.sessions']),
-    ),
+    roles.map((role) => outcomesOf(as(role, other), ['SELECT FROM vss.sessions'])),
   )
 
-  expect(attempts.flat().map(([, outcome]) => outcome)).toEqual(Array(2).fill(expect.stringMatching(denied)))
+  expect(attempts.flat().map(([, outcome]) => outcome)).toEqual(
+    roles.map(() => expect.stringMatching(denied)),
+  )
 })
 
 test('the roles have no password until they are given one', async () => {
@@ -284,7 +393,7 @@ test('the roles have no password until they are given one', async () => {
   const databaseUrl = await createDatabase(serverUrl)
   await runSql(databaseUrl, await readFile(rolesFile, 'utf8'))
 
-  for (const role of ['vss_migrator', 'vss_writer', 'vss_reader'] as const) {
+  for (const role of ['vss_migrator', ...roles] as const) {
     await expect(runSql(as(role, databaseUrl), 'SELECT')).rejects.toThrow('password authentication failed')
   }
 })
@@ -311,7 +420,7 @@ async function migratedDatabase(): Promise<string> {
 /** What docs/deploying.md tells to do, with passwords that are the roles' names. */
 async function createRoles(databaseUrl: string): Promise<void> {
   await runSql(databaseUrl, await readFile(rolesFile, 'utf8'))
-  for (const role of ['vss_migrator', 'vss_writer', 'vss_reader']) {
+  for (const role of ['vss_migrator', ...roles]) {
     await runSql(databaseUrl, `ALTER ROLE ${role} PASSWORD '${role}'`)
   }
 }
@@ -323,10 +432,10 @@ async function dropRoles(): Promise<void> {
     `SELECT datname AS name FROM pg_database WHERE datname LIKE 'vss_test_%'`,
   )
   for (const { name } of databases) await runSql(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`)
-  await runSql(serverUrl, 'DROP ROLE IF EXISTS vss_reader, vss_writer, vss_migrator')
+  await runSql(serverUrl, `DROP ROLE IF EXISTS vss_migrator, ${roles.join(', ')}`)
 }
 
-function as(role: Role, databaseUrl: string): string {
+function as(role: Role | 'vss_migrator', databaseUrl: string): string {
   return withUser(databaseUrl, { user: role, password: role })
 }
 
@@ -369,6 +478,64 @@ async function outcomesOf(databaseUrl: string, statements: string[]): Promise<[s
     outcomes.push([statement, outcome])
   }
   return outcomes
+}
+
+interface Attempt {
+  object: string
+  column?: string
+  privilege: string
+  statement: string
+  /** A column that a view computes cannot be written, whoever tries. */
+  isPossible: boolean
+}
+
+/** A statement for each privilege on each column, and on each table and view; none of them touches a row. */
+async function attemptsOnSchema(pool: Pool): Promise<Attempt[]> {
+  const { rows } = await pool.query<{ object: string; columns: string[]; computed: string[] }>(
+    `SELECT relname AS object, array_agg(column_name::text) AS columns,
+       coalesce(array_agg(column_name::text) FILTER (WHERE is_updatable = 'NO'), '{}') AS computed
+     FROM pg_class JOIN information_schema.columns ON table_schema = 'vss' AND table_name = relname
+     WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v')
+     GROUP BY relname ORDER BY relname`,
+  )
+  return rows.flatMap(({ object, columns, computed }) =>
+    [
+      ...columns.flatMap((column) => {
+        const isWritable = !computed.includes(column)
+        return [
+          attempt('SELECT', `SELECT ${column} FROM vss.${object} WHERE false`, column),
+          attempt(
+            'INSERT',
+            `INSERT INTO vss.${object} (${column}) SELECT NULL WHERE false`,
+            column,
+            isWritable,
+          ),
+          attempt('UPDATE', `UPDATE vss.${object} SET ${column} = NULL WHERE false`, column, isWritable),
+        ]
+      }),
+      attempt('DELETE', `DELETE FROM vss.${object} WHERE false`),
+      attempt('TRUNCATE', `TRUNCATE vss.${object}`),
+    ].map((one) => ({ object, ...one })),
+  )
+
+  function attempt(privilege: string, statement: string, column?: string, isPossible = true) {
+    return { privilege, statement, isPossible, ...(column === undefined ? {} : { column }) }
+  }
+}
+
+/** The statements that succeed. Any refusal must be for want of a privilege, or of the possibility. */
+async function allowedOf(databaseUrl: string, attempts: Attempt[]): Promise<string[]> {
+  const outcomes = await outcomesOf(
+    databaseUrl,
+    attempts.map(({ statement }) => statement),
+  )
+  const refusals = outcomes.filter(([, outcome]) => outcome !== 'done')
+  expect(
+    refusals.filter(
+      ([, outcome]) => !/permission denied|cannot (insert into|update) column|is not a table/.test(outcome),
+    ),
+  ).toEqual([])
+  return outcomes.filter(([, outcome]) => outcome === 'done').map(([statement]) => statement)
 }
 
 async function insertDelivery(pool: Pool, receivedAt: Date): Promise<void> {

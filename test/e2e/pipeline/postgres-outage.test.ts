@@ -71,6 +71,21 @@ test('a flush whose rows another connection holds waits in hand, and goes on whe
   expect(log.filter((line) => line.includes('will be retried'))).toEqual([])
 })
 
+test('a flush whose table is not there waits in hand, and goes on when it is', async () => {
+  const { webhookUrl, pool, log } = await startRunningPipeline()
+  await pool.query('ALTER TABLE vss.call_legs RENAME TO call_legs_not_made_yet')
+  const events = generateEvents({ seed: 'unmigrated', count: 10 })
+  const { acknowledged } = await postUntilAcknowledged(webhookUrl, events, { connections: 1 })
+
+  await until('A wait', () => log.some((line) => line.includes('until vss migrate has run')), {
+    timeoutMs: 10_000,
+  })
+  await pool.query('ALTER TABLE vss.call_legs_not_made_yet RENAME TO call_legs')
+
+  await expectAccountedFor(pool, acknowledged, { withinMs: 5_000 })
+  expect(log.filter((line) => line.includes('will be retried'))).toEqual([])
+})
+
 async function startOwnPostgres(): Promise<FaultyServer> {
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())

@@ -1,5 +1,11 @@
 import { countLedgerByOutcome, readSession } from '@vss-pipeline/reader'
-import { createPool, createWriter, pingDatabase, StorageFault } from '@vss-pipeline/storage'
+import {
+  createPool,
+  createWriter,
+  ensureLedgerPartitions,
+  pingDatabase,
+  StorageFault,
+} from '@vss-pipeline/storage'
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { inTransaction } from '../../../packages/storage/src/transaction.ts'
@@ -83,17 +89,25 @@ test('a server that falls silent is database_unavailable, and its connection is 
   expect(await writer.write([entry])).toMatchObject([{ outcome: 'stored' }])
 })
 
-test('a table that is not there yet is database_unavailable, and not the delivery’s', async () => {
+test('a table that is not there yet is schema_missing to writers and readers, and not the delivery’s', async () => {
   const database = await createEmptyDatabase(inject('databaseUrl'))
   onTestFinished(() => database.drop())
   const pool = openPool(database.url)
   const writer = createWriter({ pool, pipelineVersion: '1.2.3' })
 
   await expect(writer.write([delivery(session())])).rejects.toMatchObject({
-    code: 'database_unavailable',
+    code: 'schema_missing',
     sqlState: '42P01',
   })
-  await expect(pingDatabase(pool)).rejects.toThrow('schema vss is missing: run the migrations')
+  await expect(countLedgerByOutcome(pool)).rejects.toMatchObject({
+    code: 'schema_missing',
+    sqlState: '42P01',
+  })
+  await expect(ensureLedgerPartitions(pool)).rejects.toMatchObject({ code: 'schema_missing' })
+  await expect(pingDatabase(pool)).rejects.toMatchObject({
+    code: 'schema_missing',
+    message: 'schema vss is missing: run the migrations',
+  })
 })
 
 test('a read-only database is database_unavailable', async () => {

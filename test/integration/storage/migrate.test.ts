@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { createEmptyDatabase } from '../../support/databases.ts'
+import { describeSchema } from './describe-schema.ts'
 
 const storageFolder = join(import.meta.dirname, '..', '..', '..', 'packages', 'storage')
 
@@ -69,6 +70,23 @@ test('a role that may not create schemas can migrate where an administrator made
   await query(url, `CREATE SCHEMA vss AUTHORIZATION ${role.name}`)
 
   expect(await migrate({ databaseUrl: role.url })).not.toEqual([])
+})
+
+test('a database that an earlier release migrated gets the grants of this one', async () => {
+  const url = await emptyDatabaseUrl()
+  await migrate({ databaseUrl: url })
+  await query(
+    url,
+    `CREATE OR REPLACE FUNCTION vss.grant_to_roles() RETURNS void LANGUAGE sql AS 'GRANT SELECT ON vss.deliveries TO PUBLIC';
+     GRANT EXECUTE ON FUNCTION vss.grant_to_roles(), vss.utf8_text(bytea) TO PUBLIC`,
+  )
+
+  await migrate({ databaseUrl: url })
+
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  onTestFinished(() => client.end())
+  expect(await describeSchema(client)).toBe(await readFile(join(storageFolder, 'schema.sql'), 'utf8'))
 })
 
 test('a database that cannot be reached is one line on standard error, without the password', async () => {

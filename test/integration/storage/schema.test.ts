@@ -1,13 +1,18 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { describeSchema, schemaFile } from '../../../packages/storage/src/dump-schema.ts'
+import { columnNameOf } from '../../../packages/storage/src/column-name.ts'
+import { callLegColumns, deliveryColumns, sessionColumns } from '../../../packages/storage/src/columns.ts'
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../../support/databases.ts'
+import { describeSchema } from './describe-schema.ts'
 
-test('schema.sql is what the migrations make (else: node packages/storage/src/dump-schema.ts)', async () => {
+const schemaFile = join(import.meta.dirname, '../../../packages/storage/schema.sql')
+
+test('schema.sql is what the migrations make (else: npx vitest run schema -u)', async () => {
   const client = await connect(await createTestDatabase(inject('databaseUrl')))
 
-  expect(await describeSchema(client)).toBe(await readFile(schemaFile, 'utf8'))
+  await expect(await describeSchema(client)).toMatchFileSnapshot(schemaFile)
 })
 
 test('schema.sql run by itself makes the same schema', async () => {
@@ -17,6 +22,24 @@ test('schema.sql run by itself makes the same schema', async () => {
   await client.query(schema)
 
   expect(await describeSchema(client)).toBe(schema)
+})
+
+test.each([
+  ['vss.sessions', sessionColumns],
+  ['vss.call_legs', callLegColumns],
+  ['vss.deliveries', deliveryColumns],
+])('columns.ts has every column of %s, with its type', async (table, columns) => {
+  const client = await connect(await createTestDatabase(inject('databaseUrl')))
+
+  const { rows } = await client.query<{ name: string; type: string }>(
+    `SELECT attname AS name, replace(format_type(atttypid, NULL), 'timestamp with time zone', 'timestamptz') AS type
+     FROM pg_attribute
+     WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`,
+    [table],
+  )
+
+  const said = Object.entries(columns).map(([member, { type }]) => [columnNameOf(member), type])
+  expect(Object.fromEntries(said)).toEqual(Object.fromEntries(rows.map(({ name, type }) => [name, type])))
 })
 
 async function connect(database: TestDatabase): Promise<pg.Client> {

@@ -1,13 +1,6 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { ConfigError, readSetting } from '@vss-pipeline/runtime'
 import pg from 'pg'
-import { StorageFault, toStorageFault } from './errors.ts'
 
-/** The committed dump: what the migrations amount to, for readers, and for reviews of a change. */
-export const schemaFile = join(import.meta.dirname, '..', 'schema.sql')
-
-const fileHeader = `-- Schema vss as the migrations leave it. Written by dump-schema.ts; a test compares it with them.
+const fileHeader = `-- Schema vss as the migrations leave it. Written by schema.test.ts: npx vitest run schema -u
 -- Not shown: the ledger's monthly partitions, and vss.migrations, the record of what was applied.
 `
 
@@ -188,27 +181,3 @@ async function schemaComment(client: pg.ClientBase): Promise<string> {
 function commentOn(kind: string, name: string, comment: string | null): string {
   return comment === null ? '' : `COMMENT ON ${kind} ${name} IS ${pg.escapeLiteral(comment)};\n`
 }
-
-/** `DATABASE_URL` names a database that has been migrated; nothing is changed in it. */
-async function main(): Promise<void> {
-  try {
-    const client = new pg.Client({
-      connectionString: readSetting(process.env, 'migrate', 'DATABASE_URL'),
-      application_name: 'vss-dump-schema',
-    })
-    try {
-      await client.connect()
-      await writeFile(schemaFile, await describeSchema(client))
-    } catch (error) {
-      throw toStorageFault(error)
-    } finally {
-      await client.end()
-    }
-  } catch (error) {
-    if (!(error instanceof StorageFault || error instanceof ConfigError)) throw error
-    console.error(`dump-schema: ${error.message}`)
-    process.exitCode = 1
-  }
-}
-
-if (import.meta.main) await main()

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { selectDeliveriesStatement, selectDeliveryStatement } from './ledger.ts'
+import { selectCallLegsStatement, selectSessionStatement } from './sessions.ts'
+
+test('statements.sql has the statements as they are sent (else: npx vitest run statements -u)', async () => {
+  const statements = [
+    selectSessionStatement,
+    selectCallLegsStatement,
+    selectDeliveriesStatement,
+    selectDeliveryStatement,
+  ]
+
+  await expect(`${header}\n${statements.join(';\n\n')};\n`).toMatchFileSnapshot('../statements.sql')
+})
+
+const header = `-- What is read by the columns of packages/storage. Written by statements.test.ts: npx vitest run statements -u
+`

@@ -1,0 +1,183 @@
+/**
+ * The columns of the pipeline's tables, one line each: what the value is called, its Postgres type, and where it comes
+ * from. The column's name follows: `started_at` of `startedAtMs`. Inserts, updates, selects and the types of the rows
+ * that are read follow from here too; statements.sql, here and in packages/reader, has every statement as it is sent.
+ *
+ * A member of Session, CallLeg or LedgerEntry that has no line here, or a type that cannot hold it, does not compile.
+ */
+import type { CallLeg, LedgerEntry, Session } from '@vss-pipeline/vss'
+import type { MemberAsRead } from './column-name.ts'
+import type { LedgerRow } from './ledger.ts'
+import type { PostgresType, ReadOf, Written } from './postgres-types.ts'
+import type { SessionVersion } from './sessions.ts'
+
+interface SessionSources {
+  session: Omit<Session, 'legs'>
+  version: Omit<SessionVersion, 'session'>
+}
+
+const session = memberOf('session')
+const version = memberOf('version')
+
+export const sessionColumns = {
+  sessionId: session('uuid'),
+  subAccountId: session('text'),
+  status: session('text'),
+  startedAtMs: session('timestamptz'),
+  endedAtMs: session('timestamptz'),
+  durationSeconds: session('double precision'),
+  lastAction: session('text'),
+  callCount: session('integer'),
+  clientRequestId: session('text'),
+  schemaVersion: session('integer'),
+  errorCode: session('integer'),
+  errorMessage: session('text'),
+  errorMeaning: session('text'),
+  caller: session('text'),
+  virtualNumber: session('text'),
+  callee: session('text'),
+  answered: session('boolean'),
+  ringSeconds: session('double precision'),
+  talkSeconds: session('double precision'),
+  mosMin: session('real'),
+  mosBand: session('text'),
+  packetLossMax: session('real'),
+  jitterMsMax: session('real'),
+  anomalies: session('text[]'),
+  revision: computed('integer', { insert: '1', update: 'current.revision + 1' }),
+  deliveryId: version('uuid'),
+  receivedAtMs: version('timestamptz'),
+  bodySha256: version('bytea'),
+  processedAtMs: computed('timestamptz', { insert: 'now()' }),
+  pipelineVersion: oneForAll('text'),
+} as const satisfies Complete<SessionSources>
+
+/** A row of `vss.sessions` as it is read. */
+export type SessionColumns = RowAsRead<typeof sessionColumns, SessionSources>
+
+interface CallLegSources {
+  session: Pick<Session, 'sessionId'>
+  leg: CallLeg
+}
+
+const leg = memberOf('leg')
+
+export const callLegColumns = {
+  sessionId: session('uuid'),
+  leg: leg('text'),
+  callId: leg('uuid'),
+  direction: leg('text'),
+  callType: leg('text'),
+  status: leg('text'),
+  initiatedAtMs: leg('timestamptz'),
+  connectedAtMs: leg('timestamptz'),
+  disconnectedAtMs: leg('timestamptz'),
+  ringSeconds: leg('double precision'),
+  durationSeconds: leg('integer'),
+  source: leg('text'),
+  destination: leg('text'),
+  sourceFormat: leg('text'),
+  destinationFormat: leg('text'),
+  sourceCountry: leg('text'),
+  destinationCountry: leg('text'),
+  sourceRefId: leg('text'),
+  destinationRefId: leg('text'),
+  sourceType: leg('text'),
+  destinationType: leg('text'),
+  mos: leg('real'),
+  mosBand: leg('text'),
+  packetLossRate: leg('real'),
+  jitterMs: leg('real'),
+  errorCode: leg('integer'),
+  errorMessage: leg('text'),
+} as const satisfies Complete<CallLegSources>
+
+/** A row of `vss.call_legs` as it is read. */
+export type CallLegColumns = RowAsRead<typeof callLegColumns, CallLegSources>
+
+interface DeliverySources {
+  entry: Omit<LedgerEntry, 'verdict' | 'context'>
+  row: Omit<LedgerRow, 'entry'>
+}
+
+const entry = memberOf('entry')
+const row = memberOf('row')
+
+export const deliveryColumns = {
+  deliveryId: entry('uuid'),
+  receivedAtMs: entry('timestamptz'),
+  sourceIp: entry('inet'),
+  body: entry('bytea'),
+  bodySha256: row('bytea'),
+  sessionId: row('uuid'),
+  outcome: row('text'),
+  reasons: row('jsonb'),
+  processedAtMs: computed('timestamptz', { insert: 'now()' }),
+  pipelineVersion: oneForAll('text'),
+} as const satisfies Complete<DeliverySources>
+
+/** A row of `vss.deliveries` as it is read. */
+export type DeliveryColumns = RowAsRead<typeof deliveryColumns, DeliverySources>
+
+/** Columns by what their values are called in our objects. */
+export type Columns = Readonly<Record<string, Column>>
+
+export type Column = MemberColumn | OneForAllColumn | ComputedColumn
+
+/** Its value is the member of its name of the object `from`, of which a statement is given one a row. */
+export interface MemberColumn<From = string, Type = PostgresType> {
+  readonly type: Type
+  readonly from: From
+}
+
+/** A statement is given one value for all its rows. */
+export interface OneForAllColumn<Type = PostgresType> {
+  readonly type: Type
+  readonly isOneForAll: true
+}
+
+/** Postgres computes it. `update` is for a row that is there already; without it that gets the new row's value. */
+export interface ComputedColumn<Type = PostgresType> {
+  readonly type: Type
+  readonly insert: string
+  readonly update?: string
+}
+
+function memberOf<From extends string>(from: From) {
+  return <Type extends PostgresType>(type: Type): MemberColumn<From, Type> => ({ type, from })
+}
+
+function oneForAll<Type extends PostgresType>(type: Type): OneForAllColumn<Type> {
+  return { type, isOneForAll: true }
+}
+
+function computed<Type extends PostgresType>(
+  type: Type,
+  sql: { insert: string; update?: string },
+): ComputedColumn<Type> {
+  return { type, ...sql }
+}
+
+/** Columns among which every member of every source is, with a type that can hold it. */
+type Complete<Sources> = Columns & {
+  [Name in MembersOf<Sources>]: SourceWith<Sources, Name> extends infer From extends keyof Sources
+    ? MemberColumn<From, TypeFor<Sources[From][Name & keyof Sources[From]]>>
+    : never
+}
+
+type MembersOf<Sources> = { [From in keyof Sources]: keyof Sources[From] }[keyof Sources]
+
+type SourceWith<Sources, Name> = {
+  [From in keyof Sources]: Name extends keyof Sources[From] ? From : never
+}[keyof Sources]
+
+type TypeFor<Value> = { [Type in PostgresType]: [Value] extends [Written<Type>] ? Type : never }[PostgresType]
+
+type RowAsRead<Given extends Columns, Sources> = {
+  -readonly [Name in keyof Given as MemberAsRead<Name>]: Given[Name] extends {
+    type: infer Type extends PostgresType
+    from: infer From extends keyof Sources
+  }
+    ? ReadOf<Type, Sources[From][Name & keyof Sources[From]]>
+    : ReadOf<Given[Name]['type'], NonNullable<Written<Given[Name]['type']>>>
+}

@@ -1,0 +1,71 @@
+import {
+  booleanArray,
+  byteArray,
+  doubleArray,
+  integerArray,
+  realArray,
+  textArray,
+  timestampArray,
+  uuidArray,
+} from './arrays.ts'
+
+/**
+ * How values of each Postgres type come and go.
+ *
+ * - `encode`: a column of values as a binary array.
+ * - `sentAs` with `parse`: where arrays of the type itself cannot be sent, the type they are sent as and the SQL that
+ *   makes the value of it.
+ * - `select` and `read`: where the driver's own reading is not the one wanted.
+ */
+export const postgresTypes = {
+  uuid: { encode: uuidArray },
+  text: { encode: textArray },
+  integer: { encode: integerArray },
+  'double precision': { encode: doubleArray },
+  real: { encode: realArray },
+  boolean: { encode: booleanArray },
+  /** Written as milliseconds since the Unix epoch, read as ISO 8601 in UTC. */
+  timestamptz: {
+    encode: timestampArray,
+    read: (value: unknown) => (value instanceof Date ? value.toISOString() : value),
+  },
+  /** Read as hexadecimal digits. */
+  bytea: { encode: byteArray, select: (column: string) => `encode(${column}, 'hex') AS ${column}` },
+  inet: { encode: textArray, sentAs: 'text', parse: (column: string) => `${column}::inet` },
+  /** Texts that hold no comma. */
+  'text[]': {
+    encode: (values: readonly (readonly string[])[]) => textArray(values.map((texts) => texts.join(','))),
+    sentAs: 'text',
+    parse: (column: string) => `string_to_array(${column}, ',')`,
+  },
+  jsonb: {
+    encode: (values: readonly (object | null)[]) =>
+      textArray(values.map((value) => (value === null ? null : JSON.stringify(value)))),
+    sentAs: 'text',
+    parse: (column: string) => `${column}::jsonb`,
+  },
+} satisfies Record<string, PostgresTypeHandling>
+
+interface PostgresTypeHandling {
+  // biome-ignore lint/suspicious/noExplicitAny: each takes values of its own type
+  encode: (values: readonly any[]) => Buffer
+  sentAs?: string
+  parse?: (column: string) => string
+  select?: (column: string) => string
+  read?: (value: unknown) => unknown
+}
+
+export type PostgresType = keyof typeof postgresTypes
+
+/** The same, for code that treats every type alike. */
+export function handlingOf(type: PostgresType): PostgresTypeHandling {
+  return postgresTypes[type]
+}
+
+/** What may be written to a column of that type. */
+export type Written<Type extends PostgresType> = Parameters<(typeof postgresTypes)[Type]['encode']>[0][number]
+
+/** What is read of a column of that type to which values of type `Value` are written. */
+export type ReadOf<Type extends PostgresType, Value> = Type extends 'timestamptz' | 'bytea'
+  ? string | Extract<Value, null>
+  : Value

@@ -1,0 +1,128 @@
+/**
+ * Which role may do what with which object of schema `vss`. `migrate` grants it, each time it is run, to those roles of
+ * deploy/postgres/roles.sql that have been let into the schema; docs/deploying.md shows it, and a test tries each cell.
+ *
+ * A migration that makes a table, a view or a function adds its line here. The owner, vss_migrator, may do everything.
+ */
+import { columnNameOf } from './column-name.ts'
+import { type Columns, callLegColumns, deliveryColumns, sessionColumns } from './columns.ts'
+
+/** Every table and view, with all its columns. Nothing is granted on partitions: all go by way of `deliveries`. */
+export const tables = {
+  sessions: namesOf(sessionColumns),
+  call_legs: namesOf(callLegColumns),
+  deliveries: namesOf(deliveryColumns),
+  rejected: ['delivery_id', 'received_at', 'source_ip', 'reasons', 'session_id', 'body_text', 'body'],
+} satisfies Record<string, readonly string[]>
+
+/** Every function. */
+export const functions = [
+  'ensure_ledger_partitions(integer)',
+  'grant_to_roles()',
+  'utf8_text(bytea)',
+] as const
+
+export type TableName = keyof typeof tables
+
+/** The columns that a privilege is for; DELETE is for rows, and says `every`. */
+export type TablePrivileges = Partial<
+  Record<'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE', 'every' | readonly string[]>
+>
+
+export interface RolePrivileges {
+  tables: Partial<Record<TableName, TablePrivileges>>
+  functions: readonly (typeof functions)[number][]
+}
+
+// A body is whatever anyone posted.
+const readsAllButBodies: RolePrivileges['tables'] = {
+  sessions: { SELECT: 'every' },
+  call_legs: { SELECT: 'every' },
+  deliveries: { SELECT: allBut('deliveries', ['body']) },
+  rejected: { SELECT: allBut('rejected', ['body', 'body_text']) },
+}
+
+const readsAll: RolePrivileges['tables'] = {
+  sessions: { SELECT: 'every' },
+  call_legs: { SELECT: 'every' },
+  deliveries: { SELECT: 'every' },
+  rejected: { SELECT: 'every' },
+}
+
+export const privileges = {
+  vss_writer: {
+    tables: {
+      sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every' },
+      call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
+      // The key, for ON CONFLICT: a worker adds to the ledger, and has no use for what is in there.
+      deliveries: { SELECT: ['received_at', 'delivery_id'], INSERT: 'every' },
+    },
+    functions: ['ensure_ledger_partitions(integer)'],
+  },
+  vss_reader: { tables: readsAllButBodies, functions: [] },
+  vss_support: { tables: readsAll, functions: ['utf8_text(bytea)'] },
+  vss_operator: {
+    tables: {
+      ...readsAll,
+      sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
+      call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
+      // A delivery that is processed again may come out otherwise; when, from where and as what it came stays.
+      deliveries: {
+        SELECT: 'every',
+        UPDATE: ['session_id', 'outcome', 'reasons', 'processed_at', 'pipeline_version'],
+      },
+    },
+    functions: ['utf8_text(bytea)'],
+  },
+  vss_analyst: { tables: {}, functions: [] },
+} as const satisfies Record<string, RolePrivileges>
+
+export type Role = keyof typeof privileges
+
+/**
+ * Makes `vss.grant_to_roles()`, which takes from each role what this release knows of and gives it what is said here.
+ * A function, so that roles.sql can call it too, for roles that are made after the migrations. It runs as its caller.
+ */
+export const createGrantFunction = `CREATE OR REPLACE FUNCTION vss.grant_to_roles()
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  REVOKE ALL ON FUNCTION ${functions.map(qualified).join(', ')} FROM PUBLIC;
+${Object.entries(privileges).map(grantsTo).join('\n')}
+END
+$function$;
+COMMENT ON FUNCTION vss.grant_to_roles() IS 'Gives the roles of deploy/postgres/roles.sql what they need, where they have been let into the schema. Written by privileges.ts, and called, at the end of every migrate.';
+`
+
+/** Roles belong to the whole server: only one is meant that has been let into this database's schema. */
+function grantsTo([role, { tables: granted, functions: executable }]: [string, RolePrivileges]): string {
+  const statements = [
+    `REVOKE ALL ON ${Object.keys(tables).map(qualified).join(', ')} FROM ${role}`,
+    `REVOKE ALL ON FUNCTION ${functions.map(qualified).join(', ')} FROM ${role}`,
+    ...Object.entries(granted).map(([table, on]) => {
+      const list = Object.entries(on).map(([privilege, columns]) =>
+        columns === 'every' ? privilege : `${privilege} (${columns.join(', ')})`,
+      )
+      return `GRANT ${list.join(', ')} ON ${qualified(table)} TO ${role}`
+    }),
+    ...executable.map((name) => `GRANT EXECUTE ON FUNCTION ${qualified(name)} TO ${role}`),
+  ]
+  return `
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = '${role}' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
+${statements.map((statement) => `    ${statement};`).join('\n')}
+  END IF;`
+}
+
+function qualified(name: string): string {
+  return `vss.${name}`
+}
+
+function namesOf(columns: Columns): string[] {
+  return Object.keys(columns).map(columnNameOf)
+}
+
+function allBut(table: TableName, columns: readonly string[]): string[] {
+  return tables[table].filter((column) => !columns.includes(column))
+}

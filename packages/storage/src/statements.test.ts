@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { columnNameOf, memberAsRead } from './column-name.ts'
+import { insertLedgerRowsStatement } from './ledger.ts'
+import { insertCallLegsStatement, upsertSessionsStatement } from './sessions.ts'
+
+test('statements.sql has the statements as they are sent (else: npx vitest run statements -u)', async () => {
+  const statements = [upsertSessionsStatement, insertCallLegsStatement, insertLedgerRowsStatement]
+
+  await expect(`${header}\n${statements.join(';\n\n')};\n`).toMatchFileSnapshot('../statements.sql')
+})
+
+const header = `-- What columns.ts makes of its tables. Written by statements.test.ts: npx vitest run statements -u
+`
+
+test.each([
+  ['startedAtMs', 'startedAt', 'started_at'],
+  ['startedAt', 'startedAt', 'started_at'],
+  ['jitterMsMax', 'jitterMsMax', 'jitter_ms_max'],
+  ['bodySha256', 'bodySha256', 'body_sha256'],
+])('%s is read as %s, from column %s', (member, name, column) => {
+  expect(memberAsRead(member)).toBe(name)
+  expect(columnNameOf(member)).toBe(column)
+})
