@@ -28,7 +28,7 @@ Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}. Median
 - Node ${process.versions.node}, ${serverVersions.join(', ')}.
 - Postgres with its default settings (\`fsync\` and \`synchronous_commit\` on), Redis with \`appendfsync always\`.
 - Events: the seeded generator's, varied, some of them corrections or duplicates, made before the clock starts. Everyone gets the same, after the same warm-up, and is counted by the sessions that are stored.
-- CPU: what the operating system accounts to each process. It varies from run to run too, though less than rates do.
+- CPU: as the operating system accounts it to each process. It varies from run to run too, though less than rates do.
 
 ${sections.join('\n')}`
 }
