@@ -62,6 +62,13 @@ test('the programs name pages of docs, and headings in them, that exist', () => 
   expect(wrong).toEqual([])
 })
 
+test('CONTRIBUTING.md names functions that are where it says', () => {
+  const named = [...read('CONTRIBUTING.md').matchAll(/`(\w+)`\s+in\s+`([\w/.-]+\.ts)`/g)]
+  expect(named.length).toBeGreaterThan(9)
+  const missing = named.filter(([, name = '', file = '']) => !new RegExp(`\\b${name}\\b`).test(read(file)))
+  expect(missing.map(([mention]) => mention)).toEqual([])
+})
+
 test('docs/operating.md has every metric, and no other', () => {
   const sources = ['packages', 'services'].flatMap(sourceFilesIn).map(read)
   const defined = sources.flatMap((source) => source.match(/(?<=name: ')vss_\w+(?=')/g) ?? [])
