@@ -1,5 +1,6 @@
--- For psql, after roles.sql: gives vss_migrator and vss_writer the passwords that are in MIGRATE_POSTGRES_PASSWORD and
--- WORKER_POSTGRES_PASSWORD. A role whose variable is empty keeps what it has. docker-compose.yml runs it at every start.
+-- For psql, after roles.sql: gives vss_migrator the password in
+-- MIGRATE_POSTGRES_PASSWORD, and vss_writer that in WORKER_POSTGRES_PASSWORD. A role
+-- whose variable is empty keeps its password. docker-compose.yml runs it at every start.
 
 \getenv migrator_password MIGRATE_POSTGRES_PASSWORD
 \getenv writer_password WORKER_POSTGRES_PASSWORD

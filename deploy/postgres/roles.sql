@@ -7,18 +7,20 @@
 --   vss_operator   for reprocessing and retention: reads all, replaces and deletes sessions, corrects outcomes
 --   vss_analyst    for figures, without a person's rows: may do nothing yet
 --
--- Run it in the pipeline's database, as a superuser or as a role that may create roles and schemas there and owns
--- what is in schema vss already. Before the first migration or at any time after it, and as often as you like.
--- Nobody can log in with a password until each role is given one. See docs/deploying.md, which also says what exactly
--- each may do.
+-- Run it in the pipeline's database, before the first migration or at any time after
+-- it, as often as you like. A superuser may run it, and so may a role that may create
+-- roles and schemas there and owns everything in schema vss.
+-- Nobody can log in with a password until each role is given one. See
+-- docs/deploying.md, which also says exactly what each may do.
 --
--- The privileges themselves are granted by migrate, each time it is run: those of a release are what its tables need.
--- (Default privileges could not: they would hand out the bodies with every new partition.)
+-- migrate grants the privileges, each time it is run: those of a release are what its
+-- tables need. (Default privileges could not: they would hand out the bodies with
+-- every new partition.)
 
 BEGIN;
--- Whoever made objects in other schemas must not decide what the names below mean.
+-- Objects in other schemas must not decide what the names below mean.
 SET LOCAL search_path = pg_catalog, pg_temp;
--- Rather fail, and be run again, than let the workers queue behind a lock that this waits for.
+-- Workers would queue behind a lock that this waits for: it rather fails, to be run again.
 SET LOCAL lock_timeout = '10s';
 
 DO $$
@@ -32,7 +34,7 @@ BEGIN
       EXECUTE format('CREATE ROLE %I LOGIN', role_name);
     END IF;
   END LOOP;
-  -- Without being a superuser, one can hand things only to a role that one is a member of.
+  -- Only a superuser can hand things to a role that it is no member of.
   IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
     GRANT vss_migrator TO CURRENT_USER;
   END IF;
@@ -41,7 +43,7 @@ $$;
 
 CREATE SCHEMA IF NOT EXISTS vss AUTHORIZATION vss_migrator;
 
--- What another role made earlier. Indexes, and the sequences of columns, go with their tables.
+-- Takes over objects that another role made. Indexes and sequences go with their tables.
 DO $$
 DECLARE
   statement text;
@@ -61,10 +63,10 @@ BEGIN
 END
 $$;
 
--- From here on as the owner: a superuser should not run the functions of a role that is none.
+-- From here on it runs as the owner: a superuser should not run functions of another role.
 SET LOCAL ROLE vss_migrator;
 
--- What these were given by other hands goes, the right to bodies for one.
+-- Grants that other hands gave these go, such as the right to bodies.
 REVOKE ALL ON SCHEMA vss FROM vss_writer, vss_reader, vss_support, vss_operator, vss_analyst;
 REVOKE ALL ON ALL TABLES IN SCHEMA vss FROM vss_writer, vss_reader, vss_support, vss_operator, vss_analyst;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA vss FROM vss_writer, vss_reader, vss_support, vss_operator, vss_analyst;

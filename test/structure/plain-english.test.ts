@@ -17,9 +17,6 @@ const stillToBeDone: readonly string[] = [
   'test/foreign',
   'test/integration',
   'test/support',
-  'docs',
-  'README.md',
-  'CONTRIBUTING.md',
 ]
 
 /**

@@ -32,7 +32,7 @@ export const footprint: Scenario = {
       {
         title: 'Footprint',
         method:
-          'Redis: a backlog as it is left by 64 connections. Postgres: the same events once they are stored.',
+          'Redis: a backlog that 64 connections have posted. Postgres: the same events once they are stored.',
         tables: [
           { unit: 'Redis bytes/event', measured, comparedWith: peer.name },
           { unit: 'Postgres bytes/event', measured: await bytesByRelation(servers, events.bodies.length) },

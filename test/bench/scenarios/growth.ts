@@ -25,7 +25,7 @@ export const growth: Scenario = {
       {
         title: 'Growth',
         method:
-          'Drains by one warm worker unless it says two. Stored sessions: loaded beforehand by COPY, under ids that follow the time. Memory: resident, read each second, from POST to row.',
+          'One warm worker drains, or two where the row says so. Stored sessions: loaded beforehand by COPY, under ids that follow the time. Memory: resident, read each second, from POST to row.',
         tables: [await queuedEvents(bench), await storedSessions(bench), await memoryOverTime(bench)],
       },
     ]

@@ -45,7 +45,7 @@ export const latency: Scenario = {
       {
         title: 'Latency',
         method:
-          'Posted at an even rate. Ack: from the due time of a post to its answer. Row: from receipt to the commit of the row.',
+          'Posts come at an even rate. Ack: from the time at which a post was due to its answer. Row: from receipt to the commit of the row.',
         tables: [
           { unit: 'ms', measured: [...measured].map(([name, samples]): Measured => ({ name, samples })) },
         ],

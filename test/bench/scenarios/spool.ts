@@ -36,7 +36,7 @@ export const spool: Scenario = {
     return [
       {
         title: 'Spool',
-        method: `Acknowledgements as above, with and without \`SPOOL_DIR\`, in alternating turns. Then posted at ${ratePerSecond} a second while Redis takes connections and answers nothing, once ingest has noticed.`,
+        method: `Acknowledgements as above, with and without \`SPOOL_DIR\`, in alternating turns. Then ${ratePerSecond} posts a second come while Redis takes connections and answers nothing, once ingest has noticed.`,
         tables: [
           { unit: 'deliveries/s', measured: healthy, comparedWith: healthy[1]!.name },
           { unit: 'ms', measured: hanging },

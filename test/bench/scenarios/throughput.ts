@@ -153,7 +153,7 @@ function resultsOf(measured: ReadonlyMap<string, Round[]>, copies: Measured[]): 
   return [
     {
       title: 'End to end',
-      method: `Posted from ${connections} connections, one process of each kind; from the first POST to the last visible row. Handlers without a queue answer when the rows are committed.`,
+      method: `${connections} connections post, to one process of each kind; measured from the first POST to the last visible row. Handlers without a queue answer when the rows are committed.`,
       tables: [
         figures('endToEnd'),
         cpu('endToEnd', ['ingest', 'worker', 'Postgres', 'Redis']),
@@ -162,12 +162,12 @@ function resultsOf(measured: ReadonlyMap<string, Round[]>, copies: Measured[]): 
     },
     {
       title: 'Acknowledgements',
-      method: `The same, from the first POST to the last answer, while no worker runs.`,
+      method: `As above, while no worker runs; measured from the first POST to the last answer.`,
       tables: [figures('ack'), cpu('ack', ['ingest', 'Postgres', 'Redis'])],
     },
     {
       title: 'Drain',
-      method: `The backlog of those acknowledgements, worked off by one worker process; from the first committed row to the last. COPY: one connection, one COPY a table, all in one transaction; text is its default format.`,
+      method: `One worker process writes the backlog of the runs above; measured from the first committed row to the last. COPY: one connection, one COPY a table, all in one transaction; text is its default format.`,
       tables: [figures('drain', copies), cpu('drain', ['worker', 'Postgres', 'Redis'])],
     },
   ]
