@@ -8,8 +8,9 @@ import { insertInto } from './statements.ts'
 export interface LedgerRow {
   entry: LedgerEntry
   bodySha256: Buffer | null
-  /** The session it is about, where that is known. */
+  /** The session it is about; null when that is unknown. */
   sessionId: string | null
+  source: 'webhook' | 'import'
   outcome: Outcome
   /** Empty unless it is rejected. */
   reasons: Reason[]

@@ -13,9 +13,9 @@ import {
  * How values of each Postgres type come and go.
  *
  * - `encode`: a column of values as a binary array.
- * - `sentAs` with `parse`: where arrays of the type itself cannot be sent, the type they are sent as and the SQL that
- *   makes the value of it.
- * - `select` and `read`: where the driver's own reading is not the one wanted.
+ * - `sentAs` with `parse`: the type that is sent where arrays of the type itself cannot be, and the SQL that makes the
+ *   value of it.
+ * - `select` and `read`: they replace the driver's own reading where that is not the one wanted.
  */
 export const postgresTypes = {
   uuid: { encode: uuidArray },
@@ -31,6 +31,8 @@ export const postgresTypes = {
   },
   /** Read as hexadecimal digits. */
   bytea: { encode: byteArray, select: (column: string) => `encode(${column}, 'hex') AS ${column}` },
+  /** A transaction id of 64 bits; JavaScript has no number for it. */
+  xid8: { encode: textArray, sentAs: 'text', parse: (column: string) => `${column}::xid8` },
   inet: { encode: textArray, sentAs: 'text', parse: (column: string) => `${column}::inet` },
   /** Texts that hold no comma. */
   'text[]': {
@@ -62,10 +64,10 @@ export function handlingOf(type: PostgresType): PostgresTypeHandling {
   return postgresTypes[type]
 }
 
-/** What may be written to a column of that type. */
+/** The values that may be written to a column of that type. */
 export type Written<Type extends PostgresType> = Parameters<(typeof postgresTypes)[Type]['encode']>[0][number]
 
-/** What is read of a column of that type to which values of type `Value` are written. */
+/** The values that are read of a column of that type when values of type `Value` are written. */
 export type ReadOf<Type extends PostgresType, Value> = Type extends 'timestamptz' | 'bytea'
   ? string | Extract<Value, null>
   : Value

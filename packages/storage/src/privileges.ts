@@ -19,6 +19,7 @@ export const tables = {
 export const functions = [
   'ensure_ledger_partitions(integer)',
   'grant_to_roles()',
+  'mark_change()',
   'utf8_text(bytea)',
 ] as const
 
@@ -69,7 +70,7 @@ export const privileges = {
       // A delivery that is processed again may come out otherwise; when, from where and as what it came stays.
       deliveries: {
         SELECT: 'every',
-        UPDATE: ['session_id', 'outcome', 'reasons', 'processed_at', 'pipeline_version'],
+        UPDATE: ['session_id', 'outcome', 'reasons', 'processed_at', 'pipeline_version', 'history'],
       },
     },
     functions: ['utf8_text(bytea)'],
