@@ -2,11 +2,12 @@ import pg from 'pg'
 import { UnstorableValue } from './arrays.ts'
 
 /**
- * Why storage could not do what was asked, through no fault of the data: try again later.
+ * The reason why storage could not do its work, through no fault of the data: try again later.
  *
  * - `database_unavailable`: no usable connection. Nothing will succeed until that changes.
  * - `schema_missing`: schema `vss`, or a table of it, is not there: nothing will succeed until `vss migrate` has run.
  * - `permission_denied`: the role may not do this: nothing will succeed until it is given more, or another is used.
+ * - `wrong_encoding`: the database is not in UTF-8: it cannot hold every event until another one takes its place.
  * - `database_busy`: another connection held a row or a table for longer than this one waits for a lock.
  * - `database_fault`: this attempt failed: a deadlock, a timeout, a bug.
  *
@@ -18,6 +19,7 @@ export class StorageFault extends Error {
     | 'database_unavailable'
     | 'schema_missing'
     | 'permission_denied'
+    | 'wrong_encoding'
     | 'database_busy'
     | 'database_fault'
   /** The five characters of Postgres' error code, where Postgres was the one to fail. */
@@ -34,7 +36,7 @@ export class StorageFault extends Error {
   }
 }
 
-/** What any error of pg or of Node means to a caller of storage. */
+/** Turns any error of pg or of Node into its meaning for a caller of storage. */
 export function toStorageFault(error: unknown): StorageFault {
   if (error instanceof StorageFault) return error
   if (error instanceof pg.DatabaseError) return faultOfServer(error)
@@ -64,13 +66,18 @@ export function dataErrorState(error: unknown): string | undefined {
   return isAboutValues ? code : undefined
 }
 
+/** Whether the value's characters are to blame, or a database that is not in UTF-8 and has no such characters. */
+export function isAboutCharacters(sqlState: string): boolean {
+  return sqlState === '22021' || sqlState === '22P05'
+}
+
 /** Whether a fault holds for every connection's every statement of its kind, and not for this attempt alone. */
 export function isLasting({ code }: StorageFault): boolean {
   return code === 'database_unavailable' || code === 'schema_missing' || code === 'permission_denied'
 }
 
 /**
- * What a SQLSTATE means, to writers and readers alike; any other is a `database_fault`.
+ * The meaning of each SQLSTATE, to writers and readers alike; any other is a `database_fault`.
  *
  * 08 connection, 28 credentials, 3D no such database, 53 out of connections, memory or disk, 57P shutting down,
  * starting up or cut off, 58 trouble with files, 25006 read-only, as a standby is during a failover; 3F no such schema,
@@ -112,7 +119,7 @@ const connectionErrorCodes = new Set([
   'ENOENT', // the socket file of a server that is down
 ])
 
-/** What OpenSSL and Node say of a certificate that does not hold. */
+/** The codes that OpenSSL and Node give a certificate that does not hold. */
 const certificateErrorCode = /^(CERT_|ERR_TLS_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|HOSTNAME_MISMATCH)/
 
 /** pg and pg-pool give the errors they make themselves no code. */

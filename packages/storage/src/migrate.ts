@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { allowSlowLinks, answerArguments, ConfigError, readSettings } from '@vss-pipeline/runtime'
 import pg from 'pg'
+import { expectUtf8 } from './encoding.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 import { ensureLedgerPartitions } from './partitions.ts'
 import { createGrantFunction } from './privileges.ts'
@@ -31,10 +32,11 @@ export async function migrate(options: {
     connectionTimeoutMillis: 5_000,
     statement_timeout: 0,
   })
-  // What broke is told by the statement that fails; without a listener the event would end the process.
+  // The statement that fails tells what broke; without a listener the event would end the process.
   client.on('error', () => {})
   try {
     await client.connect()
+    await expectUtf8(client)
     await client.query(`SET lock_timeout = '2min'`)
     await client.query('SELECT pg_advisory_lock($1::bigint)', [migrationLockKey])
     // A change that waits for a lock makes everyone else wait behind it: rather fail, and be run again.
@@ -44,7 +46,7 @@ export async function migrate(options: {
       dbClient: client,
       dir: migrationsFolder,
       direction: 'up',
-      // What names mean in a migration is not for those to say who may create things in schema public.
+      // A migration's names must not mean what somebody creates in schema public.
       schema: 'vss',
       migrationsSchema: 'vss',
       migrationsTable: 'migrations',

@@ -1,17 +1,21 @@
 import type { PoolClient } from 'pg'
+import { expectUtf8 } from './encoding.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 import type { Pool } from './pool.ts'
 import { inTransaction } from './transaction.ts'
 
 /**
- * Returns when the database can take deliveries: reachable, not read-only, migrated, and open to its role's
- * writes. For readiness checks. A connection that is found read-only is closed.
+ * Returns when the database can take deliveries: reachable, not read-only, migrated, open to its role's
+ * writes, and in UTF-8. It is for readiness checks. A connection that is found read-only is closed.
  *
  * @throws StorageFault that says which of these it is not.
  */
 export async function pingDatabase(pool: Pool): Promise<void> {
   try {
-    await inTransaction(pool, expectWritable)
+    await inTransaction(pool, async (client) => {
+      await expectWritable(client)
+      await expectUtf8(client)
+    })
   } catch (error) {
     throw toStorageFault(error)
   }

@@ -2,7 +2,8 @@ import { isIP } from 'node:net'
 import { isUuid } from '@vss-pipeline/delivery'
 import type { Outcome, Reason } from '@vss-pipeline/vss'
 import { type LedgerEntry, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
-import { dataErrorState, toStorageFault } from './errors.ts'
+import { expectUtf8 } from './encoding.ts'
+import { dataErrorState, isAboutCharacters, toStorageFault } from './errors.ts'
 import { flush } from './flush.ts'
 import type { Pool } from './pool.ts'
 import { inTransaction } from './transaction.ts'
@@ -24,7 +25,7 @@ export interface Writer {
    *
    * A delivery whose values Postgres refuses is rejected alone, with reason `refused_by_database`.
    *
-   * @returns what became of each delivery; deliveries that were in the ledger already are left out.
+   * @returns the outcome of each delivery; deliveries that were in the ledger already are left out.
    * @throws StorageFault when the database cannot do it now.
    */
   write(entries: readonly LedgerEntry[]): Promise<Recorded[]>
@@ -40,6 +41,7 @@ export function createWriter(options: { pool: Pool; pipelineVersion: string }): 
     } catch (error) {
       const sqlState = dataErrorState(error)
       if (sqlState === undefined) throw error
+      if (isAboutCharacters(sqlState)) await expectUtf8(pool)
       const [entry] = entries
       if (entry !== undefined && entries.length === 1) return await writeAsRefused(entry, sqlState)
       const middle = Math.ceil(entries.length / 2)
