@@ -11,6 +11,9 @@ const migrationsFolder = join(import.meta.dirname, '..', 'migrations')
 /** Any number would do that no other program locks in the same database. */
 const migrationLockKey = 5_337_700_118_077
 
+/** A change that waits for a table makes all writers wait behind it: it rather fails, and is run again. */
+const tableLockTimeoutMs = 2_000
+
 /**
  * Brings schema `vss` up to date: applies the migrations that are missing, each in a transaction, then gives the
  * roles of deploy/postgres/roles.sql, where there are any, what privileges.ts says, and creates the ledger's partitions
@@ -24,8 +27,6 @@ export async function migrate(options: {
   databaseUrl: string
   logger?: { info(fields: object, message: string): void }
 }): Promise<string[]> {
-  // Only this function needs it: a worker that imports the package starts faster without.
-  const { runner } = await import('node-pg-migrate')
   const client = new pg.Client({
     connectionString: options.databaseUrl,
     application_name: 'vss-migrate',
@@ -39,20 +40,9 @@ export async function migrate(options: {
     await expectUtf8(client)
     await client.query(`SET lock_timeout = '2min'`)
     await client.query('SELECT pg_advisory_lock($1::bigint)', [migrationLockKey])
-    // A change that waits for a lock makes everyone else wait behind it: rather fail, and be run again.
-    await client.query(`SET lock_timeout = '10s'`)
+    await client.query(`SET lock_timeout = ${tableLockTimeoutMs}`)
     await createSchemaIfMissing(client)
-    const applied = await runner({
-      dbClient: client,
-      dir: migrationsFolder,
-      direction: 'up',
-      // A migration's names must not mean what somebody creates in schema public.
-      schema: 'vss',
-      migrationsSchema: 'vss',
-      migrationsTable: 'migrations',
-      noLock: true,
-      logger: silentLogger,
-    })
+    const applied = await applyMigrations(client)
     for (const { name } of applied) options.logger?.info({ migration: name }, 'migration applied')
     await client.query(`${createGrantFunction}SELECT vss.grant_to_roles()`)
     for (const partition of await ensureLedgerPartitions(client)) {
@@ -64,6 +54,31 @@ export async function migrate(options: {
   } finally {
     // Closing the connection gives the lock back, whatever happened.
     await client.end().catch(() => {})
+  }
+}
+
+async function applyMigrations(client: pg.Client): Promise<{ name: string }[]> {
+  // Only this function needs it: a worker that imports the package starts faster without.
+  const { runner } = await import('node-pg-migrate')
+  try {
+    return await runner({
+      dbClient: client,
+      dir: migrationsFolder,
+      direction: 'up',
+      // A migration's names must not mean what somebody creates in schema public.
+      schema: 'vss',
+      migrationsSchema: 'vss',
+      migrationsTable: 'migrations',
+      noLock: true,
+      logger: silentLogger,
+    })
+  } catch (error) {
+    const fault = toStorageFault(error)
+    if (fault.code !== 'database_busy') throw fault
+    const waited = `a migration waited ${tableLockTimeoutMs / 1000} s for a table that another connection holds`
+    throw new StorageFault(fault.code, `${waited}: run migrate again (SQLSTATE 55P03)`, {
+      sqlState: '55P03',
+    })
   }
 }
 
