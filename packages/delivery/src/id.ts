@@ -1,16 +1,16 @@
 /** The delivery's id, a UUIDv7 (RFC 9562, section 5.7): who was first, and when, without another field. */
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
+const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const uuidV7Form = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
 
 /** Whether the text is a UUID in its 36-character form: any version, any case. */
 export function isUuid(text: string): boolean {
-  return UUID.test(text)
+  return uuidForm.test(text)
 }
 
 /** Whether the text is a delivery's id: a UUIDv7. */
 export function isDeliveryId(text: string): boolean {
-  return UUID_V7.test(text)
+  return uuidV7Form.test(text)
 }
 
 /**

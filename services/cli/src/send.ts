@@ -1,3 +1,4 @@
+import { webhookPath } from '@vss-pipeline/delivery'
 import { settings } from '@vss-pipeline/runtime'
 import { type Command, Option } from 'commander'
 import { collect, parseEndpoint, parseRate, parseShare, wholeNumber } from './arguments.ts'
@@ -17,7 +18,7 @@ export interface SendOptions {
 }
 
 /** Ingest's, on this machine, with the settings that it has by default. */
-const defaultUrl = new URL(`http://${settings.HOST.default}:${settings.PORT.default}/webhooks/vss`)
+const defaultUrl = new URL(`http://${settings.HOST.default}:${settings.PORT.default}${webhookPath}`)
 
 export function addSend(program: Command, env: NodeJS.ProcessEnv): void {
   program

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
-import { createStamp } from '@vss-pipeline/delivery'
+import { webhookPath } from '@vss-pipeline/delivery'
+import { createStamp } from '@vss-pipeline/delivery/stamp'
 import type { Logger } from '@vss-pipeline/runtime/service'
 import { type Context, Hono } from 'hono'
 import { createAddressSet, createSourceAddress } from './address.ts'
@@ -13,8 +14,8 @@ import type { WaitingBytes } from './waiting-bytes.ts'
 
 type Env = { Bindings: HttpBindings }
 
-/** Some register the URL with a slash behind it. A record is sent once: it must be taken there too. */
-const webhookPaths = ['/webhooks/vss', '/webhooks/vss/'] as const
+/** Some register the URL with a slash behind it. The vendor sends a record once, so it must be taken there too. */
+const webhookPaths = [webhookPath, `${webhookPath}/`] as const
 
 /**
  * The public listener: `POST /webhooks/vss` answers 200 with the delivery's id once the delivery is kept. The

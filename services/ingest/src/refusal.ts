@@ -1,3 +1,5 @@
+import { webhookPath } from '@vss-pipeline/delivery'
+
 interface RefusalKind {
   status: number
   message: string
@@ -15,7 +17,7 @@ export const refusals = {
     message: 'the only transfer coding taken is chunked',
     closes: true,
   },
-  not_found: { status: 404, message: 'there is nothing at this path: POST to /webhooks/vss', closes: true },
+  not_found: { status: 404, message: `there is nothing at this path: POST to ${webhookPath}`, closes: true },
   method_not_allowed: { status: 405, message: 'this path takes POST only', closes: true },
   forbidden: { status: 403, message: 'this sender may not post here', closes: true },
   unauthorized: { status: 401, message: 'the secret is missing or wrong', closes: true },

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { webhookPath } from '@vss-pipeline/delivery'
 import { until } from '@vss-pipeline/local-stack'
 import { onTestFinished } from 'vitest'
 
@@ -72,7 +73,7 @@ export async function untilListening(
   return {
     port,
     opsPort,
-    url: `http://127.0.0.1:${port}/webhooks/vss`,
+    url: `http://127.0.0.1:${port}${webhookPath}`,
     opsUrl: `http://127.0.0.1:${opsPort}`,
   }
 }

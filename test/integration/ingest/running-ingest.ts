@@ -1,4 +1,4 @@
-import type { Delivery } from '@vss-pipeline/delivery'
+import { type Delivery, webhookPath } from '@vss-pipeline/delivery'
 import { closeServer, createMetricsRegistry, listen, type Registry } from '@vss-pipeline/runtime/service'
 import { onTestFinished } from 'vitest'
 import { createApp } from '../../../services/ingest/src/app.ts'
@@ -53,7 +53,7 @@ export async function startIngest(
   onTestFinished(() => closeServer(server, { graceMs: 0 }))
   return {
     port,
-    url: `http://127.0.0.1:${port}/webhooks/vss`,
+    url: `http://127.0.0.1:${port}${webhookPath}`,
     kept,
     logLines: lines,
     registry,

@@ -1,3 +1,4 @@
+import { webhookPath } from '@vss-pipeline/delivery'
 import { choosePort, until } from '@vss-pipeline/local-stack'
 import { request } from 'undici'
 import { expect, test } from 'vitest'
@@ -24,7 +25,7 @@ test('a log that nobody reads stops neither POSTs nor health, whatever there is 
       async ({ statusCode, body }) => body.dump().then(() => statusCode),
       () => undefined,
     )
-  const acknowledges = async () => (await statusOf(`http://127.0.0.1:${port}/webhooks/vss`, 'POST')) === 200
+  const acknowledges = async () => (await statusOf(`http://127.0.0.1:${port}${webhookPath}`, 'POST')) === 200
   await until('The first acknowledgement', acknowledges, { timeoutMs: 10_000 })
 
   for (let times = 0; times < 8; times++) {
