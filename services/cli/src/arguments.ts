@@ -1,4 +1,5 @@
-/** What the command line takes, as values. Each parser throws commander's error, which names option and value. */
+/** Parsers of the command line's values. Each throws commander's error, which names option and value. */
+import { isUuid } from '@vss-pipeline/delivery'
 import { InvalidArgumentError } from 'commander'
 
 /** A parser of whole numbers from `min` to `max`, both included. */
@@ -40,7 +41,7 @@ export function parseDuration(text: string): number {
 
 /** @returns the UUID in lower case. */
 export function parseUuid(text: string): string {
-  if (!/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)) {
+  if (!isUuid(text)) {
     throw new InvalidArgumentError('It takes a UUID, such as 1f048a84-ea6d-11ee-911b-078f7290bf52.')
   }
   return text.toLowerCase()

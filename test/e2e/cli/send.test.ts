@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { webhookPath } from '@vss-pipeline/delivery'
 import { choosePort } from '@vss-pipeline/local-stack'
 import { expect, it, onTestFinished } from 'vitest'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
@@ -106,7 +107,7 @@ it('sends the credential in the header that is asked for, and counts the refusal
 })
 
 it('says in one line that nothing answers', async () => {
-  const url = `http://127.0.0.1:${await choosePort(0)}/webhooks/vss`
+  const url = `http://127.0.0.1:${await choosePort(0)}${webhookPath}`
   expect(await vss(['send', '--url', url, '--count', '1000000'])).toEqual({
     exitCode: 1,
     stdout: '',

@@ -1,3 +1,4 @@
+import { isUuid } from '@vss-pipeline/delivery'
 import { Pool } from 'undici'
 
 /** What one POST came to. */
@@ -56,7 +57,7 @@ export function createPoster(options: {
 /** A 200 is an acknowledgement only with the delivery's id: anything else on the web answers 200, too. */
 export function readAnswer(status: number, text: string): Answer {
   const { deliveryId, error } = parseObject(text) as { deliveryId?: unknown; error?: { code?: unknown } }
-  if (status === 200 && typeof deliveryId === 'string' && /^[\da-f-]{36}$/.test(deliveryId)) {
+  if (status === 200 && typeof deliveryId === 'string' && isUuid(deliveryId)) {
     return { status, code: null, deliveryId }
   }
   const code = typeof error?.code === 'string' && /^[a-z_]{1,40}$/.test(error.code) ? error.code : null

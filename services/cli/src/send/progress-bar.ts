@@ -1,12 +1,12 @@
 import { Presets, SingleBar } from 'cli-progress'
 
-export interface Progress {
+export interface ProgressBar {
   advance(): void
   stop(): void
 }
 
 /** A bar on standard error that vanishes at the end; nothing at all where that is no terminal. */
-export function startProgress(total: number): Progress {
+export function startProgressBar(total: number): ProgressBar {
   const stream = process.stderr
   if (!stream.isTTY) return { advance() {}, stop() {} }
   const bar = new SingleBar(
