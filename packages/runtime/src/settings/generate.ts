@@ -10,18 +10,18 @@ const projectRoot = join(import.meta.dirname, '..', '..', '..', '..')
 const services = ['ingest', 'worker'] as const
 type Service = (typeof services)[number]
 
-/** The containers' own: the image sets HOST, and docker-compose.yml says where the ports are published. */
+/** Settings that compose does not pass on: the image sets HOST, and docker-compose.yml says where ports are published. */
 const fixedInContainers = ['HOST', 'PORT', 'OPS_HOST']
 
 /**
- * Writes the files that repeat the table: docs/settings.md, .env.example, and the names in docker-compose.yml that compose
- * passes on. To be run after a change of the table; a test fails where one of the three is stale.
+ * Writes the files that repeat the table: docs/settings.md, .env.example, and the names in docker-compose.yml that
+ * compose passes on. Run it after a change of the table. A test fails where one of the three is stale.
  */
 function main(): void {
   for (const { path, text } of renderFiles()) writeFileSync(join(projectRoot, path), text)
 }
 
-/** The files as the table has them, by their paths from the project's folder. */
+/** Makes the text of the files from the table. The paths begin at the project's folder. */
 export function renderFiles(): { path: string; text: string }[] {
   const compose = readFileSync(join(projectRoot, 'docker-compose.yml'), 'utf8')
   return [
@@ -53,7 +53,7 @@ ${Object.entries(programs)
 ${settingRows.join('')}`
 }
 
-/** One default when all programs have the same, else each with its programs. */
+/** One default where all programs have the same, else each default with its programs. */
 function defaultsOf(setting: AnySetting): string {
   const readers = Map.groupBy(setting.readBy, (program) => describeDefault(setting, program))
   const parts = [...readers].map(([words, programs]) => ({ words, programs: programs.join(', ') }))
@@ -65,7 +65,7 @@ function tableRow(cells: string[]): string {
   return `| ${cells.join(' | ')} |\n`
 }
 
-/** Settings without a default have an example there. */
+/** Values in .env.example of settings that have no default. */
 const examples: Record<string, string> = {
   REDIS_URL: 'redis://127.0.0.1:6379',
   DATABASE_URL: 'postgres://vss:vss@127.0.0.1:5432/vss',
@@ -73,7 +73,7 @@ const examples: Record<string, string> = {
 
 function renderExample(): string {
   const lines = { ingest: exampleLines('ingest'), worker: exampleLines('worker') }
-  // OPS_PORT, whose default differs, stands with each of the two.
+  // OPS_PORT is not among them: its default differs, so each of the two has its own line.
   const shared = lines.ingest.filter((line) => lines.worker.includes(line))
   const own = (service: Service) => lines[service].filter((line) => !shared.includes(line))
   return `# Settings of ingest and worker, with their defaults where they have any. Written by
@@ -115,13 +115,13 @@ function exampleLines(service: Service): string[] {
   })
 }
 
-/** The default as it could be set; empty for one that is no text of its own. */
+/** The default as a text that could be set; empty where the default is no value of its own. */
 function literalDefault(setting: AnySetting, program: Program): string {
   const value = defaultFor(setting, program)
   return isNone(value) || isSameAs(value) ? '' : String(value ?? '')
 }
 
-/** The names without a value, which compose takes from .env or the shell, in the `environment` of each service. */
+/** Renews the names without a value in the `environment` of each service: compose takes those from .env or the shell. */
 function renewCompose(compose: string): string {
   return services.reduce((text, service) => {
     const command = `command: [${programs[service].command.replace(' ', ', ')}]\n`
