@@ -36,12 +36,12 @@ function renderPage(): string {
     const { help, kind, readBy } = setting
     return tableRow([`\`${name}\``, readBy.join(', '), defaultsOf(setting), help, kind.takes])
   })
-  return `<!-- Written by packages/runtime/src/settings/generate.ts from the table beside it: change that one. -->
+  return `<!-- Written by packages/runtime/src/settings/generate.ts from the table beside it: change the table, not this file. -->
 
 # Settings
 
-By environment alone; any setting also as \`NAME_FILE\`, the path of a regular file with its value. A wrong value stops
-the start with one line that names it. \`--help\` shows the settings that a program reads.
+Settings come from the environment alone. Any of them can be given as \`NAME_FILE\` instead: the path of a regular file
+with its value. A wrong value stops the start with one line that names it. \`--help\` shows the settings of a program.
 
 | program | what it does |
 |---|---|
@@ -79,9 +79,9 @@ function renderExample(): string {
   return `# Settings of ingest and worker, with their defaults where they have any. Written by
 # packages/runtime/src/settings/generate.ts. docs/settings.md says more.
 #
-# Compose reads a copy of this file named .env by itself. There, DATABASE_URL and REDIS_URL are for servers of your
-# own; without them it is those of docker-compose.yml. HOST, PORT, OPS_HOST and OPS_PORT are fixed in the containers,
-# and ALLOW_UNAUTHENTICATED is true: it counts for nothing where WEBHOOK_SECRETS is set.
+# Compose reads a copy of this file that is named .env. Set DATABASE_URL and REDIS_URL there to use servers of your own
+# instead of those in docker-compose.yml. HOST, PORT, OPS_HOST and OPS_PORT are fixed in the containers.
+# ALLOW_UNAUTHENTICATED is true there, which has no effect where WEBHOOK_SECRETS is set.
 
 # Both services
 
@@ -96,13 +96,13 @@ ${own('worker').join('')}
 
 # Where ingest is published: a port, an address and a port, or a range of ports for --scale ingest=2.
 #INGEST_PORT=127.0.0.1:8080
-# Of the bundled Postgres' superuser, when its volume is new, and of the role of migrate.
+# The password of the bundled Postgres' superuser, when its volume is new, and of the role of migrate.
 #POSTGRES_PASSWORD=vss
-# Of the role of the workers, which may only write.
+# The password of the role of the workers, which may only write.
 #WORKER_POSTGRES_PASSWORD=vss
-# What the bundled Redis may hold. From 85 % of it on ingest spools, and answers 503 when the spool is full.
+# The memory of the bundled Redis. From 85 % of it on, ingest spools, and answers 503 when the spool is full.
 #REDIS_MAXMEMORY=512mb
-# Longer than SHUTDOWN_TIMEOUT_MS.
+# It must be longer than SHUTDOWN_TIMEOUT_MS.
 #STOP_GRACE_PERIOD=30s
 `
 }

@@ -30,7 +30,7 @@ export function renderHelp(program: Program): string {
     `Usage: ${command}`,
     wrap(does),
     wrap(
-      'It takes its settings from the environment, each also as NAME_FILE: the path of a regular file that holds the value.',
+      'Its settings come from the environment. Any of them can be given as NAME_FILE instead: the path of a regular file that holds the value.',
     ),
     ...settingNames(program).map((name) => renderSetting(name, settings[name], program)),
   ]
