@@ -23,7 +23,7 @@ export function createWorkerMetrics(registry: Registry): WriteMetrics {
     labelNames: ['code'],
     registers,
   })
-  // An alert on a rate sees no first burst of a series that begins with it.
+  // Each series begins with 0: an alert on a rate does not see the first burst of a series that begins with it.
   for (const outcome of OUTCOMES) outcomes.inc({ outcome }, 0)
   for (const code of REASON_CODES) rejectReasons.inc({ code }, 0)
   for (const code of ANOMALIES) anomalies.inc({ code }, 0)
