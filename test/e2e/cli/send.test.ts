@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { linesOver80Columns, startVss, vss } from '../../support/vss-command.ts'
 
-it('writes down exactly the deliveries that the ledger then has', async () => {
+it('writes a file of exactly the ids that the ledger then has', async () => {
   const { webhookUrl, pool } = await startRunningPipeline()
   const ids = join(temporaryFolder(), 'ids')
   const args = ['--url', webhookUrl, '--count', '500', '--dirty', '10%', '--seed', 'cli', '--ids', ids]
@@ -26,7 +26,7 @@ it('writes down exactly the deliveries that the ledger then has', async () => {
   const { p50, p90, p99, max } = summary.latencyMs
   expect(p50).toBeGreaterThan(0)
   expect([p50, p90, p99, max]).toEqual([p50, p90, p99, max].sort((a, b) => a - b))
-  // Each is rounded by itself, to three digits.
+  // Each number is rounded by itself, to three digits.
   expect(summary.ratePerSecond / (500 / summary.seconds)).toBeCloseTo(1, 1)
 
   const acknowledged = readFileSync(ids, 'utf8').trimEnd().split('\n').sort()
@@ -84,7 +84,7 @@ it('keeps to the rate', async () => {
   expect(JSON.parse(stdout).seconds).toBeGreaterThan(0.99)
 })
 
-it('sends the credential in the header that is asked for, and counts the refusals without it', async () => {
+it('sends the credential in the header of --header, and counts the refusals without it', async () => {
   const secret = 'Custom scheme with spaces'
   const { webhookUrl } = await startRunningPipeline({
     workers: 0,

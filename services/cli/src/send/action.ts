@@ -13,7 +13,7 @@ import { postAll } from './run.ts'
 import { renderSummary, summarize } from './summary.ts'
 import { createTally } from './tally.ts'
 
-/** Posts what the options ask for, and prints what became of it. @throws CommandFailure */
+/** Posts the bodies that the options ask for, and prints a summary. @throws CommandFailure */
 export async function runSend(options: SendOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const { url, concurrency } = options
   const headers = credentialHeaders(options, env)
