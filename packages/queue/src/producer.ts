@@ -18,7 +18,7 @@ export class QueueUnavailableError extends Error {
 
 export interface Producer {
   /**
-   * Makes one batch durable. Resolves when Redis has it on disk (`appendfsync always`), and so many replicas as asked.
+   * Makes one batch durable. Resolves when Redis has it on disk (`appendfsync always`), and so have `waitReplicas` replicas.
    *
    * @param batchId is the id of an earlier try with the same deliveries: Redis does not add an id that it has. Other
    *   deliveries need another id, since Redis would keep the first payload. A new id by default.
@@ -29,7 +29,7 @@ export interface Producer {
   probe(): Promise<void>
   /** Resolves when there is a connection to Redis, when it fails, or after `timeoutMs`, whichever is first. */
   awaitConnection(timeoutMs: number): Promise<void>
-  /** Whether so many batches wait for workers that a moment's wait of a new one delays no delivery. */
+  /** Whether many batches wait for workers already, so that a new one may wait a moment without harm. */
   readonly isBacklogged: boolean
   /** For status and metrics. */
   readonly shards: readonly Shard[]

@@ -48,29 +48,32 @@ async function readShard({ queue }: Shard, client: Redis, sample: number): Promi
   const jobs = Object.fromEntries(
     jobStates.map((state) => [state, counts[state] ?? 0]),
   ) as QueueStatus['jobs']
+  const samples = await Promise.all([
+    readSample(waiting, jobs.waiting),
+    readSample(active, jobs.active),
+    readSample(delayed, jobs.delayed),
+  ])
+  const oldestMs = Math.min(...samples.map((one) => one.oldestMs))
+  return {
+    jobs,
+    deliveries: samples.reduce((sum, { deliveries }) => sum + deliveries, 0),
+    oldestWaitingSeconds: Number.isFinite(oldestMs) ? Math.max(0, (Date.now() - oldestMs) / 1000) : 0,
+  }
 
-  async function look(ids: string[], batches: number): Promise<{ deliveries: number; oldestMs: number }> {
-    const seen = await Promise.all(ids.map((id) => client.hmget(queue.toKey(id), 'name', 'timestamp')))
+  /** Reads some batches of a state. @returns the deliveries of all its batches, and the receipt of the oldest read. */
+  async function readSample(
+    ids: string[],
+    batches: number,
+  ): Promise<{ deliveries: number; oldestMs: number }> {
+    const read = await Promise.all(ids.map((id) => client.hmget(queue.toKey(id), 'name', 'timestamp')))
     // A batch that was done in the meantime has neither.
-    const known = seen.flatMap(([name, timestamp]) => (name && timestamp ? [{ name, timestamp }] : []))
+    const known = read.flatMap(([name, timestamp]) => (name && timestamp ? [{ name, timestamp }] : []))
     if (known.length === 0) return { deliveries: 0, oldestMs: Number.POSITIVE_INFINITY }
     const counted = known.reduce((sum, { name }) => sum + countInName(name), 0)
     return {
       deliveries: batches > ids.length ? Math.round((counted / known.length) * batches) : counted,
       oldestMs: Math.min(...known.map(({ timestamp }) => Number(timestamp))),
     }
-  }
-
-  const looks = await Promise.all([
-    look(waiting, jobs.waiting),
-    look(active, jobs.active),
-    look(delayed, jobs.delayed),
-  ])
-  const oldestMs = Math.min(...looks.map((one) => one.oldestMs))
-  return {
-    jobs,
-    deliveries: looks.reduce((sum, { deliveries }) => sum + deliveries, 0),
-    oldestWaitingSeconds: Number.isFinite(oldestMs) ? Math.max(0, (Date.now() - oldestMs) / 1000) : 0,
   }
 }
 

@@ -7,7 +7,7 @@ import { createBacklog, type Entry } from './backlog.ts'
  */
 export interface GroupCommit<Item> {
   /**
-   * Resolves when the item's group is committed; rejects with what its commit threw.
+   * Resolves when the item's group is committed; rejects with the error of its commit.
    *
    * @param timeoutMs rejects with {@link CommitTimeoutError} after this long, the wait for a turn included. An item
    *   whose turn has not come by then is not committed; an item in flight may be.

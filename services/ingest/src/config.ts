@@ -7,7 +7,7 @@ export type IngestConfig = SettingsOf<'ingest'> & {
   webhookSecretsFile: string | undefined
 }
 
-/** @throws ConfigError with one line that names the variable, what it got and what it takes. */
+/** @throws ConfigError with one line that names the variable, its value and the values that it takes. */
 export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
   const config = { ...readSettings(env, 'ingest'), webhookSecretsFile: env.WEBHOOK_SECRETS_FILE || undefined }
   if (config.webhookSecrets.length === 0 && !isLoopback(config.host) && !config.allowUnauthenticated) {
@@ -20,7 +20,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
   return config
 }
 
-/** So long a secret is hard to guess, whatever its characters are. */
+/** A secret of this length is hard to guess, even with simple characters. */
 const minSecretLength = 16
 
 /** Says why secrets are too weak for a host that others reach; undefined when they are not. It shows no secret. */

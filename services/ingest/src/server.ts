@@ -15,7 +15,7 @@ import type { IngestMetrics } from './metrics.ts'
 import { protocolFault } from './protocol.ts'
 import { Refusal, type RefusalCode, refusalBody, refusalHeaders, refusals } from './refusal.ts'
 
-/** An HTTP server for the app. It bounds what a client may hold, and answers in our form what never reaches the app. */
+/** An HTTP server for the app. It bounds a client's connections, and answers bad requests that never reach the app. */
 export function createIngestServer(deps: {
   // biome-ignore lint/suspicious/noExplicitAny: the server serves an app of any environment
   app: Hono<any>

@@ -47,7 +47,7 @@ describe('the body is kept as sent', () => {
     expect(Buffer.from(ingest.kept[0]!.body).equals(body)).toBe(true)
   })
 
-  test('whatever its bytes, and however they are cut into chunks', async () => {
+  test('of any bytes, in any chunks', async () => {
     const ingest = await startIngest()
     const chunks = fc.array(fc.uint8Array({ minLength: 1, maxLength: 200 }), { maxLength: 6 })
     await fc.assert(

@@ -210,7 +210,7 @@ describe('a sender that goes away in the middle of its body', () => {
     const client = await openRawClient(ingest.port)
     client.socket.end('POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody')
     await once(client.socket, 'finish')
-    // A whole exchange, by whose end ingest has seen that the sender closed its side.
+    // After this exchange, ingest has seen that the sender closed its side.
     await exchange(ingest.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     keeping.resolve()
     expect(parseAnswers(await client.ended)[0]?.status).toBe(200)

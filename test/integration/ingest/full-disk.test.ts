@@ -125,7 +125,7 @@ describe.skipIf(!mayMount())('a disk that is full', () => {
     await redis.start()
     const { msg } = await untilLogged(
       ingest,
-      `the spool does not give back what it holds: make room on the disk of ${dir}, or mend it`,
+      `the spool does not give back its deliveries: make room on the disk of ${dir}, or mend it`,
     )
     expect(await readiness()).toBe(503)
     expect(ingest.log().filter((line) => line.msg === msg)).toHaveLength(1)

@@ -67,7 +67,7 @@ test('PORT=0 picks free ports, which the line "listening" names; both listeners 
   expect(await readIds(prefix)).toEqual(new Set([deliveryId]))
 })
 
-// Other systems have 127.0.0.1 alone, until somebody sets up another address.
+// Other systems have 127.0.0.1 alone, until another address is set up.
 test.skipIf(process.platform !== 'linux')(
   'OPS_HOST keeps health and metrics off the public address',
   async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** A connection that sends any bytes, well-formed or not, and reads what comes back as text. */
+/** A connection that sends any bytes, well-formed or not, and reads the answers as text. */
 export interface RawClient {
   socket: Socket
   send(data: string | Uint8Array): void

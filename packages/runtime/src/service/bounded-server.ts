@@ -4,8 +4,7 @@ import { boundConnections, type Connections } from './connections.ts'
 import { cutOffUnreadAnswers } from './unread-answers.ts'
 
 /**
- * An HTTP server that bounds what a client may hold of it: connections, requests, unread answers, header size and
- * time. It also takes requests without a Host.
+ * An HTTP server that bounds clients: their connections, requests, unread answers, size of headers and time. It also takes requests without a Host.
  *
  * @param options.answerError makes the whole answer to bytes that Node finds to be no request, or too late.
  * @param options.requestTimeoutMs for a request to arrive, headers and body, and for an answer to be read.

@@ -9,7 +9,7 @@ import type { Tally } from './tally.ts'
  *
  * @returns the code of the last post without an answer where nobody answers; null otherwise.
  */
-export async function postAll(options: {
+export async function postAll(deps: {
   bodies: Iterator<Uint8Array, void>
   concurrency: number
   waitForTurn: WaitForTurn
@@ -18,7 +18,7 @@ export async function postAll(options: {
   onAnswer: (answer: Answer) => void
   stop: AbortController
 }): Promise<string | null> {
-  const { bodies, concurrency, waitForTurn, post, tally, onAnswer, stop } = options
+  const { bodies, concurrency, waitForTurn, post, tally, onAnswer, stop } = deps
   let gaveUpFor: string | null = null
 
   async function postInTurn(): Promise<void> {

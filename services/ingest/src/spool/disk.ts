@@ -53,7 +53,7 @@ export function createDisk(deps: { spool: Spool; logger: Logger }): Disk {
     withheld(reason) {
       isWithholding = true
       const remedy = `make room on the disk of ${spool.dir}, or mend it`
-      told.repeatedly('withholding', 'error', `the spool does not give back what it holds: ${remedy}`, {
+      told.repeatedly('withholding', 'error', `the spool does not give back its deliveries: ${remedy}`, {
         err: reason,
         deliveries: spool.content.deliveries,
       })

@@ -16,11 +16,11 @@ const appendTimeoutMs = 5_000
 
 /** Keeps deliveries on disk while the queue does not take them. When it does, enqueues them, oldest first. */
 export interface Spooler {
-  /** True from a failed enqueue until one succeeds. Meanwhile deliveries go to the spool without trying the queue. */
+  /** True from a failed enqueue until one succeeds. Until then, deliveries go to the spool without trying the queue. */
   readonly isQueueAway: boolean
   /** Whether a delivery could be kept now: there is room, and the disk did not refuse one just now. */
   readonly takesDeliveries: boolean
-  /** Whether it cannot give back the deliveries that it holds: somebody has to mend its disk. */
+  /** Whether it cannot give back the deliveries that it holds: its disk has to be mended. */
   readonly isWithholding: boolean
   /** Resolves when a delivery that the queue has not taken is on disk. @throws when it cannot be kept. */
   keep(delivery: Delivery): Promise<void>
@@ -74,7 +74,7 @@ export function createSpooler(deps: {
         }
         if (stop.signal.aborted) return
         if (movedSinceEmpty > 0)
-          logger.info({ deliveries: movedSinceEmpty }, 'what was spooled is in the queue')
+          logger.info({ deliveries: movedSinceEmpty }, 'the spooled deliveries are in the queue')
         movedSinceEmpty = 0
         told.over('spooling')
         if (!(await adopt())) await untilSpooled()
@@ -92,10 +92,13 @@ export function createSpooler(deps: {
     try {
       const adopted = await spool.adopt()
       told.over('orphans')
-      if (adopted > 0) logger.info({ deliveries: adopted }, 'took over what another instance had spooled')
+      if (adopted > 0)
+        logger.info({ deliveries: adopted }, 'took over deliveries that another instance had spooled')
       return adopted > 0
     } catch (error) {
-      told.once('orphans', 'error', 'what another instance has spooled cannot be taken over', { err: error })
+      told.once('orphans', 'error', 'deliveries that another instance has spooled cannot be taken over', {
+        err: error,
+      })
       return false
     }
   }

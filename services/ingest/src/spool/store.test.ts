@@ -48,7 +48,7 @@ function idsOf(store: SpoolStore, from = limits): string[] | undefined {
   return store.oldest(from)?.deliveries.map(({ deliveryId }) => deliveryId)
 }
 
-test('gives back what was appended, oldest first, until it is removed', () => {
+test('gives back deliveries, oldest first, until they are removed', () => {
   const store = open()
   expect(store.oldest(limits)).toBeNull()
   store.append(deliveries('b', 'a'))

@@ -139,7 +139,7 @@ function reserveBytesFor(maxBodyBytes: number): number {
   return 6 * mib + 2 * Math.max(mib, maxBodyBytes)
 }
 
-/** Without room nothing is appended; stored deliveries are given back all the same. @returns why there is no room. */
+/** Takes the reserve's room. Without it the store appends nothing, and still gives back. @returns why there is no room. */
 function keepIfThereIsRoom(reserve: Reserve): string | undefined {
   try {
     reserve.keep()
