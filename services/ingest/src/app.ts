@@ -14,7 +14,7 @@ import type { WaitingBytes } from './waiting-bytes.ts'
 
 type Env = { Bindings: HttpBindings }
 
-/** Some register the URL with a slash behind it. The vendor sends a record once, so it must be taken there too. */
+/** Some customers register the URL with a slash behind it. The vendor sends a record once, so it must be taken there too. */
 const webhookPaths = [webhookPath, `${webhookPath}/`] as const
 
 /**

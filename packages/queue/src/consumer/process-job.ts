@@ -28,7 +28,7 @@ export function createJobProcessor(deps: { handle: HandleBatch; floor: Floor; lo
   return async function processJob(job: Job, token: string | undefined): Promise<void> {
     try {
       if (job.stalledCounter > 0) await floor.runAlone(() => settleSuspect(job))
-      // Another worker may take it.
+      // Another worker may run it while a batch runs alone here.
       else if (floor.state === 'alone') await putBack(job, token)
       else await floor.runBeside(() => settle(job))
     } catch (error) {
@@ -44,7 +44,10 @@ export function createJobProcessor(deps: { handle: HandleBatch; floor: Floor; lo
   }
 
   async function settleSuspect(job: Job): Promise<void> {
-    logger.info({ jobId: job.id, stalls: job.stalledCounter }, 'running a batch that stalled before alone')
+    logger.info(
+      { jobId: job.id, stalls: job.stalledCounter },
+      'running a batch alone, because it stalled before',
+    )
     await settle(job)
   }
 

@@ -4,11 +4,12 @@ import { boundConnections, type Connections } from './connections.ts'
 import { cutOffUnreadAnswers } from './unread-answers.ts'
 
 /**
- * An HTTP server that bounds clients: their connections, requests, unread answers, size of headers and time. It also takes requests without a Host.
+ * An HTTP server that bounds clients: their connections, requests, unread answers, size of headers and time. It takes
+ * requests without a Host as well.
  *
  * @param options.answerError makes the whole answer to bytes that Node finds to be no request, or too late.
  * @param options.requestTimeoutMs for a request to arrive, headers and body, and for an answer to be read.
- * @param options.keepAliveTimeoutMs How long a connection without a request stays open.
+ * @param options.keepAliveTimeoutMs is the time that a connection without a request stays open.
  */
 export function createBoundedServer(options: {
   listener: RequestListener

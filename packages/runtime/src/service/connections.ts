@@ -36,7 +36,7 @@ export interface Connections {
  * - At `maxConnections` the connection that has been idle for longest makes room for a new one. Where each has a
  *   request in hand, the new one is closed.
  * - A connection that sends a further request while 32 are in hand gets the answers to these, and is closed. So is one
- *   that sends a further request after one whose response has `shouldKeepAlive` set to false.
+ *   that sends a request after one whose response has `shouldKeepAlive` set to false.
  */
 export function boundConnections(server: Server, options: { maxConnections: number }): Connections {
   const { maxConnections } = options
