@@ -12,7 +12,7 @@ interface ShowOptions extends SettingsOptions {
 }
 
 export function addSessions(program: Command, env: NodeJS.ProcessEnv): void {
-  const sessions = program.command('sessions').description('Looks at stored sessions.')
+  const sessions = program.command('sessions').description('Shows stored sessions.')
   sessions
     .command('show')
     .description('Shows one session, its call legs and its deliveries.')

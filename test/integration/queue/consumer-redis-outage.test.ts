@@ -212,7 +212,7 @@ test('a consumer that closes while it reconnects finishes the batch in hand or p
   await closed
 
   expect(performance.now() - startedAt).toBeLessThan(2_000)
-  // A batch that were still active would stall, for 10 s and more.
+  // A batch that is still active would stall for 10 s or more.
   await until('a connection of the producer', () => producer.client.status === 'ready', { timeoutMs: 2_000 })
   expect(await producer.shards[0]!.queue.getActiveCount()).toBe(0)
 })
