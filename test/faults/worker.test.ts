@@ -54,7 +54,9 @@ test('a worker is killed when it has committed, and before the queue knows', asy
   await expectAccountedFor(pool, acknowledged, { withinMs: 60_000 })
   const { queue } = (await openProducer(pipeline)).shards[0]!
   await until('An empty queue', async () => (await countJobs(queue)) === 0, { timeoutMs: 30_000 })
-  const ranAgain = pipeline.log.filter((line) => line.includes('running a batch that stalled before alone'))
+  const ranAgain = pipeline.log.filter((line) =>
+    line.includes('running a batch alone, because it stalled before'),
+  )
   expect(ranAgain.length, 'batches that ran again, those with what was committed among them').toBeGreaterThan(
     0,
   )

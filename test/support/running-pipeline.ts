@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { webhookPath } from '@vss-pipeline/delivery'
 import { choosePort, type RunningService, startService } from '@vss-pipeline/local-stack'
 import { createPool } from '@vss-pipeline/storage'
 import { inject, onTestFailed, onTestFinished } from 'vitest'
@@ -67,7 +68,7 @@ export async function startRunningPipeline(
   const workers: RunningService[] = []
   for (let made = 0; made < (options.workers ?? 1); made++) workers.push(await start('worker'))
   return {
-    webhookUrl: `http://127.0.0.1:${port}/webhooks/vss`,
+    webhookUrl: `http://127.0.0.1:${port}${webhookPath}`,
     databaseUrl: database.url,
     redisUrl,
     queuePrefix,
