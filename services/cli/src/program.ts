@@ -7,6 +7,7 @@ import { addStatus } from './status.ts'
 
 /**
  * The command `vss` with its subcommands. A subcommand imports its packages when it runs, so that `vss` starts quickly.
+ * Settings are rows of packages/runtime/src/settings/table.ts.
  *
  * @param env holds the settings.
  */

@@ -20,6 +20,9 @@ const webhookPaths = [webhookPath, `${webhookPath}/`] as const
 /**
  * The public listener: `POST /webhooks/vss` answers 200 with the delivery's id once the delivery is kept. The
  * body is never parsed here: any bytes of an authenticated sender are kept as they are, within the limit.
+ *
+ * server.ts answers what never comes here: a request that takes too long (408) or is broken HTTP (400). readiness.ts has
+ * the checks of /readyz.
  */
 export function createApp(deps: {
   config: Pick<IngestConfig, 'allowedIps' | 'trustedProxies' | 'webhookAuthHeader' | 'maxBodyBytes'>

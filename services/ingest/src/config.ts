@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { ConfigError, readSettings, type SettingsOf } from '@vss-pipeline/runtime'
 
-/** Ingest's settings, read from the environment; docs/settings.md has them all. */
+/** Ingest's settings, read from the environment: the rows for ingest in packages/runtime/src/settings/table.ts. */
 export type IngestConfig = SettingsOf<'ingest'> & {
   /** The path of the secrets' file, which is read again while ingest runs. */
   webhookSecretsFile: string | undefined
