@@ -13,7 +13,7 @@ it('brings an empty database up to date, once', async () => {
 
   const first = await vss(['migrate'], env)
   expect(first).toMatchObject({ exitCode: 0, stderr: '' })
-  // One a line: there will be more of them.
+  // One migration a line.
   expect(first.stdout).toMatch(/^applied 0001_\w+\napplied 0002_\w+\n(applied \d{4}_\w+\n)*$/)
 
   const second = await vss(['migrate', '--database-url', database.url])

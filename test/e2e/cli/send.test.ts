@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { linesOver80Columns, startVss, vss } from '../../support/vss-command.ts'
 
-it('writes down exactly the deliveries that the ledger then has', async () => {
+it('writes exactly the deliveries to its file that the ledger then has', async () => {
   const { webhookUrl, pool } = await startRunningPipeline()
   const ids = join(temporaryFolder(), 'ids')
   const args = ['--url', webhookUrl, '--count', '500', '--dirty', '10%', '--seed', 'cli', '--ids', ids]
@@ -25,7 +25,7 @@ it('writes down exactly the deliveries that the ledger then has', async () => {
   const { p50, p90, p99, max } = summary.latencyMs
   expect(p50).toBeGreaterThan(0)
   expect([p50, p90, p99, max]).toEqual([p50, p90, p99, max].sort((a, b) => a - b))
-  // Each is rounded by itself, to three digits.
+  // Each figure is rounded by itself, to three digits.
   expect(summary.ratePerSecond / (500 / summary.seconds)).toBeCloseTo(1, 1)
 
   const acknowledged = readFileSync(ids, 'utf8').trimEnd().split('\n').sort()
@@ -79,7 +79,7 @@ it('keeps to the rate', async () => {
     ...['--url', webhookUrl, '--count', '41', '--rate', '40'],
   ])
   expect(exitCode).toBe(0)
-  // The last of 41 comes a second after the first.
+  // The last of 41 posts comes a second after the first.
   expect(JSON.parse(stdout).seconds).toBeGreaterThan(0.99)
 })
 
@@ -105,7 +105,7 @@ it('sends the credential in the header that is asked for, and counts the refusal
   expect(fromEnvironment.stdout).not.toContain('\u001b')
 })
 
-it('says in one line that nothing answers', async () => {
+it('says in one line that no server answers', async () => {
   const url = `http://127.0.0.1:${await choosePort(0)}/webhooks/vss`
   expect(await vss(['send', '--url', url, '--count', '1000000'])).toEqual({
     exitCode: 1,
