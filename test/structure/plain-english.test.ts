@@ -11,12 +11,7 @@ const stillToBeDone: readonly string[] = [
   'packages/runtime',
   'packages/storage',
   'services',
-  'test/compose',
-  'test/e2e',
-  'test/faults',
-  'test/foreign',
   'test/integration',
-  'test/support',
 ]
 
 /**
