@@ -47,7 +47,7 @@ test('the stack is taken down and up again under load: every acknowledged id is 
   const before = await stack.openPool()
   const events = generateEvents({ seed: 'down and up', count: 40_000, dirtyShare: 0.05 })
   const posting = postUntilAcknowledged(stack.webhookUrl, events, { connections: 32 })
-  await until('The load under way', async () => (await countLedger(before)) >= 5_000, { timeoutMs: 30_000 })
+  await until('Progress of the load', async () => (await countLedger(before)) >= 5_000, { timeoutMs: 30_000 })
 
   const down = await stack.compose(['down'])
   expect(down.code, down.output).toBe(0)

@@ -68,7 +68,7 @@ async function startPrimaryWithReplica(): Promise<Pair> {
     await redis.config('SET', 'requirepass', password)
     await redis.replicaof(hostname, port)
     const isFollowing = async () => (await redis.info('replication')).includes('link_status:up')
-    await until('The replica to follow', isFollowing, { timeoutMs: 20_000 })
+    await until('The start of replication', isFollowing, { timeoutMs: 20_000 })
     return redis
   }
   function connect(url: string): Redis {
@@ -119,7 +119,7 @@ test('with REDIS_WAIT_REPLICAS, a failover loses nothing that was acknowledged',
 test('without REDIS_WAIT_REPLICAS, a failover loses only deliveries that the replica did not have yet', async () => {
   const { acknowledged, pool, killedAtMs } = await failOverUnderLoad({})
   const ids = acknowledged.map(({ deliveryId }) => deliveryId)
-  await until('The ledger to come to rest', () => isAtRest(pool), { timeoutMs: 60_000 })
+  await until('The end of changes in the ledger', () => isAtRest(pool), { timeoutMs: 60_000 })
   const lost = await missingFromLedger(pool, ids)
   for (const id of lost) {
     const beforeKillMs = killedAtMs - receivedAtMsOf(id)
@@ -178,7 +178,7 @@ test.each<Setting>([
     const { acknowledged } = await load
     await startWorker()
 
-    await until('The ledger to come to rest', () => isAtRest(pool), { timeoutMs: 60_000 })
+    await until('The end of changes in the ledger', () => isAtRest(pool), { timeoutMs: 60_000 })
     const ids = acknowledged.map(({ deliveryId }) => deliveryId)
     const lost = await missingFromLedger(pool, ids)
     const sinceCutMs = (id: string) => receivedAtMsOf(id) - cutAtMs
