@@ -80,7 +80,7 @@ it('keeps to the rate', async () => {
     ...['--url', webhookUrl, '--count', '41', '--rate', '40'],
   ])
   expect(exitCode).toBe(0)
-  // The last of 41 comes a second after the first.
+  // The last of 41 posts comes a second after the first.
   expect(JSON.parse(stdout).seconds).toBeGreaterThan(0.99)
 })
 
