@@ -9,9 +9,9 @@ export const composeCommand: readonly [program: string, ...args: string[]] =
 
 export interface CommandResult {
   code: number
-  /** What it printed, both streams. */
+  /** Everything that the command printed: standard output, then standard error. */
   output: string
-  /** Without standard error, where compose itself tells what it does. */
+  /** Standard output alone: compose reports its own progress on standard error. */
   stdout: string
 }
 
@@ -19,11 +19,11 @@ export interface ComposeOptions {
   env?: NodeJS.ProcessEnv
   /** Compose files on top of the usual one, from the project's root. */
   files?: readonly string[]
-  /** What to read instead of `.env`: the developer's own is not part of a test. */
+  /** Read instead of `.env`, so that the developer's own file changes no test. */
   envFile?: string
 }
 
-/** What comes before the subcommand. */
+/** The arguments that stand before the subcommand. */
 export function composeArguments(projectName: string, options: ComposeOptions = {}): string[] {
   const { files = [], envFile = 'test/compose/empty.env' } = options
   const all = ['docker-compose.yml', 'test/compose/published-postgres.yml', ...files]
@@ -34,13 +34,13 @@ export function composeArguments(projectName: string, options: ComposeOptions = 
   ]
 }
 
-/** What Docker needs of the environment, and none of our settings that happen to be set here. */
+/** The variables that Docker needs, and `settings`. A setting of ours in this process's environment is left out. */
 export function composeEnvironment(settings: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => /^(PATH|HOME|XDG_.*|DOCKER_.*)$/.test(name))
   return { ...Object.fromEntries(kept), ...settings }
 }
 
-/** Runs a compose command on `projectName`; a failure is a code, never a throw. */
+/** Runs a compose command on `projectName`. A failure is a code in the result, never a throw. */
 export async function compose(
   projectName: string,
   args: readonly string[],
@@ -50,7 +50,7 @@ export async function compose(
   return await run(program, [...first, ...composeArguments(projectName, options), ...args], options.env)
 }
 
-/** Runs a docker command and returns what it printed. @throws with that output when it fails. */
+/** Runs a docker command. @returns its output. @throws Error with the output when the command fails. */
 export async function docker(args: readonly string[]): Promise<string> {
   const { code, output } = await run('docker', args)
   if (code !== 0) throw new Error(`docker ${args[0]} failed: ${output}`)

@@ -4,11 +4,11 @@ import { until } from '@vss-pipeline/local-stack'
 import { expect, onTestFinished, test } from 'vitest'
 import { createStack, type Service, type Stack } from './stack.ts'
 
-test('a wrong password ends `up` and is named in the log; a worker that has it stays unready', async () => {
+test('a wrong password ends `up`, and the log says so; a worker with a wrong password stays unready', async () => {
   const stack = await createStack()
   await stack.up()
 
-  // The volume was made with another one.
+  // The volume keeps the password that it was made with.
   const { code } = await stack.compose(['up', '-d'], { POSTGRES_PASSWORD: 'wrong' })
   expect(code).not.toBe(0)
   expect(await stack.logs('roles')).toContain('password authentication failed for user "vss"')
@@ -18,7 +18,7 @@ test('a wrong password ends `up` and is named in the log; a worker that has it s
   await stack.untilHealth('worker', 'unhealthy')
 })
 
-test('an unreachable database ends `up` and is named in the log', async () => {
+test('an unreachable database ends `up`, and the log names it', async () => {
   const stack = await createStack()
 
   const { code } = await stack.compose(['up', '-d'], {
@@ -29,7 +29,7 @@ test('an unreachable database ends `up` and is named in the log', async () => {
   expect(await stack.logs('migrate')).toMatch(/migrate: the database cannot be reached: .*nowhere\.invalid/)
 })
 
-test('while the database is away the worker is unready and says so; ingest goes on, and all is stored later', async () => {
+test('while the database is away, the worker is unready and ingest goes on; deliveries are stored later', async () => {
   const stack = await createStack()
   await stack.up()
   await stack.compose(['stop', 'postgres'])
@@ -50,7 +50,7 @@ test('while the database is away the worker is unready and says so; ingest goes 
   )
 })
 
-test('while Redis is away ingest goes on, with its spool on a volume, and all is stored later', async () => {
+test('while Redis is away, ingest keeps deliveries on a volume; they are stored later, though it was killed', async () => {
   const stack = await createStack()
   await stack.up()
   await stack.compose(['stop', 'redis'])
@@ -67,7 +67,7 @@ test('while Redis is away ingest goes on, with its spool on a volume, and all is
   })
 })
 
-test('a busy port ends `up` and is named', async () => {
+test('a busy port ends `up`, and the message names the port', async () => {
   const squatter = createServer().listen(0, '127.0.0.1')
   onTestFinished(() => void squatter.close())
   await once(squatter, 'listening')
@@ -81,7 +81,7 @@ test('a busy port ends `up` and is named', async () => {
   expect(output).toMatch(/address already in use|port is already allocated/)
 })
 
-test('a wrong setting is named in the log of a service that restarts for it', async () => {
+test('a service with a wrong setting names it in the log', async () => {
   const stack = await createStack()
 
   await stack.compose(['up', '-d', 'ingest'], { LOG_LEVEL: 'loud' })

@@ -12,11 +12,11 @@ interface Manifest {
   apiVersion: string
   kind: string
   metadata: { name: string }
-  // biome-ignore lint/suspicious/noExplicitAny: the types of kubernetes-models are what it is held against
+  // biome-ignore lint/suspicious/noExplicitAny: a test checks it against the types of kubernetes-models
   [member: string]: any
 }
 
-/** The published types are closed and complete: they refuse unknown members, wrong types and missing ones. */
+/** The published types refuse unknown members, missing members and wrong types. */
 test('the manifests have the types that Kubernetes and KEDA publish', async () => {
   const manifests = await readManifests()
   const lines = manifests.map(({ apiVersion, kind, ...rest }, at) => {
@@ -24,7 +24,7 @@ test('the manifests have the types that Kubernetes and KEDA publish', async () =
     const type = `import('${group}/${apiVersion}').I${kind}`
     return `export const m${at} = ${JSON.stringify({ apiVersion, kind, ...rest })} satisfies ${type}`
   })
-  // Inside node_modules, from where the packages are found and where nothing else looks.
+  // In node_modules tsc finds the packages, and no other tool reads the file.
   const scratch = join(projectRoot, 'node_modules', '.cache', 'kubernetes-manifests')
   await mkdir(scratch, { recursive: true })
   await writeFile(join(scratch, 'manifests.ts'), `${lines.join('\n')}\n`)
@@ -39,7 +39,7 @@ test('the manifests have the types that Kubernetes and KEDA publish', async () =
   expect(printed).toBe('')
 })
 
-test('what the manifests refer to is there', async () => {
+test('everything that the manifests refer to exists', async () => {
   const manifests = await readManifests()
   const named = (kind: string) => manifests.filter((one) => one.kind === kind)
   const secretKeys = Object.keys(named('Secret')[0]!.stringData)
@@ -74,12 +74,12 @@ test('what the manifests refer to is there', async () => {
     }
   }
   const [trigger] = named('ScaledObject')[0]!.spec.triggers
-  expect(trigger.metadata.listName, 'as up.test.ts finds it in Redis').toBe('{vss}:batches:wait')
+  expect(trigger.metadata.listName, 'the list that up.test.ts finds in Redis').toBe('{vss}:batches:wait')
   const [auth] = named('TriggerAuthentication')
   for (const { key } of auth!.spec.secretTargetRef) expect(secretKeys).toContain(key)
 })
 
-test('no proxy is believed by default, and what runs there reaches names, Postgres and Redis alone', async () => {
+test('no proxy is believed by default, and pods reach only DNS, Postgres and Redis', async () => {
   const manifests = await readManifests()
   const settings = manifests.find(({ metadata }) => metadata.name === 'vss-settings')!
   expect(settings.data.TRUSTED_PROXIES).toBe('')
@@ -102,7 +102,7 @@ test('no proxy is believed by default, and what runs there reaches names, Postgr
   ])
   const secrets = manifests.find(({ kind }) => kind === 'Secret')!.stringData
   const servers = ['redis-url', 'database-url', 'owner-database-url'].map((key) => new URL(secrets[key]).port)
-  expect(servers, 'the example may be reached').toEqual(['6379', '5432', '5432'])
+  expect(servers, 'the policies allow the ports of the example').toEqual(['6379', '5432', '5432'])
 })
 
 function metadataOf({ metadata }: { metadata: { name: string } }): { name: string } {
@@ -112,7 +112,7 @@ function metadataOf({ metadata }: { metadata: { name: string } }): { name: strin
 async function readManifests(): Promise<Manifest[]> {
   const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.yaml'))
   const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))
-  // Merge keys and octals as kubectl reads them.
+  // kubectl reads YAML 1.1, which has merge keys and other octal numbers than 1.2.
   const documents = texts.flatMap((text) => parseAllDocuments(text, { version: '1.1' }))
   const manifests = documents.map((document) => document.toJS() as Manifest)
   return manifests.filter(({ kind }) => kind !== 'Kustomization')

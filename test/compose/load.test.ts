@@ -23,7 +23,7 @@ test('four workers share 50,000 events', async () => {
   expect(Math.min(...shares), `shares ${shares}`).toBeGreaterThan(5_000)
 })
 
-test('of a worker killed with -9, nothing is lost and others have done its work within 30 s', async () => {
+test('a worker is killed with SIGKILL: nothing is lost, and others do its work within 30 s', async () => {
   const stack = await createStack()
   await stack.up(['--scale', 'worker=4'])
   const pool = await stack.openPool()
@@ -41,13 +41,13 @@ test('of a worker killed with -9, nothing is lost and others have done its work 
   await expectAccountedFor(pool, load.acknowledged, { withinMs: 30_000 })
 })
 
-test('taken down and up again under load, every acknowledged id is in the ledger', async () => {
+test('the stack is taken down and up again under load: every acknowledged id is in the ledger', async () => {
   const stack = await createStack()
   await stack.up(['--scale', 'worker=2'])
   const before = await stack.openPool()
   const events = generateEvents({ seed: 'down and up', count: 40_000, dirtyShare: 0.05 })
   const posting = postUntilAcknowledged(stack.webhookUrl, events, { connections: 32 })
-  await until('The load under way', async () => (await countLedger(before)) >= 5_000, { timeoutMs: 30_000 })
+  await until('Progress of the load', async () => (await countLedger(before)) >= 5_000, { timeoutMs: 30_000 })
 
   const down = await stack.compose(['down'])
   expect(down.code, down.output).toBe(0)
@@ -55,11 +55,14 @@ test('taken down and up again under load, every acknowledged id is in the ledger
 
   const load = await posting
   expect(load.answers.get('200')).toBe(40_000)
-  expect(load.answers.size, 'it was interrupted').toBeGreaterThan(1)
+  expect(
+    load.answers.size,
+    'kinds of answers, more than one because the load was interrupted',
+  ).toBeGreaterThan(1)
   await expectAccountedFor(await stack.openPool(), load.acknowledged, { withinMs: 60_000 })
 })
 
-/** How many deliveries this worker has put into the ledger, by its own metrics. */
+/** The number of deliveries that this worker has put into the ledger, from its own metrics. */
 async function countSettled(containerId: string): Promise<number> {
   const script = `fetch('http://127.0.0.1:9465/metrics').then((r) => r.text()).then(console.log)`
   const metrics = await docker(['exec', containerId, 'node', '-e', script])
@@ -70,7 +73,11 @@ function sum(numbers: number[]): number {
   return numbers.reduce((total, number) => total + number, 0)
 }
 
-/** Lets flushes write their sessions and legs and then wait, inside their transactions, to write the ledger. */
+/**
+ * Makes every flush wait inside its transaction: it writes its sessions and legs, then waits for a lock on the ledger.
+ *
+ * @returns a function that lets the flushes go on.
+ */
 async function blockLedgerInserts(pool: Pool): Promise<() => Promise<void>> {
   const client = await pool.connect()
   let released = false

@@ -10,7 +10,7 @@ const ofWriter = 'of-the-writer'
 const newSecret = 'Bearer of-the-new-secret'
 const oldSecret = 'Bearer of-the-old-secret'
 
-test('secrets come from files: only those who know one may post, and no environment shows them', async () => {
+test('with secrets in files, only a sender with a secret may post, and no environment shows the secrets', async () => {
   const folder = await secretsFolder({
     'webhook-secrets': `${newSecret}\n${oldSecret}\n`,
     'redis-url': 'redis://redis:6379\n',
@@ -55,7 +55,7 @@ async function postWith(url: string, headers: Record<string, string>): Promise<n
   return (await fetch(url, { method: 'POST', body: '{}', headers })).status
 }
 
-/** Only its owner may enter the folder; the files themselves are read by the containers' user. */
+/** Only this user may enter the folder. Its files are readable by all, because the containers run as another user. */
 async function secretsFolder(files: Record<string, string>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'vss-secrets-'))
   onTestFinished(() => rm(folder, { recursive: true }))

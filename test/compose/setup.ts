@@ -4,7 +4,7 @@ import { compose, composeArguments, composeCommand, composeEnvironment } from '.
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The compose project's name, of this run only. */
+    /** The compose project's name. No other run has it. */
     projectName: string
   }
 }

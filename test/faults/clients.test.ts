@@ -5,7 +5,7 @@ import { expectAccountedFor } from '../support/accounting.ts'
 import { postUntilAcknowledged } from '../support/load.ts'
 import { startFaultyPipeline } from './faulty-pipeline.ts'
 
-/** Sends a request's head a byte a second, and never comes to its end. */
+/** Sends a request at one byte a second, and never ends it. */
 function openSlowClient(port: number, onClose: () => void): Socket {
   const socket = connect(port, '127.0.0.1')
   let sent = 0
@@ -19,7 +19,7 @@ function openSlowClient(port: number, onClose: () => void): Socket {
   return socket
 }
 
-test('a thousand slow clients hold up nobody, and are cut off in time', async () => {
+test('a thousand slow clients slow down no other client, and are cut off', async () => {
   const pipeline = await startFaultyPipeline({ env: { REQUEST_TIMEOUT_MS: '4000' } })
   const port = Number(new URL(pipeline.webhookUrl).port)
   let open = 1_000

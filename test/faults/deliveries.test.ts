@@ -32,7 +32,7 @@ test('the same event, posted 100 times at once, is one session', async () => {
   expect(recoveredMs).toBeLessThan(10_000)
 })
 
-test('corrections that are posted at once end as the newest received, whatever worker had them last', async () => {
+test('of corrections posted at once the session keeps the one received last, whichever worker wrote it', async () => {
   const pipeline = await startFaultyPipeline({ workers: 4 })
   const random = createRandom('delivery-corrected')
   const versions = shuffle(random, versionsOf('delivery-corrected', { sessions: 100, versions: 20 }))
@@ -45,7 +45,7 @@ test('corrections that are posted at once end as the newest received, whatever w
   expect(recoveredMs).toBeLessThan(20_000)
 })
 
-test('corrections that reach the workers in a shuffled order end as the newest received', async () => {
+test('of corrections that reach the workers in any order the session keeps the one received last', async () => {
   const pipeline = await startFaultyPipeline({ workers: 4 })
   const random = createRandom('delivery-shuffled')
   const received = await receive(versionsOf('delivery-shuffled', { sessions: 40, versions: 20 }))
@@ -76,7 +76,7 @@ async function accountFor(
   return recoveredMs
 }
 
-/** Each session is told by each version of it, in turn. */
+/** Makes every session in every version: the first version of all sessions, then the second of all, and so on. */
 function versionsOf(seed: string, count: { sessions: number; versions: number }): GeneratedEvent[] {
   const events = [...generateEvents({ seed, count: count.sessions })]
   return Array.from({ length: count.versions }, (_, version) =>
@@ -98,7 +98,7 @@ function shuffle<Item>(random: Random, items: readonly Item[]): Item[] {
     .map(({ item }) => item)
 }
 
-/** Gives them ids as ingest would, some in the same millisecond and some not. */
+/** Gives each event a delivery id, as ingest does. Some ids are of the same millisecond. */
 async function receive(events: GeneratedEvent[]): Promise<Acknowledged[]> {
   const received: Acknowledged[] = []
   for (const event of events) {
@@ -108,7 +108,7 @@ async function receive(events: GeneratedEvent[]): Promise<Acknowledged[]> {
   return received
 }
 
-/** Each as a batch of its own, so that any worker may have any of them next. */
+/** Enqueues each delivery as a batch of its own, so that any worker may take it. */
 async function enqueueOneByOne(pipeline: RunningPipeline, deliveries: Acknowledged[]): Promise<void> {
   const producer = await openProducer(pipeline)
   await Promise.all(
@@ -125,12 +125,12 @@ async function sumOfRevisions({ pool }: RunningPipeline): Promise<number> {
   return rows[0]?.sum ?? 0
 }
 
-/** Ids of one ingest sort as they were received. */
+/** The delivery that was received last: the ids of one ingest sort by receipt. */
 function newestOf(acknowledged: readonly Acknowledged[]): Acknowledged {
   return acknowledged.reduce((newest, one) => (one.deliveryId > newest.deliveryId ? one : newest))
 }
 
-/** Holds each session against the body of its newest delivery. */
+/** Expects each session to have the content of its newest delivery. */
 async function expectNewest({ pool }: RunningPipeline, acknowledged: readonly Acknowledged[]): Promise<void> {
   const bySession = Map.groupBy(acknowledged, ({ event }) => event.sessionId!)
   const { rows } = await pool.query<{ id: string; told_by: string; body: string; request: string }>(

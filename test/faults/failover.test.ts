@@ -15,11 +15,11 @@ import { openTcpProxy } from '../support/tcp-proxy.ts'
 const replicationDelayMs = 20
 
 interface Pair {
-  /** Leads to the primary, and after `failOver` to what was its replica. */
+  /** Leads to the primary, and after `failOver` to its former replica. */
   url: string
-  /** Of the primary. */
+  /** Changes settings of the primary. */
   configure(settings: Record<string, string>): Promise<void>
-  /** Nothing reaches the replica any more; the primary goes on by itself. */
+  /** Cuts the replica off from the primary, which goes on alone. */
   isolate(): void
   /** Kills the primary and promotes the replica, as Sentinel would. */
   failOver(): Promise<void>
@@ -27,7 +27,7 @@ interface Pair {
 
 type Database = Awaited<ReturnType<typeof startRunningPipeline>>['pool']
 
-/** A primary with a replica that lags behind a little, as one in another zone does. */
+/** Starts a primary and a replica that is a little behind it, as a replica in another zone is. */
 async function startPrimaryWithReplica(): Promise<Pair> {
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())
@@ -49,7 +49,7 @@ async function startPrimaryWithReplica(): Promise<Pair> {
       link.reset({ refuse: true })
       await client.replicaof('NO', 'ONE')
       proxy.retarget(replica.url)
-      // One that waits for a replica needs another one now.
+      // An ingest that waits for a replica needs one of the new primary.
       await follow(await start('next'), replica.url)
     },
   }
@@ -64,11 +64,11 @@ async function startPrimaryWithReplica(): Promise<Pair> {
     const { hostname, port } = new URL(url)
     const redis = connect(server.url)
     await redis.config('SET', 'masterauth', password)
-    // Those who knew the primary's password go on with it.
+    // Clients go on with the primary's password after the failover.
     await redis.config('SET', 'requirepass', password)
     await redis.replicaof(hostname, port)
     const isFollowing = async () => (await redis.info('replication')).includes('link_status:up')
-    await until('The replica to follow', isFollowing, { timeoutMs: 20_000 })
+    await until('The start of replication', isFollowing, { timeoutMs: 20_000 })
     return redis
   }
   function connect(url: string): Redis {
@@ -116,10 +116,10 @@ test('with REDIS_WAIT_REPLICAS, a failover loses nothing that was acknowledged',
   console.log('failover, REDIS_WAIT_REPLICAS=1: 4,000 acknowledged, 0 lost')
 })
 
-test('without it, a failover loses no more than what the replica was behind', async () => {
+test('without REDIS_WAIT_REPLICAS, a failover loses only deliveries that the replica did not have yet', async () => {
   const { acknowledged, pool, killedAtMs } = await failOverUnderLoad({})
   const ids = acknowledged.map(({ deliveryId }) => deliveryId)
-  await until('The ledger to come to rest', () => isAtRest(pool), { timeoutMs: 60_000 })
+  await until('The end of changes in the ledger', () => isAtRest(pool), { timeoutMs: 60_000 })
   const lost = await missingFromLedger(pool, ids)
   for (const id of lost) {
     const beforeKillMs = killedAtMs - receivedAtMsOf(id)
@@ -137,7 +137,7 @@ interface Setting {
   setting: string
   env: NodeJS.ProcessEnv
   redis: Record<string, string>
-  /** For how long after the cut what was acknowledged is lost. */
+  /** Deliveries may be lost that were received within so many milliseconds after the cut. */
   lossMs: number
 }
 
@@ -146,7 +146,7 @@ test.each<Setting>([
   {
     setting: 'min-replicas-to-write',
     env: {},
-    // A replica tells every second how far it is; Redis looks every second how long ago that was.
+    // A replica reports its position every second, and the primary looks at the age of that report every second.
     redis: { 'min-replicas-to-write': '1', 'min-replicas-max-lag': '1' },
     lossMs: 3_000,
   },
@@ -157,7 +157,7 @@ test.each<Setting>([
     lossMs: 0,
   },
 ])(
-  'a primary that is cut off, and then lost, while no worker runs: $setting',
+  'a primary is cut off and then killed, while no worker runs: $setting',
   async ({ setting, env, redis, lossMs }) => {
     const pair = await startPrimaryWithReplica()
     const { webhookUrl, pool, startWorker } = await startRunningPipeline({
@@ -178,7 +178,7 @@ test.each<Setting>([
     const { acknowledged } = await load
     await startWorker()
 
-    await until('The ledger to come to rest', () => isAtRest(pool), { timeoutMs: 60_000 })
+    await until('The end of changes in the ledger', () => isAtRest(pool), { timeoutMs: 60_000 })
     const ids = acknowledged.map(({ deliveryId }) => deliveryId)
     const lost = await missingFromLedger(pool, ids)
     const sinceCutMs = (id: string) => receivedAtMsOf(id) - cutAtMs
@@ -192,7 +192,10 @@ test.each<Setting>([
       expect(lost).toEqual([])
       return
     }
-    expect(lostAtMs[0], 'from the cut to the first: the replica was a little behind').toBeGreaterThan(-1_000)
-    expect(lostAtMs.at(-1), 'from the cut to the last').toBeLessThan(lossMs)
+    expect(
+      lostAtMs[0],
+      'milliseconds from the cut to the first loss: the replica was a little behind',
+    ).toBeGreaterThan(-1_000)
+    expect(lostAtMs.at(-1), 'milliseconds from the cut to the last loss').toBeLessThan(lossMs)
   },
 )

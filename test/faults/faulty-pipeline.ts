@@ -21,13 +21,16 @@ import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 export interface FaultyPipeline extends RunningPipeline {
   redis: FaultyServer
   postgres: FaultyServer
-  /** Between the services and Redis, and between the workers and Postgres. */
+  /** The proxies between the services and Redis, and between the workers and Postgres. */
   network: { redis: TcpProxy; postgres: TcpProxy }
   /** The folder of ingest's spool. */
   spoolDir: string
 }
 
-/** Starts the real services on a Postgres and a Redis of their own, with proxies between, until the test has finished. */
+/**
+ * Starts the real services on a Postgres and a Redis of their own, with a proxy in front of each server. All are
+ * stopped when the test has finished.
+ */
 export async function startFaultyPipeline(
   options: { workers?: number; env?: NodeJS.ProcessEnv } = {},
 ): Promise<FaultyPipeline> {
@@ -51,7 +54,7 @@ export async function startFaultyPipeline(
   return { ...pipeline, redis, postgres, network, spoolDir }
 }
 
-/** Terminates the workers' connections to Postgres. @returns how many. */
+/** Terminates the workers' connections to Postgres. @returns the number of connections. */
 export async function cutWorkerConnections(admin: Pool | PoolClient): Promise<number> {
   const { rowCount } = await admin.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vss-worker'`,
@@ -63,7 +66,7 @@ function tellHowToRepeat(): void {
   const { currentTestName, testPath } = expect.getState()
   const file = basename(testPath!, '.test.ts')
   console.error(
-    `The same load again: npm run test:faults -- ${file} --name ${JSON.stringify(currentTestName)}`,
+    `To repeat this load: npm run test:faults -- ${file} --name ${JSON.stringify(currentTestName)}`,
   )
 }
 
@@ -73,26 +76,27 @@ async function startOwnServer(launch: () => Promise<RunningServer>): Promise<Fau
   return server
 }
 
-/** While something fails a service may hold more than in good times (230 MB), and not much more. */
+/** A service uses up to 230 MB without a fault. During a fault it may use more, but not much. */
 const mostMegabytes = 400
-/** Whatever fails, the logs tell of it and do not flood. */
+/** Logs must report a fault without a flood of lines. */
 const mostComplaints = 100
 
-/** What became of a fault, for docs/reliability.md. */
+/** The result of a fault, for docs/reliability.md. */
 export interface Aftermath {
   acknowledged: Acknowledged[]
   answers: Load['answers']
-  /** From the end of the fault until everything that was acknowledged stood in the ledger. */
+  /** Milliseconds from the end of the fault until every acknowledged delivery was in the ledger. */
   recoveredMs: number
 }
 
 /**
- * Posts events, lets something fail in the middle of it, and holds the ledger and the sessions against what was
- * acknowledged: each delivery exactly once, each session as its newest delivery tells it.
+ * Posts events, causes a fault meanwhile, and compares the database with the acknowledged deliveries: each is in the
+ * ledger exactly once, and each session is as its newest delivery says.
  *
- * @param options.fault fails and heals; called once some deliveries are in the ledger, while more are on their way.
- * @param options.seed of the events: the same seed repeats the same load.
- * @param options.count how many events; the load goes on until all are acknowledged.
+ * @param options.fault breaks something and repairs it. It is called when some deliveries are in the ledger, and more
+ *   are on their way.
+ * @param options.seed the seed of the events: the same seed repeats the same load.
+ * @param options.count the number of events. The load goes on until all are acknowledged.
  */
 export async function surviveUnderLoad(
   pipeline: FaultyPipeline,
@@ -125,7 +129,7 @@ export async function surviveUnderLoad(
   return { acknowledged, answers, recoveredMs }
 }
 
-/** With a spool before Redis and the queue before Postgres, their faults are nothing that a sender gets to see. */
+/** A sender sees no fault of Redis or Postgres, because the spool or the queue keeps deliveries meanwhile. */
 export function expectEveryPostAcknowledged({ answers }: Pick<Aftermath, 'answers'>): void {
   expect([...answers.keys()], 'every POST is acknowledged at its first try').toEqual(['200'])
 }
@@ -134,7 +138,7 @@ function complaints({ log }: FaultyPipeline): string[] {
   return log.filter((line) => /"level":"(warn|error|fatal)"/.test(line))
 }
 
-/** The most memory that each service which still runs has held, where the system tells it (Linux). */
+/** The peak memory of each service that still runs. Only Linux tells it: elsewhere the list is empty. */
 async function readMemoryPeaks({ services }: FaultyPipeline): Promise<{ name: string; megabytes: number }[]> {
   const peaks = await Promise.all(
     services.map(async ({ name, pid }) => {

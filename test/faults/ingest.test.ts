@@ -9,14 +9,14 @@ import { type FaultyPipeline, startFaultyPipeline, surviveUnderLoad } from './fa
 
 const hourMs = 60 * 60 * 1_000
 
-/** Ingest itself was away: its answers are 200 all the same, the rest are connections that it could not keep. */
+/** Expects `count` answers of 200 and no refusal. Connections may have failed, because ingest itself was away. */
 function expectNoRefusals(answers: Load['answers'], count: number): void {
   expect(answers.get('200')).toBe(count)
   const refusals = [...answers.keys()].filter((kind) => /^\d+$/.test(kind) && kind !== '200')
   expect(refusals, 'refusals by an ingest that runs').toEqual([])
 }
 
-/** Resolves when so many more rows are in the ledger than there are now: the load goes on. */
+/** Waits until the ledger has so many rows more than now, which shows that the load goes on. */
 async function untilMoreRows(pipeline: FaultyPipeline, more: number): Promise<void> {
   const before = await countLedger(pipeline.pool)
   await until('More rows', async () => (await countLedger(pipeline.pool)) >= before + more, {
@@ -24,7 +24,7 @@ async function untilMoreRows(pipeline: FaultyPipeline, more: number): Promise<vo
   })
 }
 
-/** Starts another ingest on the same queue and the same spool's folder, on a port of its own. */
+/** Starts another ingest with the same queue and the same spool folder, on a port of its own. */
 async function startAnotherIngest(
   pipeline: FaultyPipeline,
   env: NodeJS.ProcessEnv = {},
@@ -40,9 +40,14 @@ async function startAnotherIngest(
 }
 
 test.each([
-  { is: 'killed in mid-request', seed: 'ingest-killed', end: killProcess, how: 'was ended by SIGKILL' },
   {
-    is: 'restarted in order',
+    is: 'killed in the middle of requests',
+    seed: 'ingest-killed',
+    end: killProcess,
+    how: 'was ended by SIGKILL',
+  },
+  {
+    is: 'stopped and started again',
     seed: 'ingest-restarted',
     end: (ingest: RunningService) => ingest.stop(),
     how: 'exited with code 0',
@@ -66,7 +71,7 @@ test.each([
   expect(recoveredMs).toBeLessThan(30_000)
 })
 
-test('an ingest that is killed for good leaves its spool to the other one', async () => {
+test('an ingest is killed for good while Redis is away: the other one takes over its spool', async () => {
   const pipeline = await startFaultyPipeline()
   const doomed = await startAnotherIngest(pipeline)
   const end = new AbortController()
@@ -92,11 +97,11 @@ test('an ingest that is killed for good leaves its spool to the other one', asyn
   expectNoRefusals(answers, 5_000)
   expect(recoveredMs).toBeLessThan(30_000)
   expect(itsLoad!.acknowledged.length).toBeGreaterThan(1_000)
-  // An idle ingest looks every 10 s for what others have left.
+  // An ingest with an empty spool looks for abandoned spools every 10 s.
   await expectAccountedFor(pipeline.pool, itsLoad!.acknowledged, { withinMs: 30_000 })
 })
 
-test('three ingests, the clock of one an hour ahead and of another an hour behind', async () => {
+test('three ingests run: the clock of one is an hour ahead, that of another an hour behind', async () => {
   const pipeline = await startFaultyPipeline()
   const ahead = await startAnotherIngest(pipeline, { NODE_OPTIONS: shiftClock(hourMs) })
   const behind = await startAnotherIngest(pipeline, { NODE_OPTIONS: shiftClock(-hourMs) })
@@ -107,7 +112,7 @@ test('three ingests, the clock of one an hour ahead and of another an hour behin
     count: 3_000,
     async fault() {
       loads = await Promise.all(
-        // The same events.
+        // All ingests get the same events, so that each session has deliveries with three different clocks.
         [ahead, behind].map(({ webhookUrl }) =>
           postUntilAcknowledged(webhookUrl, generateEvents({ seed, count: 3_000, dirtyShare: 0.05 }), {
             connections: 8,
@@ -129,12 +134,13 @@ test('three ingests, the clock of one an hour ahead and of another an hour behin
        (SELECT count(*)::int FROM vss.sessions WHERE received_at < now() + interval '30 minutes') AS "of other clocks",
        (SELECT count(*)::int FROM vss.deliveries_default WHERE received_at >= date_trunc('month', now(), 'UTC')) AS astray`,
   )
-  expect(rows, 'sessions as the clock ahead has them, rows in the partition of their month').toEqual([
-    { 'of other clocks': 0, astray: 0 },
-  ])
+  expect(
+    rows,
+    'sessions of another clock than the one ahead, and rows outside the partition of their month',
+  ).toEqual([{ 'of other clocks': 0, astray: 0 }])
 })
 
-/** NODE_OPTIONS of a process whose clock is off. */
+/** The NODE_OPTIONS that shift the clock of a process. */
 function shiftClock(byMs: number): string {
   const script = `const { now } = Date; Date.now = () => now() + ${byMs}`
   return `--import=data:text/javascript,${encodeURIComponent(script)}`

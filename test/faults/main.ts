@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 
-const help = `Lets the real services and servers fail under load, and accounts for every acknowledged delivery.
+const help = `Breaks the real services and servers under load, and accounts for every
+acknowledged delivery.
 
-npm run test:faults                      everything: about a quarter of an hour
-npm run test:faults -- redis worker      the files of such names alone
-npm run test:faults -- redis --name TEXT the tests of such names alone
+npm run test:faults                      everything: a quarter of an hour
+npm run test:faults -- redis worker      only files with these names
+npm run test:faults -- redis --name TEXT only tests with this name
 npm run test:faults -- soak --events N   the soak with N events (200,000)
-npm run test:faults -- soak --seed TEXT  the soak again, with the faults of a seed that it printed
+npm run test:faults -- soak --seed TEXT  the soak with a seed that it printed
 npm run test:faults -- fuzz --bodies N   the fuzz with N bodies (200,000)
 `
 
@@ -40,7 +41,7 @@ if (values.help) {
 }
 for (const name of ['events', 'bodies'] as const) {
   if (!/^[1-9]\d{0,8}$/.test(values[name]))
-    refuse(`--${name} is ${JSON.stringify(values[name])}: it takes a number`)
+    refuse(`--${name} is ${JSON.stringify(values[name])}: it takes a whole number from 1 to 999999999`)
 }
 
 const vitest = spawn(
@@ -58,7 +59,7 @@ const vitest = spawn(
 )
 vitest.on('exit', (code) => process.exit(code ?? 1))
 
-/** vitest takes a pattern; what is given here is text. */
+/** vitest takes a pattern. `--name` is plain text, so its special characters are escaped. */
 function nameArguments(name: string | undefined): string[] {
   return name === undefined ? [] : ['--testNamePattern', name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')]
 }

@@ -38,7 +38,7 @@ test.each(links)('every connection to %s is reset, ten times in three seconds', 
     },
   })
   expectEveryPostAcknowledged(aftermath)
-  // A batch that was in hand runs again once its lock has expired and that was noticed: 18 s at most.
+  // A batch in hand runs again when the queue notices that its lock has expired: after 18 s at most.
   expect(aftermath.recoveredMs).toBeLessThan(45_000)
 })
 
@@ -57,7 +57,7 @@ test.each(links)('the network to %s swallows everything for ten seconds', async 
   expect(aftermath.recoveredMs).toBeLessThan(45_000)
 })
 
-test.each(links)('every connection to %s falls silent for good, and new ones are served', async (link) => {
+test.each(links)('every connection to %s falls silent for good, but new ones work', async (link) => {
   const pipeline = await startFaultyPipeline()
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: `silent-connections-to-${link}`,
@@ -68,8 +68,8 @@ test.each(links)('every connection to %s falls silent for good, and new ones are
     },
   })
   expectEveryPostAcknowledged(aftermath)
-  // A flush may still take a connection that has been idle for less than 10 s. Its statement may take 30 s, and is given
-  // up 5 s later.
+  // A flush still uses a connection that has been idle for less than 10 s. A statement may take 30 s there, and the
+  // worker gives it up 5 s later.
   expect(aftermath.recoveredMs).toBeLessThan(60_000)
 })
 

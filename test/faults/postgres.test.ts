@@ -113,7 +113,7 @@ test('another client takes the locks of a flush in the opposite order', async ()
   })
   expectEveryPostAcknowledged(aftermath)
   expect(logOf(pipeline)).toContain('deadlock detected')
-  // A connection tells of its deadlocks once it has been idle for a while.
+  // A connection reports its deadlocks to the statistics only after it has been idle for a while.
   await until('A deadlock in the statistics', async () => (await countDeadlocks(admin)) > 0, {
     timeoutMs: 20_000,
   })
@@ -133,7 +133,10 @@ test('another client holds a lock for longer than flushes wait for one', async (
     },
   })
   expectEveryPostAcknowledged(aftermath)
-  expect(pipeline.log.filter((line) => line.includes('55P03')).length, 'waits that ended').toBeGreaterThan(0)
+  expect(
+    pipeline.log.filter((line) => line.includes('55P03')).length,
+    'waits for the lock that ended',
+  ).toBeGreaterThan(0)
   expect(aftermath.recoveredMs).toBeLessThan(30_000)
 })
 
@@ -175,7 +178,7 @@ test.skipIf(!canMount)('the disk of the write-ahead log is full: Postgres panics
       await until('A panic', () => logOf(pipeline).includes('PANIC'), { timeoutMs: 30_000 })
       await pause(3_000)
       disk.makeRoom()
-      // Whatever is left of it: it may have ended, or be trying to recover.
+      // After the panic Postgres may have ended, or may still try to recover.
       await pipeline.postgres.stop()
       await pipeline.postgres.start()
     },
@@ -203,7 +206,7 @@ test('Postgres is frozen for 15 s', async () => {
   expect(aftermath.recoveredMs).toBeLessThan(60_000)
 })
 
-/** On the server itself, past the proxy. */
+/** Opens a pool on the server itself, past the proxy. */
 function openAdminPool({ postgres }: FaultyPipeline): Pool {
   const admin = createPool({
     databaseUrl: postgres.url,
@@ -218,7 +221,10 @@ async function isWorkerReady({ workers }: FaultyPipeline): Promise<boolean> {
   return (await fetch(`${workers[0]!.opsUrl}/readyz`)).ok
 }
 
-/** A superuser takes the reserved connections too. The workers lose theirs, and the race for them. */
+/**
+ * Takes all connections of Postgres, as a superuser also the reserved ones. It cuts the workers' connections and takes
+ * the free places until the workers have none.
+ */
 async function takeAllConnections(pipeline: FaultyPipeline): Promise<{ leave(): void }> {
   const admin = await openAdminPool(pipeline).connect()
   const crowd = createPool({
@@ -260,7 +266,7 @@ async function takeAllConnections(pipeline: FaultyPipeline): Promise<{ leave(): 
 async function provokeDeadlock(admin: Pool, pool: Pool): Promise<void> {
   const client = await admin.connect()
   await client.query('BEGIN')
-  // It is the flush that is to find the deadlock, and to be the one that fails.
+  // The flush must find the deadlock and fail. So this client looks for one much later.
   await client.query(`SET LOCAL deadlock_timeout = '60s'`)
   await client.query('LOCK TABLE vss.deliveries IN SHARE MODE')
   await until('A flush that waits for the ledger', () => isFlushBlocked(pool), { timeoutMs: 20_000 })
@@ -284,7 +290,7 @@ function logOf(pipeline: FaultyPipeline): string {
   return readFileSync(`${folderOf(pipeline)}.log`, 'utf8')
 }
 
-/** A disk that Postgres may use. It is gone when the test has finished. */
+/** Mounts a small disk that Postgres may write to. It is unmounted when the test has finished. */
 function mountDiskForPostgres(pipeline: FaultyPipeline, name: string, megabytes: number) {
   const mount = join(dirname(pipeline.spoolDir), name)
   mkdirSync(mount)
@@ -312,7 +318,7 @@ async function moveLedgerTo(admin: Pool, folder: string): Promise<void> {
   for (const { name } of rows) await admin.query(`ALTER TABLE ${name} SET TABLESPACE small`)
 }
 
-/** Postgres must be stopped. */
+/** Moves the write-ahead log to another folder. Postgres must be stopped. */
 function moveWalTo(pipeline: FaultyPipeline, folder: string): void {
   const wal = join(folderOf(pipeline), 'data', 'pg_wal')
   const moved = join(folder, 'pg_wal')
@@ -321,7 +327,7 @@ function moveWalTo(pipeline: FaultyPipeline, folder: string): void {
   symlinkSync(moved, wal)
 }
 
-/** The postmaster first, so that it makes no more of them. */
+/** Freezes the postmaster first, so that it starts no process, then its processes. @returns a function that thaws all. */
 async function freezeAll({ postgres }: FaultyPipeline): Promise<() => void> {
   postgres.freeze()
   const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid='])

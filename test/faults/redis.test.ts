@@ -17,14 +17,14 @@ import {
 const kib = 1024
 const mib = 1024 * kib
 
-/** With a spool, whatever becomes of Redis is nothing that a sender gets to see. */
+/** Expects that no sender saw the fault, because the spool kept deliveries, and that the spool is empty again. */
 async function expectSpooled({ ingest }: FaultyPipeline, aftermath: Aftermath): Promise<void> {
   expectEveryPostAcknowledged(aftermath)
   expect(await readMetric(ingest.opsUrl, 'vss_deliveries_spooled_total')).toBeGreaterThan(0)
   expect(await readMetric(ingest.opsUrl, 'vss_spool_deliveries')).toBe(0)
 }
 
-/** Sends one command that Redis must take. */
+/** Sends one command, and expects that Redis does not refuse it. @returns the answer. */
 async function tellRedis(url: string, command: string): Promise<string> {
   const answer = await redisCommand(url, command)
   expect(answer, command).not.toMatch(/^-/)
@@ -61,7 +61,7 @@ const outages: Outage[] = [
     end: (redis) => redis.start(),
   },
   {
-    is: 'hangs, and goes on where it was',
+    is: 'hangs, and goes on',
     seed: 'redis-frozen',
     count: 5_000,
     connections: 16,
@@ -79,7 +79,7 @@ const outages: Outage[] = [
     end: ({ url }) => tellRedis(url, 'REPLICAOF NO ONE'),
   },
   {
-    is: 'has no memory for any write, and then it has',
+    is: 'has no memory for writes for a while',
     seed: 'redis-out-of-memory',
     count: 6_000,
     connections: 4,
@@ -102,17 +102,17 @@ test.each(outages)('Redis $is', async ({ seed, count, connections, lastsMs, begi
     },
   })
   await expectSpooled(pipeline, aftermath)
-  // A batch that was in hand runs again once its lock has expired and that was noticed: 18 s at most.
+  // A batch in hand runs again when the queue notices that its lock has expired: after 18 s at most.
   expect(aftermath.recoveredMs).toBeLessThan(45_000)
 })
 
-test('a backlog fills Redis, and drains with no more memory once a worker is back', async () => {
+test('a backlog fills Redis, and drains without more memory when a worker is back', async () => {
   const pipeline = await startFaultyPipeline()
   const { redis, ingest, workers } = pipeline
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: 'redis-full',
     count: 20_000,
-    // While batches wait for workers each waits for company: many senders get them filled sooner.
+    // While batches wait for workers, ingest holds a small batch to fill it. Many senders fill it sooner.
     connections: 64,
     async fault() {
       await workers[0]!.stop()
@@ -120,7 +120,11 @@ test('a backlog fills Redis, and drains with no more memory once a worker is bac
       const used = Number(/^used_memory:(\d+)/m.exec(info)![1])
       await tellRedis(redis.url, `CONFIG SET maxmemory ${used + 2 * mib}`)
       const spooled = () => readMetric(ingest.opsUrl, 'vss_spool_deliveries')
-      await until('What Redis has no room for', async () => (await spooled()) > 100, { timeoutMs: 30_000 })
+      await until(
+        'The spooling of deliveries that Redis has no room for',
+        async () => (await spooled()) > 100,
+        { timeoutMs: 30_000 },
+      )
       await pipeline.startWorker()
     },
   })
@@ -128,7 +132,7 @@ test('a backlog fills Redis, and drains with no more memory once a worker is bac
   expect(aftermath.recoveredMs).toBeLessThan(45_000)
 })
 
-test.skipIf(!mayMount())('the disk of Redis is full, which ends it, and has room again', async () => {
+test.skipIf(!mayMount())('the disk of Redis is full, so that Redis exits, and has room again', async () => {
   const pipeline = await startFaultyPipeline()
   const { redis } = pipeline
   await redis.stop()
@@ -166,7 +170,7 @@ test('everything but Postgres is killed, and both services start before Redis do
       for (const service of [ingest, workers[0]!]) await killProcess(service)
       await redis.kill()
       await pipeline.startIngest()
-      // The worker has started when it is ready, which takes Redis.
+      // startWorker resolves when the worker is ready, which needs Redis.
       await Promise.all([pipeline.startWorker(), pause(3_000).then(() => redis.start())])
     },
   })

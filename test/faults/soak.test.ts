@@ -9,7 +9,7 @@ import { cutWorkerConnections, type FaultyPipeline, startFaultyPipeline } from '
 const count = Number(process.env.SOAK_EVENTS ?? 200_000)
 const seed = process.env.SOAK_SEED ?? String(Date.now())
 
-/** Each does its damage, lets `ms` pass, and repairs it. */
+/** Each fault breaks something, waits for `ms`, and repairs it. */
 const faults: Record<string, (pipeline: FaultyPipeline, ms: number) => Promise<void>> = {
   async 'Redis killed'({ redis }, ms) {
     await redis.kill()
@@ -67,7 +67,7 @@ const faults: Record<string, (pipeline: FaultyPipeline, ms: number) => Promise<v
 }
 
 test(`${count} events, while one thing after another fails`, { timeout: 3_600_000 }, async () => {
-  console.log(`The same again: npm run test:faults -- soak --events ${count} --seed ${seed}`)
+  console.log(`To repeat this soak: npm run test:faults -- soak --events ${count} --seed ${seed}`)
   const pipeline = await startFaultyPipeline({ workers: 2 })
   const random = createRandom(seed)
   const events = generateEvents({ seed, count, dirtyShare: 0.05 })

@@ -9,7 +9,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     teardownTimeout: 60_000,
     pool: 'forks',
-    // One at a time: recovery is measured.
+    // One file at a time, because the tests measure the time of recovery.
     fileParallelism: false,
   },
 })

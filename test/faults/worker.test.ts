@@ -32,11 +32,11 @@ test('the worker is killed five times, and another one started each time', async
     },
   })
   expectEveryPostAcknowledged({ answers })
-  // The last one's batches are given to others within 18 s, and each that was in hand then runs alone.
+  // The next worker gets the batches of the killed one within 18 s. Each that was in hand then runs alone.
   expect(recoveredMs).toBeLessThan(90_000)
 })
 
-test('a worker is killed when it has committed, and before the queue knows', async () => {
+test('a worker is killed after its commit, before the queue knows', async () => {
   const pipeline = await startFaultyPipeline()
   const { postgres, network, pool, workers, webhookUrl } = pipeline
   const lock = await lockLedger(postgres.url)
@@ -54,7 +54,9 @@ test('a worker is killed when it has committed, and before the queue knows', asy
   await expectAccountedFor(pool, acknowledged, { withinMs: 60_000 })
   const { queue } = (await openProducer(pipeline)).shards[0]!
   await until('An empty queue', async () => (await countJobs(queue)) === 0, { timeoutMs: 30_000 })
-  const ranAgain = pipeline.log.filter((line) => line.includes('running a batch that stalled before alone'))
+  const ranAgain = pipeline.log.filter((line) =>
+    line.includes('running a batch alone, because it stalled before'),
+  )
   expect(ranAgain.length, 'batches that ran again, those with what was committed among them').toBeGreaterThan(
     0,
   )
@@ -83,7 +85,7 @@ test('two workers are restarted in turn, three times each', async () => {
   expect(recoveredMs).toBeLessThan(30_000)
 })
 
-test('a worker is frozen in mid-transaction until another has run its batches, and then goes on', async () => {
+test('a worker is frozen in a transaction until another one has run its batches, and then goes on', async () => {
   const pipeline = await startFaultyPipeline()
   const count = 10_000
   let writtenMs = Number.POSITIVE_INFINITY
@@ -107,7 +109,7 @@ test('a worker is frozen in mid-transaction until another has run its batches, a
   })
   console.log(`worker-frozen: another had written everything ${writtenMs} ms after it froze`)
   expectEveryPostAcknowledged({ answers })
-  // Postgres takes its locks from it after 15 s, the queue its batches within 18 s.
+  // Postgres releases the locks of the frozen worker after 15 s, and the queue gives away its batches within 18 s.
   expect(writtenMs).toBeLessThan(50_000)
   expect(recoveredMs).toBeLessThan(30_000)
 })
@@ -121,7 +123,9 @@ test('batches that are in the queue twice are written once by two workers', asyn
   await enqueueTwice(queue, deliveries)
   const given = events.map((event, index) => ({ deliveryId: deliveries[index]!.deliveryId, event }))
   await expectAccountedFor(pipeline.pool, given, { withinMs: 30_000 })
-  await until('The second of each batch', async () => (await countJobs(queue)) === 0, { timeoutMs: 30_000 })
+  await until('The end of the second copy of each batch', async () => (await countJobs(queue)) === 0, {
+    timeoutMs: 30_000,
+  })
   console.log(
     `batch-twice: 4000 given, 2000 in the ledger after ${Math.round(performance.now() - startedAt)} ms`,
   )
@@ -137,7 +141,7 @@ async function terminate(worker: RunningService): Promise<string> {
   return await worker.ended
 }
 
-/** Stops the only worker while it holds locks: the moment is tried for until it is met. */
+/** Freezes the only worker while it holds locks: it tries until it meets such a moment. @returns a function that thaws it. */
 async function freezeInTransaction({ workers, pool }: RunningPipeline): Promise<() => void> {
   const { pid } = workers[0]!
   const thaw = () => process.kill(pid, 'SIGCONT')
@@ -154,7 +158,7 @@ async function freezeInTransaction({ workers, pool }: RunningPipeline): Promise<
   return thaw
 }
 
-/** Its server side has finished the last statement, and nobody sends the next one. */
+/** Whether the frozen worker is in a transaction: Postgres has run its last statement and waits for the next one. */
 async function isHoldingLocks(pool: RunningPipeline['pool']): Promise<boolean> {
   await pause(200)
   const { rowCount } = await pool.query(
@@ -168,7 +172,7 @@ type Queue = Producer['shards'][number]['queue']
 
 const batchSize = 20
 
-/** Each batch as two jobs, one right behind the other: both workers have it in hand at the same time. */
+/** Enqueues each batch as two jobs, one right behind the other, so that both workers have it in hand at the same time. */
 async function enqueueTwice(queue: Queue, deliveries: Delivery[]): Promise<void> {
   const jobs = []
   for (let start = 0; start < deliveries.length; start += batchSize) {

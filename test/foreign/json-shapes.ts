@@ -1,4 +1,4 @@
-/** JSON, almost JSON and no JSON: what RFC 8259 allows and forbids, a shape each. */
+/** A body that tries one rule of RFC 8259: it is JSON, almost JSON or no JSON. */
 export interface Shape {
   name: string
   body: Uint8Array
@@ -34,7 +34,7 @@ export const otherObjects: readonly Shape[] = [
   text('many members', `{${Array.from({ length: 3_000 }, (_, index) => `"m${index}":${index}`)}}`),
 ]
 
-/** What no JSON parser may take. */
+/** Bodies that every JSON parser must refuse. */
 export const malformed: readonly Shape[] = [
   text('nothing', ''),
   text('spaces alone', ' \n\t '),

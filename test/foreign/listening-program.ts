@@ -5,7 +5,7 @@ import { until } from '@vss-pipeline/local-stack'
 import { onTestFinished } from 'vitest'
 
 export interface ListeningProgram {
-  /** Resolves when it has ended. Harmless when repeated. */
+  /** Ends the program, and resolves when it has ended. A second call does nothing. */
   stop(): Promise<void>
 }
 
@@ -34,7 +34,7 @@ export async function startListening(options: {
   await until(`The start of ${program}`, () => child.exitCode !== null || isOpen(port), {
     timeoutMs: 20_000,
   })
-  if (child.exitCode !== null) throw new Error(`${program} ended: ${said}`)
+  if (child.exitCode !== null) throw new Error(`${program} ended before it listened on port ${port}: ${said}`)
   return { stop }
 }
 

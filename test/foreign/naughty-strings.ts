@@ -1,6 +1,6 @@
-/** Texts that programs stumble over, a kind each; every one fits the column it is sent for. */
+/** Texts that programs often get wrong, one or more of each kind. All fit into `client_request_id`. */
 export const naughtyStrings: readonly string[] = [
-  // Words that mean something elsewhere.
+  // Words with a meaning in some language or system.
   'undefined',
   'NULL',
   '(null)',
@@ -21,7 +21,7 @@ export const naughtyStrings: readonly string[] = [
   'PRN',
   'NUL',
   'COM1',
-  // Quotes, separators and what they break out of.
+  // Quotes, separators and other parts of injections.
   `'`,
   `"`,
   '`',
@@ -60,7 +60,7 @@ export const naughtyStrings: readonly string[] = [
   '@SUM(1)',
   '-1+1',
   '+1-1',
-  // Other scripts, and what changes when its case or its form is changed.
+  // Other scripts, and letters that change their length in another case or normal form.
   'ÅÍÎÏ˝ÓÔÒÚÆ☃',
   'Ω≈ç√∫˜µ',
   '田中さん',
@@ -77,7 +77,7 @@ export const naughtyStrings: readonly string[] = [
   'שלום',
   'ภาษาไทย',
   'Ṱ̺̺̕o͞ ̷i̲̬͇̪͙n̝̗͕v̟̜̘̦͟o̶̙̰̠kè͚̮̺̪̹̱̤',
-  // More than one unit, more than one code point.
+  // Characters of several UTF-16 units or of several code points.
   '😍',
   '👩‍👩‍👧‍👦',
   '🏳️‍🌈',
@@ -87,7 +87,7 @@ export const naughtyStrings: readonly string[] = [
   '\u{10FFFF}',
   '\uFFFF',
   '\uFFFD',
-  // Nothing to see, or seen elsewhere.
+  // Characters that are invisible, or that change the direction or the lines of a text.
   '\u200B',
   '\u2060x',
   'x\uFEFFx',
@@ -103,7 +103,7 @@ export const naughtyStrings: readonly string[] = [
   'x\u007Fx',
   'x\u009Bx',
   'x\u00A0x',
-  // Long.
+  // Long texts.
   'a'.repeat(255),
   'é'.repeat(200),
   '😍'.repeat(100),

@@ -9,7 +9,7 @@ import { type RunningPipeline, startRunningPipeline } from '../support/running-p
 import { vss } from '../support/vss-command.ts'
 import { type PgBouncer, startPgBouncer } from './pgbouncer.ts'
 
-test('through a transaction pooler every delivery is written once, and no setting stays behind', async () => {
+test('through a transaction pooler every delivery is written once, and no setting stays on a connection', async () => {
   const { pipeline, bouncer } = await startBehindPgBouncer()
   const events = generateEvents({ seed: 'pooled', count: 10_000, dirtyShare: 0.05 })
 
@@ -31,7 +31,7 @@ test('through a transaction pooler every delivery is written once, and no settin
   expect(await readLimits(bouncer.url, 20)).toEqual(Array(20).fill(others))
 })
 
-test('a pooler that is restarted under load, twice, costs no delivery', async () => {
+test('a pooler is restarted twice under load: no delivery is lost', async () => {
   const { pipeline, bouncer } = await startBehindPgBouncer()
   const count = 10_000
   const events = generateEvents({ seed: 'restarted', count, dirtyShare: 0.05 })
@@ -50,7 +50,7 @@ test('a pooler that is restarted under load, twice, costs no delivery', async ()
   expect(pipeline.log.some((line) => line.includes('the database is away'))).toBe(true)
 })
 
-/** Two workers, which share the pooler's connections. */
+/** Starts a pipeline with two workers, which share the pooler's connections. */
 async function startBehindPgBouncer(): Promise<{ pipeline: RunningPipeline; bouncer: PgBouncer }> {
   const database = await createTestDatabase(inject('databaseUrl'))
   onTestFinished(() => database.drop())
@@ -59,14 +59,15 @@ async function startBehindPgBouncer(): Promise<{ pipeline: RunningPipeline; boun
 }
 
 /**
- * The limits that hold for a client without any of its own, on so many of the pooler's connections: as many as it opens
- * is all of them.
+ * Reads the limits that a client finds when it sets none itself, on each of the pooler's connections.
+ *
+ * @param connections as many as the pooler opens: 20 by default.
  */
 async function readLimits(databaseUrl: string, connections: number): Promise<object[]> {
   const clients = Array.from({ length: connections }, () => new pg.Client({ connectionString: databaseUrl }))
   try {
     await Promise.all(clients.map((client) => client.connect()))
-    // A connection is a client's own while it is in a transaction.
+    // In a transaction, each client keeps one of the pooler's connections to itself.
     await Promise.all(clients.map((client) => client.query('BEGIN')))
     return await Promise.all(
       clients.map(async (client) => {

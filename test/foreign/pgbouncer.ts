@@ -5,13 +5,13 @@ import { onTestFinished } from 'vitest'
 import { type ListeningProgram, startListening } from './listening-program.ts'
 
 export interface PgBouncer {
-  /** The database's URL, through it. */
+  /** The database's URL through PgBouncer. */
   url: string
-  /** Cuts every connection, also in mid-transaction, and listens on the same port again. */
+  /** Cuts every connection, also one in a transaction, and listens on the same port again. */
   restart(): Promise<void>
 }
 
-/** Starts a PgBouncer in transaction mode before the database at `databaseUrl`, until the test has finished. */
+/** Starts a PgBouncer in transaction mode in front of a database. It stops when the test has finished. */
 export async function startPgBouncer(databaseUrl: string): Promise<PgBouncer> {
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())

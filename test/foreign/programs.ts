@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { findOnPath } from '@vss-pipeline/local-stack'
 
-/** The Debian packages that have the programs, by program. */
+/** The Debian package of each program. */
 const packages = {
   nginx: 'nginx-light',
   haproxy: 'haproxy',
@@ -11,16 +11,16 @@ const packages = {
   zzuf: 'zzuf',
 } as const
 
-/** Installs what is missing, where this is root on Debian. @throws with the line to run elsewhere. */
+/** Installs missing programs where it runs as root on Debian. @throws Error elsewhere, with the command to run. */
 export default function setup(): void {
-  // An ordinary user's PATH lacks where Debian puts servers.
+  // Debian has servers in /usr/sbin, which is not on an ordinary user's PATH.
   process.env.PATH += ':/usr/sbin'
   const missing = Object.entries(packages).filter(([program]) => findOnPath(program) === undefined)
   if (missing.length === 0) return
   const names = missing.map(([, name]) => name)
   const line = `apt-get install --no-install-recommends ${names.join(' ')}`
   if (process.getuid?.() !== 0 || findOnPath('apt-get') === undefined) {
-    throw new Error(`test:foreign needs ${missing.map(([program]) => program).join(', ')}: sudo ${line}`)
+    throw new Error(`test:foreign needs ${missing.map(([program]) => program).join(', ')}: run sudo ${line}`)
   }
   console.log(`Installing ${names.join(', ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }

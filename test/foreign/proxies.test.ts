@@ -10,7 +10,7 @@ import { proxies, startProxy } from './proxies.ts'
 const env = { TRUSTED_PROXIES: '127.0.0.1/32' }
 
 describe.each(proxies.map((proxy) => [proxy.name, proxy] as const))('behind %s', (name, proxy) => {
-  test('every POST is acknowledged at its first try, because no idle connection ends by ingest', async () => {
+  test('every POST is acknowledged at its first try, because ingest closes no idle connection', async () => {
     const pipeline = await startRunningPipeline({ env })
     const network = await openTcpProxy(pipeline.webhookUrl)
     const url = await startProxy(proxy, network.url)

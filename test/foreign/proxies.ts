@@ -6,14 +6,14 @@ import { startListening } from './listening-program.ts'
 
 interface Proxy {
   name: string
-  /** After how many idle seconds the last of its connections to ingest ends, as docs/deploying.md has it. */
+  /** Idle seconds after which the proxy has closed all its connections to ingest, as docs/deploying.md says. */
   keepsIdleSeconds: { least: number; most: number }
-  /** @param folder the proxy's own, for what it writes */
+  /** @param folder where the proxy may write */
   configuration(ports: { listen: number; ingest: number }, folder: string): string
   command(file: string, folder: string): string[]
 }
 
-/** Each set up as its manual does it, and as docs/deploying.md asks for. */
+/** Each proxy is set up as its manual shows, and as docs/deploying.md asks. */
 export const proxies: readonly Proxy[] = [
   {
     name: 'nginx',
@@ -46,7 +46,7 @@ export const proxies: readonly Proxy[] = [
   },
   {
     name: 'haproxy',
-    // It ends them by and by.
+    // HAProxy closes half of its idle connections every 5 s.
     keepsIdleSeconds: { least: 5, most: 60 },
     configuration: ({ listen, ingest }) => `
 defaults
@@ -79,7 +79,7 @@ http://127.0.0.1:${listen} {
   },
 ]
 
-/** Starts a proxy before ingest, until the test has finished. @returns the URL to post to. */
+/** Starts a proxy in front of ingest. It stops when the test has finished. @returns the URL to post to. */
 export async function startProxy(proxy: Proxy, webhookUrl: string): Promise<string> {
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())

@@ -7,7 +7,7 @@ import { malformed, otherObjects, otherValues } from './json-shapes.ts'
 import { naughtyStrings } from './naughty-strings.ts'
 import { postBodies } from './post-bodies.ts'
 
-test('every shape of JSON that is no event is acknowledged, kept as it came and rejected for what it is', async () => {
+test('every shape of JSON that is no event is acknowledged, kept byte for byte and rejected with its reason', async () => {
   const pipeline = await startRunningPipeline()
   const expected = [
     ...otherValues.map((shape) => [shape, 'not_an_object'] as const),

@@ -11,12 +11,12 @@ const attackers = 1_000
 const seconds = 20
 const posts = 3_000
 
-/** slowhttptest's modes: headers that never end, bodies that never end, answers that are hardly read. */
+/** Three modes of slowhttptest: it never ends its headers, never ends its bodies, or hardly reads the answers. */
 test.each([
   ['slow headers', ['-H', '-i', '2']],
   ['slow bodies', ['-B', '-i', '2', '-s', '8192']],
   ['slow readers', ['-X', '-w', '10', '-y', '20', '-n', '5', '-z', '32', '-k', '3']],
-])('%s: a thousand such clients hold up nobody', async (name, options) => {
+])('%s: a thousand such clients slow down no other client', async (name, options) => {
   const pipeline = await startRunningPipeline({ env: { REQUEST_TIMEOUT_MS: '5000' } })
   const attack = run(
     'slowhttptest',

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** `npm run test:foreign`: the real services behind and beside programs that nobody here wrote. */
+/** `npm run test:foreign`: the real services with programs of others around them, such as proxies and fuzzers. */
 export default defineConfig({
   test: {
     include: ['test/foreign/**/*.test.ts'],
@@ -9,7 +9,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     teardownTimeout: 60_000,
     pool: 'forks',
-    // One at a time: they open thousands of connections.
+    // One file at a time: each opens thousands of connections.
     fileParallelism: false,
   },
 })

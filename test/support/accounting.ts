@@ -7,10 +7,10 @@ import type { Acknowledged } from './load.ts'
 type Pool = ReturnType<typeof createPool>
 
 /**
- * Holds the database against what the sender saw: every acknowledged id is in the ledger exactly once, rejected
- * or not as its event deserves, and every session is there as its newest delivery tells it.
+ * Compares the database with the answers that the sender got. Every acknowledged id is in the ledger exactly once, and
+ * rejected only if its event must be. Every session is there, and is as its newest delivery says.
  *
- * @param options.withinMs how long the pipeline may take to get there.
+ * @param options.withinMs milliseconds that the pipeline may take until the ledger has every id.
  */
 export async function expectAccountedFor(
   pool: Pool,
@@ -26,28 +26,28 @@ export async function expectAccountedFor(
   })
   expect(
     misjudged.map(({ event }) => event.kind),
-    'rejected or stored against expectation',
+    'kinds of events that were rejected or stored against expectation',
   ).toEqual([])
 
   const storable = acknowledged.filter(({ event }) => event.expected.outcome !== 'rejected')
   const sessionIds = [...new Set(storable.map(({ event }) => event.sessionId as string))]
   expect(await countSessions(pool, sessionIds), 'sessions that are there').toBe(sessionIds.length)
-  // Thousands of rows have come within seconds: without statistics the comparison takes minutes.
+  // Postgres has no statistics of thousands of new rows yet. Without them the comparison takes minutes.
   await pool.query('ANALYZE vss.sessions, vss.deliveries')
-  expect(await findOutdatedSessions(pool), 'sessions that do not stand as their newest delivery').toEqual([])
+  expect(await findOutdatedSessions(pool), 'sessions that differ from their newest delivery').toEqual([])
 }
 
 /**
- * Waits until every id is in the ledger, and holds it to exactly once.
+ * Waits until every id is in the ledger, and expects each exactly once.
  *
- * @returns the outcomes of each, one.
+ * @returns the outcomes by delivery id, one for each.
  */
 export async function expectInLedgerOnce(
   pool: Pool,
   deliveryIds: string[],
   options: { withinMs: number },
 ): Promise<Map<string, Outcome[]>> {
-  expect(new Set(deliveryIds).size, 'ids were given out once').toBe(deliveryIds.length)
+  expect(new Set(deliveryIds).size, 'distinct delivery ids').toBe(deliveryIds.length)
 
   await until(
     `The ledger's account of ${deliveryIds.length} deliveries`,
@@ -63,13 +63,13 @@ export async function expectInLedgerOnce(
   return outcomes
 }
 
-/** How many deliveries the ledger has. */
+/** The number of deliveries in the ledger. */
 export async function countLedger(pool: Pool): Promise<number> {
   const { rows } = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM vss.deliveries')
   return rows[0]?.count ?? 0
 }
 
-/** How many deliveries were rejected because workers died of them. */
+/** The number of deliveries that were rejected because workers died of them. */
 export async function countKillers(pool: Pool): Promise<number> {
   const { rows } = await pool.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM vss.deliveries WHERE reasons @> '[{"code": "kills_worker"}]'`,
@@ -83,7 +83,7 @@ export async function readBody(pool: Pool, deliveryId: string): Promise<Buffer |
     'SELECT body FROM vss.deliveries WHERE delivery_id = $1',
     [deliveryId],
   )
-  if (rows.length !== 1) throw new Error(`the ledger has ${rows.length} rows of ${deliveryId}`)
+  if (rows.length !== 1) throw new Error(`the ledger has ${rows.length} rows of ${deliveryId}: expected 1`)
   return rows[0]!.body
 }
 

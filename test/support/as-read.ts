@@ -1,4 +1,4 @@
-/** A session or a leg as the reader gives it back: its times are text. */
+/** A session or a leg as the reader returns it: its times are texts. */
 export function asRead(stored: object): object {
   const members = Object.entries(stored).map(([name, value]) =>
     name.endsWith('AtMs') ? [name.slice(0, -2), timeAsRead(value)] : [name, value],

@@ -12,15 +12,15 @@ const templateLockKey = 5_337_700_118_078
 
 export interface TestDatabase {
   url: string
-  /** Removes it. Fails while anyone is still connected, so that no test leaks a connection. */
+  /** Removes the database. It fails while a client is connected, so that a leaked connection fails the test. */
   drop(): Promise<void>
 }
 
 /**
- * A migrated, empty database of its own on a server whose role may create databases.
+ * Creates a migrated, empty database on a server. The URL's role must have the right to create databases.
  *
- * It is a copy of a template that is migrated once per schema version and server; test files and processes
- * may call this at once.
+ * The database is a copy of a template that is migrated once per schema version and server. Test files and processes
+ * may call this at the same time.
  *
  * @param databaseUrl any existing database of that server.
  */
@@ -31,7 +31,7 @@ export async function createTestDatabase(databaseUrl: string): Promise<TestDatab
 }
 
 /**
- * Creates the same without schema `vss`, for tests of the programs that create it.
+ * Creates a database without schema `vss`, for tests of the code that creates it.
  *
  * @param options.encoding another one than the server's
  */
@@ -62,7 +62,7 @@ async function ensureTemplate(client: pg.Client, databaseUrl: string): Promise<s
   try {
     const { rows } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name])
     if (rows.length === 0) {
-      // It gets its name when it is complete: a run that dies half-way leaves nothing that looks finished.
+      // The template gets its name when it is complete, so that a run that dies half-way leaves only a draft.
       const draft = `${name}_draft`
       await client.query(`DROP DATABASE IF EXISTS ${draft}`)
       await client.query(`CREATE DATABASE ${draft} TEMPLATE template0`)
@@ -75,7 +75,7 @@ async function ensureTemplate(client: pg.Client, databaseUrl: string): Promise<s
   return name
 }
 
-/** Changes with what `migrate` does: with its files, its grants, and the month, for the partitions that it creates. */
+/** Changes with the migrations, with the grants, and with the month: `migrate` makes the partitions of coming months. */
 async function schemaVersion(): Promise<string> {
   const digest = createHash('sha256').update(new Date().toISOString().slice(0, 7)).update(createGrantFunction)
   for (const file of (await readdir(migrationsFolder)).sort()) {

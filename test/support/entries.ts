@@ -72,7 +72,7 @@ export function session(changes: Partial<Session> = {}): Session {
 }
 
 /**
- * A delivery of that session. The body stands for the session's content: the same content has the same body.
+ * A delivery of that session. Its body is made from the session, so that the same content has the same body.
  */
 export function delivery(content: Session, changes: Partial<LedgerEntry> = {}): LedgerEntry {
   const receivedAtMs = changes.receivedAtMs ?? Date.now()

@@ -1,6 +1,6 @@
 import type { Session } from '@vss-pipeline/vss'
 
-/** What the vendor's example of a completed masked call is, by a careful reader: every column. */
+/** The session that the vendor's example of a completed masked call must become: every column, worked out by hand. */
 export const completedSession: Session = {
   sessionId: '1f048a84-ea6d-11ee-911b-078f7290bf52',
   subAccountId: '8x8_test',
@@ -86,7 +86,7 @@ export const completedSession: Session = {
   ],
 }
 
-/** What the vendor's example of a failed voice message is. */
+/** The session that the vendor's example of a failed voice message must become. */
 export const errorSession: Session = {
   sessionId: '47f19e66-2163-11ee-8ccd-27b543a164ea',
   subAccountId: 'wavecell_voice',

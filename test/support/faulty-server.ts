@@ -1,21 +1,21 @@
 import type { RunningServer } from '@vss-pipeline/local-stack'
 
-/** A Redis or a Postgres of a test's own, that it may stop, kill and freeze. It keeps its port and its data. */
+/** A Redis or a Postgres of one test, which may stop, kill and freeze it. A restart keeps its port and its data. */
 export interface FaultyServer {
   readonly pid: number
   /** The same after every start. */
   readonly url: string
-  /** Harmless while it runs. */
+  /** Does nothing while the server runs. */
   start(): Promise<void>
   stop(): Promise<void>
-  /** As {@link killProcess} does. */
+  /** Kills the server as {@link killProcess} does. */
   kill(): Promise<void>
-  /** It keeps its connections and answers nothing, until `thaw`. */
+  /** Freezes the server: it keeps its connections and answers nothing until `thaw`. */
   freeze(): void
   thaw(): void
 }
 
-/** As a power cut would: with SIGKILL. Resolves when the process has ended. */
+/** Ends a process with SIGKILL, so that it can finish nothing. Resolves when the process has ended. */
 export async function killProcess({ pid, ended }: { pid: number; ended: Promise<string> }): Promise<void> {
   process.kill(pid, 'SIGKILL')
   await ended

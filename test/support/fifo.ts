@@ -6,24 +6,24 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { onTestFinished } from 'vitest'
 
-/** A pipe with a path, that a test reads when it likes. */
+/** A pipe with a path. The test reads it when it wants to. */
 export interface Fifo {
   path: string
-  /** To hand to a process: who writes to it waits while it is full. */
+  /** A file descriptor for another process. Its writes wait while the pipe is full. */
   writer: number
-  /** Writes line breaks to it until it takes no more. */
+  /** Writes line breaks to the pipe until it is full. */
   fill(): void
-  /** Begins to read, for good. */
+  /** Begins to read, and reads until the test has finished. */
   read(): Readable
 }
 
-/** Makes one, until the test has finished. */
+/** Makes a pipe, which is removed when the test has finished. */
 export function makeFifo(): Fifo {
   const folder = mkdtempSync(join(tmpdir(), 'vss-fifo-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const path = join(folder, 'fifo')
   execFileSync('mkfifo', [path])
-  // Without a reader it could not be opened to write, nor be filled.
+  // Without a reader, a pipe can neither be opened for writing nor be filled.
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   const writer = openSync(path, constants.O_WRONLY)
   onTestFinished(() => closeSync(writer))

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { completedExample, errorExample, type WireEvent } from './vendor-examples.ts'
 
-/** Every place in an event where something else can be put: the object and the name of its member. */
+/** Every place in an event where a value can be replaced: an object and the name of its member. */
 function placesOf(value: unknown): [Record<string, unknown>, string][] {
   if (typeof value !== 'object' || value === null) return []
   const object = value as Record<string, unknown>
@@ -12,7 +12,7 @@ function placesOf(value: unknown): [Record<string, unknown>, string][] {
   ][]
 }
 
-/** Values that readers stumble over, beside any JSON. */
+/** Any JSON, and values that readers often get wrong. */
 const hostileValues = fc.oneof(
   fc.jsonValue(),
   fc.string({ unit: 'binary', maxLength: 300 }),
@@ -66,12 +66,12 @@ function graft(
   for (const [at, value] of values) {
     const places = placesOf(event)
     const [object, name] = places[at % places.length]!
-    // A copy: members are added to it, and fast-check hands out the same value more than once.
+    // A copy, because members are added to it, and fast-check may hand out the same value again.
     object[name] = structuredClone(value)
   }
   for (const [at, name, value] of members) {
     const objects = [event, ...placesOf(event).map(([object]) => object)]
-    // Not by assignment: `__proto__` is to be a member like any other.
+    // An assignment would not make `__proto__` a member like any other.
     Object.defineProperty(objects[at % objects.length]!, name, {
       value,
       enumerable: true,
@@ -81,10 +81,10 @@ function graft(
   return event
 }
 
-/** One of the vendor's examples, fresh. */
+/** One of the vendor's examples, made anew each time. */
 export const examples = fc.constantFrom(completedExample, errorExample).map((example) => example())
 
-/** An example with anything put in the place of some of its values, and some members more. */
+/** An example in which some values are replaced by any others, and some members are added. */
 export const hostileEvents = fc
   .tuple(examples, grafts, additions)
   .map(([event, values, members]) => graft(event, values, members))

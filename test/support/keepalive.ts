@@ -3,16 +3,16 @@ import type { Socket } from 'node:net'
 
 const table = '/proc/net/tcp'
 
-/** Whether this system tells of its TCP connections' timers, as Linux does. */
+/** Whether this system shows the timers of its TCP connections, as Linux does. */
 export const tellsOfProbes = existsSync(table)
 
-/** In how many milliseconds the system will ask the peer of an IPv4 connection for a sign of life; undefined for never. */
+/** Milliseconds until the system asks the peer of an IPv4 connection for a sign of life; undefined if it never asks. */
 export function idleProbeMs({ localPort }: Socket): number | undefined {
   const port = localPort!.toString(16).toUpperCase().padStart(4, '0')
   const rows = readFileSync(table, 'utf8')
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-  // As the server's end of it has the port among the remote ones, there is one.
+  // Both ends are in the table, but only this end has the port in the column of local addresses.
   const timer = rows.find(([, local]) => local?.endsWith(`:${port}`))?.[5]
   const [kind, hundredths] = timer?.split(':') ?? []
   return kind === '02' ? Number.parseInt(hundredths!, 16) * 10 : undefined

@@ -1,7 +1,7 @@
 import { createPool, type Pool } from '@vss-pipeline/storage'
 import { onTestFinished } from 'vitest'
 
-/** Lets every flush write its sessions and legs and then wait, inside its transaction, to write the ledger. */
+/** Makes every flush wait inside its transaction: it writes its sessions and legs, then waits for a lock on the ledger. */
 export async function lockLedger(databaseUrl: string): Promise<{ release(): Promise<void> }> {
   const own = createPool({ databaseUrl, maxConnections: 1, applicationName: 'vss-test-blocker' })
   onTestFinished(() => own.end())

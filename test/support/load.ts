@@ -10,17 +10,17 @@ export interface Acknowledged {
 
 export interface Load {
   acknowledged: Acknowledged[]
-  /** How many answers there were of each kind: a status code, or the error of a connection. */
+  /** The number of answers of each kind: a status code, or the error code of a connection. */
   answers: Map<string, number>
 }
 
 const resendAfterMs = 50
 
 /**
- * Posts events from several connections at once and, like a patient sender, posts each again until it is
- * acknowledged: refusals and broken connections are counted, never the end.
+ * Posts events on several connections at once, and posts each again until it is acknowledged. Refusals and broken
+ * connections are counted; they do not end the load.
  *
- * @param options.signal ends the load early: what is not acknowledged by then stays so.
+ * @param options.signal ends the load early. Events that are not acknowledged by then are not posted again.
  */
 export async function postUntilAcknowledged(
   webhookUrl: string,

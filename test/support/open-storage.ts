@@ -8,7 +8,7 @@ export interface Storage {
   writer: Writer
 }
 
-/** A writer on a database of its own, which goes when the test has finished. */
+/** Opens a writer on a database of its own, which is dropped when the test has finished. */
 export async function openStorage(options: { statementTimeoutMs?: number } = {}): Promise<Storage> {
   const database = await createTestDatabase(inject('databaseUrl'))
   onTestFinished(() => database.drop())
@@ -16,7 +16,7 @@ export async function openStorage(options: { statementTimeoutMs?: number } = {})
   return { url: database.url, pool, writer: createWriter({ pool, pipelineVersion: '1.2.3' }) }
 }
 
-/** A pool that is ended when the test has finished. */
+/** Opens a pool that ends when the test has finished. */
 export function openPool(databaseUrl: string, options: { statementTimeoutMs?: number } = {}): Pool {
   const pool = createPool({ databaseUrl, maxConnections: 4, applicationName: 'vss-test', ...options })
   onTestFinished(() => pool.end())

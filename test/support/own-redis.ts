@@ -4,13 +4,13 @@ import { Redis } from 'ioredis'
 import { afterAll } from 'vitest'
 import { type FaultyServer, startFaultyServer } from './faulty-server.ts'
 
-/** A Redis of one test file's own, that it may stop, kill, freeze and starve. */
+/** A Redis of one test file, whose tests may stop, kill and freeze it, and take its memory. */
 export interface OwnRedis extends FaultyServer {
-  /** For looking at its data and changing its settings; reconnects by itself. */
+  /** Reads the server's data and changes its settings. It reconnects by itself. */
   client: Redis
 }
 
-/** Starts one, durable as the pipeline wants it; called at a file's top level, it goes with the file's tests. */
+/** Starts a Redis as durable as the pipeline needs it. Call this at a file's top level: it ends after the file's tests. */
 export async function startOwnRedis(): Promise<OwnRedis> {
   const folder = await createTemporaryFolder()
   const server = await startFaultyServer(() => startRedis({ dataDir: join(folder.path, 'redis'), port: 0 }))

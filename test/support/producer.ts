@@ -4,7 +4,7 @@ import { createLogger } from '@vss-pipeline/runtime/service'
 import { onTestFinished } from 'vitest'
 import type { RunningPipeline } from './running-pipeline.ts'
 
-/** A producer on a pipeline's queue, for what no sender can send; connected, and closed when the test has finished. */
+/** Opens a producer on a pipeline's queue, for batches that ingest would not make. It closes when the test has finished. */
 export async function openProducer({
   redisUrl,
   queuePrefix,

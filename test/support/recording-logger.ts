@@ -2,9 +2,9 @@ import { createLogger, type Logger } from '@vss-pipeline/runtime/service'
 
 export interface RecordingLogger {
   logger: Logger
-  /** What was logged, line by line as it would be printed. */
+  /** The logged lines, as they would be printed. */
   lines: string[]
-  /** The messages alone, of one level when it is given. */
+  /** The messages without the other fields. With `level`, only messages of that level. */
   messages(level?: string): string[]
 }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 
-/** Sends one command of plain words to a Redis and returns its answer as the protocol spells it. */
+/** Sends one command to a Redis; its words must need no quotes. @returns the answer as Redis' protocol writes it. */
 export async function redisCommand(url: string, command: string): Promise<string> {
   const { port, password } = new URL(url)
   const socket = connect(Number(port), '127.0.0.1')

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { webhookPath } from '@vss-pipeline/delivery'
 import { choosePort, type RunningService, startService } from '@vss-pipeline/local-stack'
 import { createPool } from '@vss-pipeline/storage'
 import { inject, onTestFailed, onTestFinished } from 'vitest'
 import { createTestDatabase } from './databases.ts'
 
 export interface RunningPipeline {
-  /** Where deliveries go. */
+  /** The URL to post to. */
   webhookUrl: string
   databaseUrl: string
   redisUrl: string
@@ -13,11 +14,11 @@ export interface RunningPipeline {
   /** A pool on the pipeline's database, for looking at its rows. */
   pool: ReturnType<typeof createPool>
   ingest: RunningService
-  /** Empty unless asked for. */
+  /** The workers that were started first: one, unless `options.workers` says otherwise. */
   workers: RunningService[]
-  /** Every one that was started, also those that have ended. */
+  /** Every service that was started, also the ones that have ended. */
   services: RunningService[]
-  /** What they printed, line by line. */
+  /** The lines that the services have printed. */
   log: readonly string[]
   startWorker(env?: NodeJS.ProcessEnv): Promise<RunningService>
   /** Starts ingest again on the same port, after it was stopped. */
@@ -27,8 +28,8 @@ export interface RunningPipeline {
 const keptLogLines = 100
 
 /**
- * Starts the real services on a database and queue keys of their own; all is stopped and dropped when the test
- * has finished.
+ * Starts the real services with a database and queue keys of their own. When the test has finished, the services are
+ * stopped and the database is dropped, unless it was given.
  */
 export async function startRunningPipeline(
   options: { workers?: number; databaseUrl?: string; redisUrl?: string; env?: NodeJS.ProcessEnv } = {},
@@ -46,7 +47,9 @@ export async function startRunningPipeline(
   const env = { ...options.env, QUEUE_PREFIX: queuePrefix }
   const started: RunningService[] = []
   const log: string[] = []
-  onTestFailed(() => console.error(`The services' last words:\n${log.slice(-keptLogLines).join('\n')}`))
+  onTestFailed(() =>
+    console.error(`The last lines of the services' logs:\n${log.slice(-keptLogLines).join('\n')}`),
+  )
   onTestFinished(async () => {
     await Promise.all(started.map((service) => service.stop()))
   })
@@ -67,7 +70,7 @@ export async function startRunningPipeline(
   const workers: RunningService[] = []
   for (let made = 0; made < (options.workers ?? 1); made++) workers.push(await start('worker'))
   return {
-    webhookUrl: `http://127.0.0.1:${port}/webhooks/vss`,
+    webhookUrl: `http://127.0.0.1:${port}${webhookPath}`,
     databaseUrl: database.url,
     redisUrl,
     queuePrefix,

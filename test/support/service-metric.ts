@@ -1,4 +1,10 @@
-/** What a service says of itself now: the value of one of its metrics, 0 while it has not counted anything. */
+/**
+ * Reads a metric of a service.
+ *
+ * @param sample the metric's name, with its labels if it has any.
+ * @returns its value; 0 while nothing was counted.
+ * @throws Error when the service has no metric of that name.
+ */
 export async function readMetric(opsUrl: string, sample: string): Promise<number> {
   const lines = (await (await fetch(`${opsUrl}/metrics`)).text()).split('\n')
   const [name] = sample.split('{')

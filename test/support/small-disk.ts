@@ -3,15 +3,15 @@ import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A disk of memory, small enough to be filled. */
+/** A disk in memory that is small enough to be filled. */
 export interface SmallDisk {
-  /** Leaves so many bytes of it, none unless given. */
+  /** Fills the disk. `leaveBytes` stay free, 0 by default. */
   fill(options?: { leaveBytes: number }): void
   makeRoom(): void
   unmount(): void
 }
 
-/** Puts one in a folder's place. */
+/** Mounts a small disk on a folder. */
 export function mountSmallDisk(folder: string, megabytes: number): SmallDisk {
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'vss-test', folder], { stdio: 'ignore' })
   const ballast = join(folder, 'ballast')
@@ -21,7 +21,7 @@ export function mountSmallDisk(folder: string, megabytes: number): SmallDisk {
       try {
         writeFileSync(ballast, Buffer.alloc(bavail * bsize - leaveBytes))
       } catch (error) {
-        // Who uses the disk may have been faster.
+        // A program that uses the disk may have filled it first.
         if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
       }
     },
@@ -30,7 +30,7 @@ export function mountSmallDisk(folder: string, megabytes: number): SmallDisk {
   }
 }
 
-/** Whether this user may mount at all. */
+/** Whether this user may mount disks. */
 export function mayMount(): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'vss-may-mount-'))
   try {

@@ -7,35 +7,35 @@ const pause = (ms: number) => (ms === 0 ? Promise.resolve() : wait(ms))
 
 /** How a connection ended. */
 export interface Ending {
-  /** Who said so first. */
+  /** The side that ended it first. */
   by: 'client' | 'server'
-  /** For how long nothing had passed by then. */
+  /** Milliseconds between the last byte and the end. */
   idleMs: number
 }
 
-/** A network that a test has in hand, between a service and its server. */
+/** A network between a service and its server that a test can disturb. */
 export interface TcpProxy {
   /** The server's URL, through the proxy. */
   url: string
-  /** How many clients are connected. */
+  /** The number of connected clients. */
   readonly openConnections: number
-  /** Of the connections that have ended, by a client's or the server's hand. */
+  /** The endings of all connections that a client or the server has ended. */
   readonly endings: readonly Ending[]
-  /** Delays everything, each way. */
+  /** Delays everything, in both directions. */
   delay(ms: number): void
-  /** Passes nothing on, in silence, as a network that drops packets; new connections open and hear nothing. */
+  /** Passes nothing on and reports nothing, as a network that drops packets. New connections open and hear nothing. */
   swallow(): void
-  /** Passes nothing on of the connections there are, for good and not even their end. New ones are served. */
+  /** Passes nothing on for the open connections any more, not even their end. New connections work. */
   abandon(): void
-  /** Resets every connection there is, and refuses new ones while it is `refuse`d. */
+  /** Resets every open connection. With `refuse` it also refuses new ones, until `heal`. */
   reset(options?: { refuse?: boolean }): void
-  /** Leads new connections to another server, and resets those there are. */
+  /** Leads new connections to another server, and resets the open ones. */
   retarget(url: string): void
-  /** Passes everything on again. What was swallowed is lost with its connection. */
+  /** Passes everything on again. After `swallow` it resets the open connections, because bytes of theirs are lost. */
   heal(): void
 }
 
-/** Opens one for the server at `targetUrl`, until the test has finished. */
+/** Opens a proxy to the server at `targetUrl`. It closes when the test has finished. */
 export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
   let target = new URL(targetUrl)
   const sockets = new Set<Socket>()
@@ -53,17 +53,17 @@ export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
       if (isSwallowing || abandoned.has(from)) return
       tell.passed()
       const arrived = pause(delayMs)
-      // Bytes keep their order, also where the delay has just become shorter.
+      // Bytes keep their order, also when the delay has just become shorter.
       earlier = earlier.then(() => arrived).then(() => void to.write(chunk))
     })
     from.on('end', () => {
       tell.ended()
       if (!abandoned.has(from)) to.end()
     })
-    // What follows is its close.
+    // A 'close' follows, which does the rest.
     from.on('error', () => {})
     from.on('close', () => {
-      // A reset has no end.
+      // A connection that was reset has no 'end' before it.
       tell.ended()
       sockets.delete(from)
       if (!abandoned.has(from)) to.destroy()

@@ -21,7 +21,7 @@ export function bodyOf(event: unknown): Uint8Array {
   return new TextEncoder().encode(typeof event === 'string' ? event : JSON.stringify(event))
 }
 
-/** What validation makes of an event that must pass it. */
+/** The session that validation makes of an event. @throws Error when the event is rejected. */
 export function validated(event: unknown): NormalizedSession {
   const validation = validateEvent(bodyOf(event))
   if (!validation.ok) throw new Error(`rejected: ${JSON.stringify(validation.reasons)}`)

@@ -15,12 +15,12 @@ export interface VssEnv {
   [name: string]: string
 }
 
-/** Runs `vss` to its end, as a shell would: the file itself, with nothing of our environment but the PATH. */
+/** Runs `vss` to its end. Like a shell it starts the file itself. Of this process's environment it passes only the PATH. */
 export async function vss(args: readonly string[], env: VssEnv = {}): Promise<VssResult> {
   return await startVss(args, env).ended
 }
 
-/** The lines that a terminal of the usual width cannot show as one. */
+/** The lines that are wider than a usual terminal. */
 export function linesOver80Columns(output: string): string[] {
   return output.split('\n').filter((line) => [...line].length > 80)
 }
@@ -33,7 +33,7 @@ export function startVss(
   const child = spawn(command, args, {
     env: {
       PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
-      // The stack of an `npm start` that runs beside the tests is none of theirs.
+      // Without this the command would find the stack of an `npm start` that runs beside the tests.
       DATA_DIR: '/nonexistent',
       ...env,
     },

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { webhookPath } from '@vss-pipeline/delivery'
 import { findOnPath } from './path-search.ts'
 
 /** The session of test/fixtures/example-completed.json. */
@@ -22,7 +23,7 @@ export function renderBanner(options: {
   authHeader: string | undefined
 }): string {
   const { ingestUrl, ingestOpsUrl, workerOpsUrl, folder, databaseUrlFile, authHeader } = options
-  const url = `${ingestUrl}/webhooks/vss`
+  const url = `${ingestUrl}${webhookPath}`
   const header = authHeader ? ` -H '${authHeader}: one of WEBHOOK_SECRETS' \\\n   ` : ''
   const query = `select * from vss.sessions
       where session_id = '${exampleSessionId}'`

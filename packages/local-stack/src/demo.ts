@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { webhookPath } from '@vss-pipeline/delivery'
 import { type DeliveryRow, readDelivery, readSession, type StoredSession } from '@vss-pipeline/reader'
 import { ConfigError, readSetting } from '@vss-pipeline/runtime'
 import { createPool, type Pool, StorageFault } from '@vss-pipeline/storage'
@@ -73,7 +74,7 @@ async function run(
   const pool = createPool({ databaseUrl: stack.databaseUrl, maxConnections: 2, applicationName: 'vss-demo' })
   started.defer(() => pool.end())
 
-  console.log(`Posting to ${pipeline.ingestUrl}/webhooks/vss`)
+  console.log(`Posting to ${pipeline.ingestUrl}${webhookPath}`)
   const posted: { name: string; deliveryId: string }[] = []
   for (const { name, body } of examples) {
     const deliveryId = await post(pipeline.ingestUrl, body ?? (await readExample(name)))
@@ -95,7 +96,7 @@ function readExample(name: string): Promise<string> {
 }
 
 async function post(ingestUrl: string, body: string): Promise<string> {
-  const response = await fetch(`${ingestUrl}/webhooks/vss`, { method: 'POST', body })
+  const response = await fetch(`${ingestUrl}${webhookPath}`, { method: 'POST', body })
   if (response.status !== 200) {
     throw new LocalStackError(`ingest answered ${response.status}: ${await response.text()}`)
   }

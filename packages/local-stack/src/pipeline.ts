@@ -1,7 +1,7 @@
 import { type RunningService, type ServiceOptions, startService } from './services.ts'
 
 export interface Pipeline {
-  /** Deliveries go to `${ingestUrl}/webhooks/vss`. */
+  /** Ingest's address; deliveries go to `webhookPath` there. */
   ingestUrl: string
   ingestOpsUrl: string
   workerOpsUrl: string

@@ -9,7 +9,8 @@ import { validate } from './validate.ts'
  * in the ledger. A step passes on the deliveries that an earlier step rejected.
  *
  * Bad data is a value that the steps return: it ends as a `rejected` row. A fault is thrown: the whole batch comes back
- * later.
+ * later. A batch whose worker died comes to `createSuspectProcessor` of services/worker/src/suspects.ts instead, which
+ * takes the same steps for one delivery at a time.
  *
  * @param deps.write the last step, of {@link createWrite}
  */

@@ -8,7 +8,10 @@ export interface Validated {
   session: NormalizedSession
 }
 
-/** Reads a delivery's body as a session. Rejects the delivery, with reasons, when the body cannot be one. */
+/**
+ * Reads a delivery's body as a session. Rejects the delivery, with reasons, when the body cannot be one. Legs and their
+ * fields are read by `readLegs` of packages/vss/src/legs.ts.
+ */
 export function validate(item: Delivery | Rejected): Validated | Rejected {
   if (isRejected(item)) return item
   const validation = validateEvent(item.body)

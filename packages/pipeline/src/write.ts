@@ -63,7 +63,8 @@ export interface Write {
 }
 
 /**
- * Makes the last step: it writes entries to Postgres, many in a transaction, and counts their outcomes.
+ * Makes the last step: it writes entries to Postgres, many in a transaction, and counts their outcomes. `flush` of
+ * packages/storage/src/flush.ts decides the outcomes: `stored`, `duplicate`, `superseded`.
  *
  * @param deps.stopping aborts when the worker is told to stop
  */

@@ -34,7 +34,7 @@ const deliveries: fc.Arbitrary<Delivery[]> = fc.array(
   { minLength: 1, maxLength: 20 },
 )
 
-/** As the payload comes back from Redis. */
+/** Gives the payload as it comes back from Redis. */
 function throughRedis(payload: unknown): unknown {
   return JSON.parse(JSON.stringify(payload))
 }
@@ -56,7 +56,7 @@ function packedEvents(entries: unknown): string {
   return zstdCompressSync(new Packr({ useRecords: false }).pack(entries)).toString('base64')
 }
 
-test('any deliveries come back as they were, in their order', () => {
+test('all deliveries come back as they were, in their order', () => {
   fc.assert(
     fc.property(deliveries, (sent) => {
       const decoded = openBatch(throughRedis(encodeBatch(sent))).unpack()
@@ -65,7 +65,7 @@ test('any deliveries come back as they were, in their order', () => {
   )
 })
 
-test('a batch of the release before, which knew no context, comes back as it was', () => {
+test('a batch of version 1, which has no contexts, comes back as it was', () => {
   const body = Buffer.from('{}')
   const ids = [uuidv7(), uuidv7()]
   const packed = packedEvents([
@@ -79,21 +79,21 @@ test('a batch of the release before, which knew no context, comes back as it was
   ])
 })
 
-test('500 events take a fraction of their size', () => {
+test('500 similar events take less than a tenth of their size', () => {
   const body = JSON.stringify({ namespace: 'VOICE', payload: { details: 'x'.repeat(1_500) } })
   const payload = encodeBatch(Array.from({ length: 500 }, () => makeDelivery(body)))
   expect(payload.ids).toHaveLength(500)
   expect(payload.events.length).toBeLessThan((500 * body.length) / 10)
 })
 
-test('the ids stand in clear, the bodies do not', () => {
+test('the ids can be read without unpacking, and the bodies cannot', () => {
   const delivery = makeDelivery('{"source":"+6591234567"}'.repeat(3))
   const payload = encodeBatch([delivery])
   expect(payload).toMatchObject({ v: 2, ids: [delivery.deliveryId] })
   expect(JSON.stringify(payload)).not.toContain('6591234567')
 })
 
-describe('damaged events leave the ids', () => {
+describe('where the events are damaged, the ids can still be read', () => {
   const id = uuidv7()
   test.each([
     ['absent', undefined],
@@ -102,10 +102,10 @@ describe('damaged events leave the ids', () => {
     ['an object', {}],
     ['an array', [1, 2]],
     ['empty', ''],
-    ['no base64', '%%%'],
-    ['no zstd', Buffer.from('hello').toString('base64')],
-    ['no msgpack', zstdCompressSync(Buffer.from([0xc1, 0xc1])).toString('base64')],
-    ['no list', packedEvents('text')],
+    ['not base64', '%%%'],
+    ['not zstd', Buffer.from('hello').toString('base64')],
+    ['not msgpack', zstdCompressSync(Buffer.from([0xc1, 0xc1])).toString('base64')],
+    ['not a list', packedEvents('text')],
     ['too few', packedEvents([])],
     [
       'too many',
@@ -114,10 +114,10 @@ describe('damaged events leave the ids', () => {
         [null, Buffer.from('b')],
       ]),
     ],
-    ['no pair', packedEvents([7])],
-    ['null for a pair', packedEvents([null])],
-    ['an address that is no text', packedEvents([[7, Buffer.from('a')]])],
-    ['a body that is no bytes', packedEvents([[null, 'text']])],
+    ['not a list of pairs', packedEvents([7])],
+    ['a list of nulls', packedEvents([null])],
+    ['an address that is not a text', packedEvents([[7, Buffer.from('a')]])],
+    ['a body that is not bytes', packedEvents([[null, 'text']])],
     ['a body that is absent', packedEvents([[null]])],
     [
       'a list that claims to be endless',
@@ -136,7 +136,7 @@ describe('damaged events leave the ids', () => {
     }
   })
 
-  test('a changed byte never becomes a body that nobody sent', () => {
+  test('a changed byte never makes a body that nobody sent', () => {
     fc.assert(
       fc.property(deliveries, fc.nat(), fc.integer({ min: 1, max: 255 }), (sent, position, change) => {
         const payload = encodeBatch(sent)
@@ -150,7 +150,7 @@ describe('damaged events leave the ids', () => {
   })
 })
 
-test('a decompression bomb is undecodable, and is never unpacked in memory', () => {
+test('a decompression bomb is damaged data, and is not unpacked in memory', () => {
   const bomb = zstdCompressSync(Buffer.alloc(512 * 1024 * 1024), {
     params: { [constants.ZSTD_c_compressionLevel]: 1 },
   }).toString('base64')
@@ -160,7 +160,7 @@ test('a decompression bomb is undecodable, and is never unpacked in memory', () 
   expect(process.memoryUsage.rss() - before).toBeLessThan(300 * 1024 * 1024)
 })
 
-describe('a payload this release must not touch', () => {
+describe('a payload that this release must not touch', () => {
   function codeOf(payload: unknown): string {
     try {
       openBatch(payload)
@@ -181,19 +181,19 @@ describe('a payload this release must not touch', () => {
 
   test.each([
     ['absent', undefined],
-    ['no list', 'text'],
+    ['not a list', 'text'],
     ['empty', []],
     ['numbers', [7]],
-    ['no UUIDs', ['a']],
+    ['not UUIDs', ['a']],
     ['of another version', [uuidv4()]],
     ['of no variant', ['01a20318-cdd9-71ce-027c-38e15ddcf38b']],
-    ['unusable but one', [uuidv7(), null]],
+    ['unusable except for one', [uuidv7(), null]],
   ])('ids that are %s make it not_a_batch', (_, ids) => {
     expect(codeOf({ v: 1, ids, events: '' })).toBe('not_a_batch')
   })
 })
 
-test('an error shows nothing of what the payload holds', () => {
+test('an error shows nothing of the payload', () => {
   for (const payload of [{ v: '+6591234567' }, { v: 1, ids: ['+6591234567'], events: '' }, '+6591234567']) {
     expect(() => openBatch(payload)).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('6591') }),
@@ -201,7 +201,7 @@ test('an error shows nothing of what the payload holds', () => {
   }
 })
 
-test('want of memory is a fault, not damage: the batch must come again', () => {
+test('a lack of memory is thrown as a fault, so that the batch comes again', () => {
   const allocation = vi.spyOn(Buffer, 'from').mockImplementationOnce(() => {
     throw new RangeError('Array buffer allocation failed')
   })

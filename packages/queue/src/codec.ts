@@ -3,10 +3,11 @@ import { type Delivery, isDeliveryId, readContext, receivedAtMsOf } from '@vss-p
 import { Packr, Unpackr } from 'msgpackr'
 
 /**
- * What a job carries. The ids stand in clear so that a batch whose events cannot be decoded is still accounted
- * for; `events` is msgpack of one entry an id, zstd, base64. `receivedAtMs` is the id's own.
+ * The payload of a job. The ids can be read without unpacking, so that a batch whose events cannot be decoded is still
+ * accounted for. `events` is msgpack of one entry an id, compressed by zstd, in base64. The time of receipt is in the id.
  *
- * An entry is `[sourceIp, body]`, or `[sourceIp, body, context]` where a delivery has one. Version 1 knew no context.
+ * An entry is `[sourceIp, body]`, or `[sourceIp, body, context]` where the delivery has a context. Version 1 has no
+ * contexts.
  */
 export interface BatchPayload {
   v: 2
@@ -14,7 +15,7 @@ export interface BatchPayload {
   events: string
 }
 
-/** A payload that this release must not touch: of another version, or not a batch at all. */
+/** This release must not touch the payload: it has another version, or is not a batch. */
 export class UnknownPayloadError extends Error {
   readonly code: 'unknown_version' | 'not_a_batch'
   override readonly name = 'UnknownPayloadError'
@@ -24,14 +25,14 @@ export class UnknownPayloadError extends Error {
   }
 }
 
-/** A batch as it came off the queue: its ids can be read, its deliveries when they are asked for. */
+/** A batch from the queue. Its ids can be read at once. Its deliveries are unpacked on demand. */
 export interface PackedBatch {
   readonly deliveryIds: readonly string[]
-  /** @returns the deliveries, in the order of their ids; undefined when they are damaged: that is bad data, a value. */
+  /** @returns the deliveries, in the order of their ids; undefined when they are damaged, since that is bad data. */
   unpack(): Delivery[] | undefined
 }
 
-// Decompressed size is bounded by a batch's own limit and one over-long body; more than this is not ours.
+// Far more than a batch holds, even one of a single large body.
 const maxDecodedBytes = 128 * 1024 * 1024
 
 const compression = {
@@ -57,7 +58,7 @@ export function encodeBatch(deliveries: readonly Delivery[]): BatchPayload {
 }
 
 /**
- * Reads a job's payload, as far as that goes without unpacking it.
+ * Reads a job's payload without unpacking the events.
  *
  * @throws UnknownPayloadError `unknown_version` (a newer producer: a fault, to be retried by a newer worker) or
  *   `not_a_batch` (no usable ids: not this pipeline's job).
@@ -89,7 +90,7 @@ function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
   if (v !== 1 && v !== 2) {
     throw new UnknownPayloadError(
       'unknown_version',
-      'the batch has a version this release does not know: expected 1 or 2',
+      'the batch has a version that this release cannot read: expected 1 or 2',
     )
   }
   if (
@@ -105,7 +106,7 @@ function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
   return { ids, events }
 }
 
-/** No property of the bytes: a worker with more memory, or with less in hand, can read them. */
+/** Such an error does not mean damage: a worker with more memory, or with less in hand, can read the bytes. */
 function isOutOfMemory(error: unknown): boolean {
   const { code = '', message } = error as NodeJS.ErrnoException
   return memoryErrorCodes.has(code) || (error instanceof RangeError && message.includes('allocation failed'))
@@ -123,8 +124,8 @@ function toEntry({ sourceIp, body, context }: Delivery): unknown[] {
 
 function readDelivery(deliveryId: string, entry: unknown): Delivery {
   const [sourceIp, body, stored] = entry as [unknown, unknown, unknown]
-  if (sourceIp !== null && typeof sourceIp !== 'string') throw new TypeError('a source address is no text')
-  if (!(body instanceof Uint8Array)) throw new TypeError('a body is no bytes')
+  if (sourceIp !== null && typeof sourceIp !== 'string') throw new TypeError('a source address is not a text')
+  if (!(body instanceof Uint8Array)) throw new TypeError('a body is not bytes')
   const delivery = { deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), sourceIp, body }
   const context = readContext(stored)
   return context === undefined ? delivery : { ...delivery, context }

@@ -2,20 +2,20 @@ import { createBackoff, withinMs } from '@vss-pipeline/runtime'
 import type { Logger } from '@vss-pipeline/runtime/service'
 import { Redis, type RedisOptions } from 'ioredis'
 
-/** A server that hangs keeps its connections open and answers nothing. */
+/** A server that hangs does not answer QUIT, so the wait for it has an end. */
 const quitTimeoutMs = 1_000
 
-/** How long a connection must hold before Redis counts as back. */
+/** A connection must last this long before Redis counts as back. */
 const settledAfterMs = 1_000
 
 const reconnectDelayMs = createBackoff({ firstMs: 100, longestMs: 500 })
 
-/** ioredis' options but the one that changes its replies' types. */
+/** The options of ioredis without `replyMapping`, which would change the types of replies. */
 type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>
 
 /**
- * Opens a client that keeps reconnecting by itself, and says in the log when the connection is lost and when it
- * is back: once each, however many attempts lie between.
+ * Opens a client that reconnects by itself. It logs the loss of the connection once, however many attempts follow, and
+ * its return once.
  */
 export function connectRedis(options: {
   redisUrl: string
@@ -29,7 +29,7 @@ export function connectRedis(options: {
     connectTimeout: 5_000,
     keepAlive: 10_000,
     retryStrategy: (attempt) => reconnectDelayMs(attempt - 1),
-    // A primary that was demoted answers READONLY: the next connection finds its successor.
+    // A primary that was demoted answers READONLY. The next connection finds its successor.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     ...settings,
   }
@@ -40,7 +40,7 @@ export function connectRedis(options: {
     clearTimeout(settling)
     if (troubled || client.status === 'end') return
     troubled = true
-    // The error of a name with several addresses has a code and no message.
+    // The error of a name that has several addresses has a code and no message.
     logger.warn({ role, reason: error?.message || error?.code }, 'Redis is away, reconnecting')
   }
   client.on('error', onTrouble)
@@ -50,7 +50,7 @@ export function connectRedis(options: {
       logger.info({ role }, 'connected to Redis')
       return
     }
-    // A replica that refuses writes lets everyone connect, again and again.
+    // A replica that refuses writes takes connections all the same, again and again.
     settling = setTimeout(() => {
       troubled = false
       logger.info({ role }, 'Redis is back')
@@ -60,7 +60,7 @@ export function connectRedis(options: {
   return client
 }
 
-/** Closes politely while connected, at once otherwise: QUIT to a server that is away would wait for it. */
+/** Closes with QUIT while connected, else at once, because a QUIT would wait for the server's return. */
 export async function disconnectRedis(client: Redis): Promise<void> {
   if (client.status === 'ready') {
     await withinMs(client.quit(), quitTimeoutMs, 'no answer').catch(() => client.disconnect())
@@ -70,8 +70,9 @@ export async function disconnectRedis(client: Redis): Promise<void> {
 }
 
 /**
- * Ends a client at once, and whatever waits for an answer of its server. Between two attempts to connect ioredis would
- * only give up the next one, and let them wait for ever: an attempt that is broken off rejects them all.
+ * Ends a client at once, and rejects the commands that wait for an answer. Between two attempts to connect, `disconnect`
+ * alone would only cancel the next attempt, and leave the commands waiting for ever. So an attempt is begun first: to
+ * break it off rejects them.
  */
 export function breakOff(client: {
   readonly status: string

@@ -6,8 +6,8 @@ const minimumVersion = [6, 2] as const
 const settings = ['maxmemory-policy', 'appendfsync', 'no-appendfsync-on-rewrite']
 
 /**
- * What stands between this Redis and "a 200 means kept", one sentence a problem; empty when nothing does.
- * Servers that forbid CONFIG (many managed ones) are judged by INFO as far as it tells.
+ * Finds settings of Redis by which an acknowledged delivery could be lost, one sentence a problem. Servers that forbid
+ * CONFIG, as many managed ones do, are judged by INFO alone.
  */
 export async function findDurabilityProblems(client: Redis): Promise<string[]> {
   const info = parseInfo(await client.info())
@@ -36,7 +36,7 @@ export async function findDurabilityProblems(client: Redis): Promise<string[]> {
   return problems
 }
 
-/** Logs {@link findDurabilityProblems} as warnings each time the client is connected anew. */
+/** Logs the result of {@link findDurabilityProblems} as warnings, each time the client connects. */
 export function warnOfDurabilityProblems(client: Redis, logger: Logger): void {
   async function check(): Promise<void> {
     try {

@@ -7,32 +7,32 @@ import type { Shard } from './topology.ts'
 const defaultCheckIntervalMs = 10_000
 const checksBeforeRewrite = 6
 const lockMs = 60_000
-/** Redis' own tables and scripts take one megabyte: a data set larger than this is that of others. */
+/** A larger data set is that of other programs. Redis' own tables and scripts take one megabyte. */
 const othersDataBytes = 64 * 1024 * 1024
 
 export interface Forgetting {
-  /** Says that batches have left the queue: their bodies are still in Redis' append-only file. */
+  /** Notes that a batch has left the queue. Its bodies are still in Redis' append-only file. */
   batchDone(): void
   stop(): void
 }
 
 /**
- * Has Redis rewrite its append-only file when the queues have been empty for a minute. Until a rewrite the file holds
- * every body that ever passed through the queue, phone numbers included; by itself Redis rewrites it once it has
- * doubled beyond 64 MB, which at low traffic takes months.
+ * Lets Redis rewrite its append-only file when the queues have been empty for a minute. Until a rewrite the file holds
+ * all bodies that passed through the queue, with their phone numbers. By itself Redis rewrites a file that has doubled
+ * beyond 64 MB, which takes months at low traffic.
  *
- * One of several workers does it. None does where others keep much data in the same Redis and the file is no larger
- * than that: a rewrite would cost them more than it forgets.
+ * One of several workers does it. None does where other programs keep much data in the same Redis and the file is not
+ * larger than that: a rewrite would cost them more than it removes.
  *
- * @param options.checkIntervalMs how often the queues are looked at; they must be empty six times in a row
+ * @param deps.checkIntervalMs is the time between checks of the queues. Six checks in a row must find them empty.
  */
-export function forgetWhenIdle(options: {
+export function forgetWhenIdle(deps: {
   client: Redis
   shards: readonly Shard[]
   logger: Logger
   checkIntervalMs?: number | undefined
 }): Forgetting {
-  const { client, shards, logger, checkIntervalMs = defaultCheckIntervalMs } = options
+  const { client, shards, logger, checkIntervalMs = defaultCheckIntervalMs } = deps
   let hasBodies = false
   let emptyChecks = 0
 
@@ -43,14 +43,14 @@ export function forgetWhenIdle(options: {
       if (emptyChecks < checksBeforeRewrite) return
       emptyChecks = 0
       if (!(await isWorthwhile())) return
-      // Whoever comes second would rewrite what has just been rewritten.
+      // The lock keeps other workers from rewriting the file again.
       const isOurs = await client.set(shards[0]!.queue.toKey('rewriting'), '1', 'PX', lockMs, 'NX')
       hasBodies = false
       if (isOurs === null) return
       await client.bgrewriteaof()
       logger.info('Redis rewrites its append-only file: bodies that have left the queue leave it too')
     } catch (error) {
-      // Servers that others manage often forbid the command; they also keep no file of ours.
+      // Managed servers often forbid the command. Then the file is not ours to rewrite.
       hasBodies = false
       logger.debug({ err: error }, 'Redis does not rewrite its append-only file')
     }

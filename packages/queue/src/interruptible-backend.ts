@@ -7,10 +7,10 @@ import {
 import { breakOff } from './connection.ts'
 
 /**
- * BullMQ's backend, whose wait for jobs ends at once when a worker closes, whatever the blocking connection is at.
+ * BullMQ's backend, with a wait for jobs that ends at once when a worker closes, in any state of the blocking connection.
  *
- * BullMQ's own disconnects that connection and waits for ioredis' event `end`. While ioredis waits to reconnect, it
- * emits none: it only gives up its next attempt. The worker would never end.
+ * BullMQ's own backend disconnects that connection and waits for ioredis' event `end`. An ioredis that waits to reconnect
+ * does not emit it, and only cancels its next attempt. The worker would never end.
  */
 export const createInterruptibleBackend: BackendFactory<RedisQueueBackend> = (...parameters) => {
   const backend = createRedisBackend(...parameters)
@@ -21,7 +21,7 @@ export const createInterruptibleBackend: BackendFactory<RedisQueueBackend> = (..
   function interrupt(): void {
     isInterrupted = true
     interruptWait?.()
-    // Else the watchdog of the wait would connect it again.
+    // Without this, the watchdog of the wait would connect again.
     backend.blockingClient?.then(breakOff, () => undefined)
   }
 
@@ -34,11 +34,11 @@ export const createInterruptibleBackend: BackendFactory<RedisQueueBackend> = (..
         waitForJob(blockTimeoutSeconds).then(resolve, reject)
       })
     },
-    /** Called by a worker that closes, and only then. */
+    /** Only a worker that closes calls this. */
     async disconnectBlocking() {
       interrupt()
     },
-    /** By force, on the blocking connection alone: there a polite QUIT would wait behind the blocking command. */
+    /** Closes the blocking connection by force, because a QUIT would wait behind the blocking command. */
     async close() {
       interrupt()
       await close(true)

@@ -10,7 +10,7 @@ import { nameBatch } from './status.ts'
 import { openShards, type Shard, shardOf } from './topology.ts'
 import { watchQueue } from './watch.ts'
 
-/** Redis did not take a batch: unreachable, out of memory, read-only or too slow. It may hold it all the same. */
+/** Redis did not take a batch: it is away, out of memory, read-only or too slow. It may have the batch all the same. */
 export class QueueUnavailableError extends Error {
   readonly code = 'queue_unavailable'
   override readonly name = 'QueueUnavailableError'
@@ -18,18 +18,18 @@ export class QueueUnavailableError extends Error {
 
 export interface Producer {
   /**
-   * Makes one batch durable. Resolves when Redis has it on disk (`appendfsync always`), and replicas where they count.
+   * Makes one batch durable. Resolves when Redis has it on disk (`appendfsync always`), and so have `waitReplicas` replicas.
    *
-   * @param batchId Of the same batch at an earlier try: what Redis has all the same is not added again. A batch with
-   *   other deliveries takes another id, since the first payload of an id is the one that is kept.
-   * @throws QueueUnavailableError within two command timeouts, at once while there is no connection.
+   * @param batchId is the id of an earlier try with the same deliveries: Redis does not add an id that it has. Other
+   *   deliveries need another id, since Redis would keep the first payload. A new id by default.
+   * @throws QueueUnavailableError within two command timeouts, or at once while there is no connection.
    */
   enqueue(deliveries: readonly Delivery[], batchId?: string): Promise<void>
-  /** Writes to Redis, to see whether it takes batches. @throws when it does not, and says why. */
+  /** Writes to Redis, to see whether it takes batches. @throws an error that says why it does not. */
   probe(): Promise<void>
-  /** Resolves when there is a connection to Redis, when it fails, or after `timeoutMs`: at the first of these. */
+  /** Resolves when there is a connection to Redis, when it fails, or after `timeoutMs`, whichever is first. */
   awaitConnection(timeoutMs: number): Promise<void>
-  /** Whether so many batches wait for workers that a moment more makes no delivery later. */
+  /** Whether many batches wait for workers already, so that a new one may wait a moment without harm. */
   readonly isBacklogged: boolean
   /** For status and metrics. */
   readonly shards: readonly Shard[]
@@ -45,15 +45,15 @@ function oldestReceipt(deliveries: readonly Delivery[]): number {
 }
 
 /**
- * Opens the fail-fast side of the queue. It never waits for Redis: not at start, not in `enqueue`.
+ * Opens the side of the queue that adds batches. It fails instead of waiting while Redis is away, at start too.
  *
- * @param options.commandTimeoutMs How long one add may take.
- * @param options.waitReplicas How many replicas must have a batch before it counts as durable.
+ * @param options.commandTimeoutMs is the time for one command.
+ * @param options.waitReplicas is the number of replicas that must have a batch before it counts as durable.
  */
 export function createProducer(options: {
   redisUrl: string
   prefix: string
-  /** How many queues there are; 1 unless given. */
+  /** The number of queues; 1 by default. */
   shards?: number
   logger: Logger
   commandTimeoutMs: number
@@ -68,9 +68,9 @@ export function createProducer(options: {
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       commandTimeout: commandTimeoutMs,
-      // A peer that hangs keeps its connection open: without data for so long, try another one.
+      // A peer that hangs keeps its connection open. Without data for this long, the client opens another one.
       socketTimeout: 2 * commandTimeoutMs + 1_000,
-      // Soon enough to notice that a name has another address now, and long enough to try two.
+      // Short, to notice soon that a name has another address now. Long enough to try two addresses.
       connectTimeout: 2_000,
     },
   })
@@ -82,13 +82,13 @@ export function createProducer(options: {
   let isRefusing = false
 
   /**
-   * Resolves when so many replicas have what this connection wrote. Without it, what a primary acknowledged and lost
-   * before its replica had it is gone with a failover. Redis answers nothing else on the connection meanwhile.
+   * Resolves when `waitReplicas` replicas have the writes of this connection. Otherwise a failover could lose a batch
+   * that only the primary has. Redis answers nothing else on the connection until then.
    */
   async function awaitReplicas(): Promise<void> {
     if (waitReplicas === 0) return
     const reached = await client.wait(waitReplicas, commandTimeoutMs / 2)
-    if (reached < waitReplicas) throw new Error(`${reached} of ${waitReplicas} replicas have it`)
+    if (reached < waitReplicas) throw new Error(`${reached} of ${waitReplicas} replicas have the batch`)
   }
 
   return {
@@ -102,7 +102,7 @@ export function createProducer(options: {
       const payload = encodeBatch(deliveries)
       try {
         if (watch.isNearlyFull) throw new Error(nearlyFull)
-        // What was added and has too few replicas comes again: it is not to be added again and again.
+        // A batch on too few replicas comes again from its sender. Redis must not add it at each try.
         if (isRefusing) await awaitReplicas()
         await shardOf(shards, batchId).queue.add(nameBatch(deliveries.length), payload, {
           jobId: batchId,
@@ -112,7 +112,7 @@ export function createProducer(options: {
         told.over('refusing', 'Redis takes batches again')
         isRefusing = false
       } catch (error) {
-        // Not the error itself: it carries the command's arguments, and with them the batch.
+        // The reason alone, because the error carries the command's arguments, which are the batch.
         told.once('refusing', 'warn', 'Redis does not take batches', { reason: (error as Error).message })
         isRefusing = true
         throw new QueueUnavailableError('Redis did not take the batch', { cause: error })

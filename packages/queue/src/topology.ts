@@ -1,13 +1,10 @@
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 
-/** The name of every queue; what tells the shards apart is the prefix of their keys. */
+/** The name of every queue. The shards differ by the prefix of their keys. */
 const queueName = 'batches'
 
-/** How many shards there may be: each costs a worker a connection. */
-export const maxShards = 64
-
-/** One of the queues that batches travel in. A batch is in one of them, whichever; all are drained. */
+/** One of the queues. A batch is in one of them, and workers drain them all. */
 export interface Shard {
   /** From 0; shard 0 is the only one unless `QUEUE_SHARDS` says otherwise. */
   readonly index: number
@@ -15,9 +12,9 @@ export interface Shard {
 }
 
 /**
- * Opens the queues on a client of ours, without commands that would wait for Redis to be there.
+ * Opens the queues on a client. It sends no command, so that Redis may be away.
  *
- * @param options.shards how many there are, 1 to {@link maxShards}
+ * @param options.shards the number of queues, 1 or more.
  */
 export function openShards(client: Redis, options: { prefix: string; shards: number }): readonly Shard[] {
   const { prefix, shards } = options
@@ -28,7 +25,7 @@ export function openShards(client: Redis, options: { prefix: string; shards: num
 }
 
 /**
- * The shard of a batch: the same for the same id, so that a batch that is sent again is recognised; and spread evenly,
+ * Finds the shard of a batch by its id, so that a batch that is sent again goes to the same queue. The spread is even,
  * because a UUIDv7 ends in random digits.
  */
 export function shardOf(shards: readonly Shard[], batchId: string): Shard {
@@ -36,10 +33,11 @@ export function shardOf(shards: readonly Shard[], batchId: string): Shard {
 }
 
 /**
- * Shard 0 has the prefix itself, so that batches stay where they are when shards are added. The others change what
- * Redis Cluster hashes, the text in braces, and so spread over its nodes: `{vss}`, `{vss:1}`, `{vss:2}`.
+ * Makes the prefix of a shard's keys. Shard 0 has the setting itself, so that its batches are still found when shards are
+ * added. The others differ in braces, the part that Redis Cluster hashes, so that they spread over its nodes: `{vss}`,
+ * `{vss:1}`, `{vss:2}`.
  */
-export function shardPrefix(prefix: string, index: number): string {
+function shardPrefix(prefix: string, index: number): string {
   if (index === 0) return prefix
   return /\{[^}]+\}/.test(prefix) ? prefix.replace('}', `:${index}}`) : `${prefix}:${index}`
 }
@@ -53,13 +51,13 @@ function openQueue(client: Redis, prefix: string): Queue {
     skipVersionCheck: true,
     skipMetasUpdate: true,
     defaultJobOptions: {
-      // A fault is retried without end; only data is ever rejected, and by the pipeline, not by the queue.
+      // A fault is retried without end. Only bad data is rejected, by the pipeline, never by the queue.
       attempts: 2 ** 31 - 1,
       backoff: { type: 'custom' },
       stackTraceLimit: 1,
     },
   })
-  // It repeats the client's errors, which connectRedis logs; unheard, BullMQ would print them to the console.
+  // The queue repeats the client's errors, which connectRedis logs. Without a listener, BullMQ prints them to the console.
   queue.on('error', () => undefined)
   return queue
 }

@@ -3,24 +3,24 @@ import type { Redis } from 'ioredis'
 import { parseInfo } from './info.ts'
 import type { Shard } from './topology.ts'
 
-/** Of `maxmemory`. What is left above belongs to the workers: without it a full Redis cannot be drained either. */
+/** The share of `maxmemory` from which Redis counts as nearly full. Workers need the rest to drain it. */
 const fullShare = 0.85
-/** More batches than workers that keep up ever leave waiting. */
+/** From this number of waiting batches on, the workers do not keep up. */
 const backlogBatches = 50
 const intervalMs = 200
 
-/** How things stood when Redis was last asked, a moment ago. */
+/** The state of Redis at the last look, a moment ago. */
 export interface QueueWatch {
   readonly isNearlyFull: boolean
-  /** Whether what is enqueued now will wait for what is there already. */
+  /** Whether a batch that is enqueued now will wait for others. */
   readonly isBacklogged: boolean
   stop(): void
 }
 
 /**
  * Watches how much memory Redis has left, and whether the workers keep up. Under `noeviction` Redis refuses every
- * write once `maxmemory` is reached, those by which workers take and finish batches included: nothing would ever
- * leave it again.
+ * write once `maxmemory` is reached. It refuses the writes by which workers take and finish batches as well, so that
+ * no batch would ever leave it.
  */
 export function watchQueue(client: Redis, shards: readonly Shard[]): QueueWatch {
   let isNearlyFull = false
@@ -32,7 +32,7 @@ export function watchQueue(client: Redis, shards: readonly Shard[]): QueueWatch 
       client.info('memory').catch(() => null),
       countWaiting().catch(() => null),
     ])
-    // What is not answered is taken to be as it was.
+    // A question without an answer leaves the state as it was.
     if (memory !== null) {
       const info = parseInfo(memory)
       const used = Number(info.get('used_memory') ?? 0)

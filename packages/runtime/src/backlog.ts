@@ -1,4 +1,4 @@
-/** An item that waits for its commit, with what it counts for and whom to tell. */
+/** An item that waits for its commit, with its size and the promise to settle. */
 export interface Entry<Item> {
   readonly item: Item
   readonly count: number
@@ -7,23 +7,23 @@ export interface Entry<Item> {
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
   timer: NodeJS.Timeout | undefined
-  /** Its time is over: it has been rejected, and falls out when its turn comes. */
+  /** Whether its time was over. It has been rejected then, and is dropped when its turn comes. */
   isExpired: boolean
 }
 
-/** What waits to be committed, in the order of its arrival. */
+/** The items that wait to be committed, in the order of their arrival. */
 export interface Backlog<Item> {
-  /** What waits in all, expired entries included until they fall out. */
+  /** The sum over all entries, expired ones included until they are dropped. */
   readonly count: number
   readonly bytes: number
   readonly oldest: Entry<Item> | undefined
   push(entry: Entry<Item>): void
-  /** Takes the next group off the head: within the limits, or a single entry over them; empty when all had expired. */
+  /** Takes the next group off the head: within the limits, or one entry over them. It is empty where all had expired. */
   takeGroup(): Entry<Item>[]
 }
 
-/** So many taken entries are let go of at a time: letting go copies what is left. */
-const releaseAfter = 1_024
+/** Entries that were taken are removed from the list only in such numbers, because removing copies the rest of it. */
+const removeAfter = 1_024
 
 /** @param limits of a group. */
 export function createBacklog<Item>(limits: { maxCount: number; maxBytes: number }): Backlog<Item> {
@@ -34,8 +34,8 @@ export function createBacklog<Item>(limits: { maxCount: number; maxBytes: number
   let waitingCount = 0
   let waitingBytes = 0
 
-  function letGoOfTaken(): void {
-    if (head < entries.length && head < Math.max(releaseAfter, entries.length / 2)) return
+  function removeTaken(): void {
+    if (head < entries.length && head < Math.max(removeAfter, entries.length / 2)) return
     entries = entries.slice(head)
     head = 0
   }
@@ -70,7 +70,7 @@ export function createBacklog<Item>(limits: { maxCount: number; maxBytes: number
         waitingCount -= entry.count
         waitingBytes -= entry.bytes
       }
-      letGoOfTaken()
+      removeTaken()
       return group
     },
   }

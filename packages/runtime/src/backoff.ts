@@ -1,8 +1,8 @@
 /**
- * How long to wait before another try: twice as long each time, up to a cap, and jittered over the upper half, so
- * that many who wait neither bunch nor hurry.
+ * Makes the waits between tries: each twice as long as the one before, up to a cap. Jitter takes away up to a half, so
+ * that many clients do not try again at the same moment.
  *
- * @returns milliseconds, from how many tries have failed before (0 for the first wait).
+ * @returns a function that gives the next wait in milliseconds. It takes the number of waits before it.
  */
 export function createBackoff(options: { firstMs: number; longestMs: number }): (failures: number) => number {
   const { firstMs, longestMs } = options

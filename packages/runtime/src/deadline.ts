@@ -1,4 +1,4 @@
-/** Rejects with an Error of `message` when `work` has not settled after `timeoutMs`; the work itself goes on. */
+/** Settles as `work` does, or rejects with an Error of `message` after `timeoutMs`. The work itself goes on. */
 export async function withinMs<Result>(
   work: Promise<Result>,
   timeoutMs: number,

@@ -46,13 +46,13 @@ function createHeldCommit(
   return { submit, end, groups }
 }
 
-/** Resolves when everything that is due in this turn of the event loop has run. */
+/** Resolves when all work that is due in this turn of the event loop has run. */
 async function turn(): Promise<void> {
   await new Promise(setImmediate)
   await new Promise(setImmediate)
 }
 
-test('a quiet item is committed in this very turn of the event loop, in a group of one', async () => {
+test('a lone item is committed in the same turn of the event loop, in a group of one', async () => {
   const { submit, end, groups } = createHeldCommit()
   const a = submit('a')
   await turn()
@@ -75,7 +75,7 @@ test('items of one turn share a commit', async () => {
   await all
 })
 
-test('what arrives during a commit shares the next one, in order', async () => {
+test('items that arrive during a commit share the next one, in order', async () => {
   const { submit, end, groups } = createHeldCommit()
   const a = submit('a')
   await turn()
@@ -146,7 +146,7 @@ describe('a group is cut', () => {
     expect(groups).toEqual([['a'], ['wide'], ['many'], ['b', 'c']])
   })
 
-  test('and nothing is lost, repeated, reordered or over a limit, whatever arrives when', async () => {
+  test('and no item is lost, repeated or reordered, nor a group over a limit, in any order of events', async () => {
     const sizes = fc.array(fc.record({ count: fc.nat(6), bytes: fc.nat(12), later: fc.boolean() }), {
       maxLength: 40,
     })
@@ -185,7 +185,7 @@ describe('a group is cut', () => {
   })
 })
 
-test('a failed commit rejects its own group with its error, and no other', async () => {
+test('a failed commit rejects the items of its own group with its error, and no others', async () => {
   const { submit, end, groups } = createHeldCommit({ maxCount: 2 })
   const settled = Promise.allSettled(['a', 'b', 'c'].map((name) => submit(name)))
   const failure = new Error('out of memory')
@@ -239,7 +239,7 @@ describe('a timeout', () => {
     expect(groups).toEqual([['a'], ['b']])
   })
 
-  test('of everything that waits leaves nothing to commit', async () => {
+  test('of all items that wait leaves nothing to commit', async () => {
     const { submit, end, groups } = createHeldCommit()
     const a = submit('a')
     await turn()
@@ -250,7 +250,7 @@ describe('a timeout', () => {
     expect(groups).toEqual([['a']])
   })
 
-  test('in flight rejects the item at once, and what the commit says later is for the others', async () => {
+  test('in flight rejects the item at once, and the commit still settles the others', async () => {
     const { submit, end, groups } = createHeldCommit()
     const late = submit('late', {}, 10)
     const patient = submit('patient')
@@ -285,7 +285,7 @@ test('two commits may run at once, and no third', async () => {
   await Promise.all(items)
 })
 
-test('beside another commit only groups of a given size start; the rest waits until they are, or it ends', async () => {
+test('a group below the least count waits until it has grown or no other commit runs', async () => {
   const { submit, end, groups } = createHeldCommit({ maxInFlight: 2, minCountBeside: 3 })
   const items = [submit('a')]
   await turn()
@@ -320,7 +320,7 @@ describe('with a linger', () => {
   beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
   afterEach(() => vi.useRealTimers())
 
-  test('a small group waits for company that long from its first item on, also after another commit', async () => {
+  test('a small group waits for more items that long from its first item on, also after another commit', async () => {
     const { submit, end, groups } = createHeldCommit({ minCountBeside: 3, lingerMs: () => 50 })
     const items = [submit('a')]
     await turn()
@@ -340,7 +340,7 @@ describe('with a linger', () => {
     await Promise.all(items)
   })
 
-  test('a group that is large enough waits no longer', async () => {
+  test('a group that is large enough does not wait', async () => {
     const { submit, end, groups } = createHeldCommit({ minCountBeside: 3, lingerMs: () => 50 })
     const items = [submit('a'), submit('b')]
     await turn()
@@ -352,7 +352,7 @@ describe('with a linger', () => {
     await Promise.all(items)
   })
 
-  test('there is none while it is 0', async () => {
+  test('a group does not wait while it is 0', async () => {
     let lingerMs = 0
     const { submit, end, groups } = createHeldCommit({ minCountBeside: 3, lingerMs: () => lingerMs })
     const a = submit('a')

@@ -1,16 +1,16 @@
 import { createBacklog, type Entry } from './backlog.ts'
 
 /**
- * Group commit: work that arrives while a commit is in flight shares the next one. A group of one when quiet,
- * hundreds under load, and no timer that makes a caller wait unless `lingerMs` says so. Ingest forms batches with
- * it, the worker coalesces batches into one transaction with it.
+ * Group commit: items that arrive while a commit is in flight share the next one. A group is one item at low load and
+ * hundreds at high load. No timer makes a caller wait, unless `lingerMs` says so. Ingest forms batches with it, and the
+ * worker forms transactions of many batches.
  */
 export interface GroupCommit<Item> {
   /**
-   * Resolves when the item's group is committed; rejects with what its commit threw.
+   * Resolves when the item's group is committed; rejects with the error of its commit.
    *
-   * @param timeoutMs Rejects with {@link CommitTimeoutError} after so many milliseconds, waiting for a turn
-   *   included. An item whose turn had not come is not committed; one in flight may be.
+   * @param timeoutMs rejects with {@link CommitTimeoutError} after this long, the wait for a turn included. An item
+   *   whose turn has not come by then is not committed; an item in flight may be.
    */
   submit(item: Item, timeoutMs?: number): Promise<void>
 }
@@ -21,12 +21,12 @@ export class CommitTimeoutError extends Error {
 }
 
 /**
- * @param options.commit Makes a group durable. Groups are never empty and keep the order of submission.
- * @param options.sizeOf An item's share of `maxCount` and `maxBytes`; an item over a limit is a group of its own.
- * @param options.maxInFlight How many commits may run at once.
- * @param options.minCountBeside How much a group must hold to be committed beside others, `maxCount` unless given;
- *   alone, any group goes at once.
- * @param options.lingerMs How long a smaller group may wait for company, as things are now; 0, the default, is not at all.
+ * @param options.commit makes a group durable. Groups are never empty and keep the order of submission.
+ * @param options.sizeOf gives an item's share of `maxCount` and `maxBytes`. An item over a limit is a group of its own.
+ * @param options.maxInFlight is the number of commits that may run at once.
+ * @param options.minCountBeside is the least count of a group that is committed beside others; `maxCount` by default.
+ *   While no commit runs, a group of any size is committed at once.
+ * @param options.lingerMs says how long a smaller group may wait for more items now; 0, the default, for no wait.
  */
 export function createGroupCommit<Item>(options: {
   commit: (items: Item[]) => Promise<void>
@@ -66,7 +66,7 @@ export function createGroupCommit<Item>(options: {
     return inFlight === 0 && restMs(backlog.oldest) <= 0
   }
 
-  /** How long a group that this entry heads may still wait for company. */
+  /** How long the group of this oldest entry may still wait for more items. */
   function restMs({ submittedAtMs }: Entry<Item>): number {
     const wholeMs = lingerMs()
     return wholeMs === 0 ? 0 : submittedAtMs + wholeMs - performance.now()
@@ -123,7 +123,7 @@ export function createGroupCommit<Item>(options: {
         }
         if (timeoutMs !== undefined) expireAfter(entry, timeoutMs)
         backlog.push(entry)
-        // Not at once: what else arrives in this turn of the event loop belongs in the same group.
+        // Later, because all items of this turn of the event loop belong in the same group.
         if (inFlight < maxInFlight && !isScheduled) {
           isScheduled = true
           setImmediate(startCommits)

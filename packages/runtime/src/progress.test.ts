@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createProgress } from './progress.ts'
 
-test('work that nothing happens to is stuck; idleness is not', () => {
+test('work is stuck when nothing happens to it for long, and an idle service is not', () => {
   let now = 0
   const progress = createProgress({ stuckAfterMs: 1_000, now: () => now })
   now = 5_000

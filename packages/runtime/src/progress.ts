@@ -1,16 +1,16 @@
-/** Whether the work that a service has in hand moves on. */
+/** Tells whether the work that a service has in hand moves on. */
 export interface Progress {
-  /** One piece of work is taken up. */
+  /** A piece of work begins. */
   begin(): void
-  /** One is finished, well or not. */
+  /** A piece of work ends, well or not. */
   end(): void
-  /** Something happened to what is in hand: a try, or a wait that is meant. */
+  /** Something happened to work in hand: a try, or the end of an intended wait. */
   step(): void
-  /** Work is in hand and nothing has happened to it for a long time: only a restart can help. */
+  /** Nothing has happened to the work in hand for a long time: only a restart can help. */
   readonly isStuck: boolean
 }
 
-/** @param options.stuckAfterMs longer than anything that a service waits for on purpose. */
+/** @param options.stuckAfterMs must be longer than any wait that a service intends. */
 export function createProgress(options: { stuckAfterMs: number; now?: () => number }): Progress {
   const { stuckAfterMs, now = () => performance.now() } = options
   let inHand = 0

@@ -1,10 +1,10 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 
-// Opening a FIFO waits for its writer, unless it is told not to.
+// Without O_NONBLOCK, opening a FIFO waits for its writer.
 const flags = constants.O_RDONLY | constants.O_NONBLOCK
 
-/** A file's text. @throws what the file system says, or that it is no regular file: a FIFO, for one, may never end. */
+/** Reads a file's text. @throws the file system's error, or one for a file that is not regular: a FIFO may never end. */
 export function readRegularFileSync(path: string): string {
   const fd = openSync(path, flags)
   try {
@@ -15,7 +15,7 @@ export function readRegularFileSync(path: string): string {
   }
 }
 
-/** As {@link readRegularFileSync}, without holding up this thread when the disk takes its time. */
+/** As {@link readRegularFileSync}, without blocking this thread while the disk is slow. */
 export async function readRegularFile(path: string): Promise<string> {
   const file = await open(path, flags)
   try {
@@ -26,7 +26,7 @@ export async function readRegularFile(path: string): Promise<string> {
   }
 }
 
-/** Why a file cannot be read, in a word or a few: `ENOENT`, `not a regular file`. */
+/** Says in a few words why a file cannot be read: `ENOENT`, `not a regular file`. */
 export function explainUnreadable(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   return code ?? message

@@ -4,7 +4,7 @@ import { repeatEvery } from './repeat.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-test('work is done at every interval, until it is ended', async () => {
+test('work is done at every interval, until the repetition is stopped', async () => {
   let done = 0
   const stop = repeatEvery(100, async () => void done++)
   await vi.advanceTimersByTimeAsync(350)
@@ -14,7 +14,7 @@ test('work is done at every interval, until it is ended', async () => {
   expect(done).toBe(3)
 })
 
-test('work that takes longer than the interval leaves turns out, and says so', async () => {
+test('turns that come during longer work are skipped, and reported', async () => {
   let begun = 0
   let overlaps = 0
   let finish = () => {}

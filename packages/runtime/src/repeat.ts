@@ -1,10 +1,10 @@
 /**
- * Does something again and again, never twice at once: while it takes longer than the interval, turns are left out. It
- * keeps no process alive.
+ * Does work at an interval, never twice at once: turns that come while it is still going on are skipped. Its timer does
+ * not keep the process alive.
  *
- * @param work must not reject
- * @param options.onOverlap called for each turn that is left out
- * @returns a function that ends it; work that is under way goes on.
+ * @param work must not reject.
+ * @param options.onOverlap is called for each turn that is skipped.
+ * @returns a function that stops the repetition. Work that is going on then is not stopped.
  */
 export function repeatEvery(
   intervalMs: number,

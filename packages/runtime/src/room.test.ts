@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createRoom } from './room.ts'
 
-/** Works that go on until the test ends them. */
+/** Starts work that goes on until the test ends it. */
 function createWorks(capacity: number) {
   const room = createRoom(capacity)
   const started: string[] = []
@@ -17,7 +17,7 @@ function createWorks(capacity: number) {
   return { enter, started, end: (name: string) => ends.get(name)!, turn: () => new Promise(setImmediate) }
 }
 
-test('lets in what there is room for, and the next when room is given back, in the order of asking', async () => {
+test('work starts when there is room for it, in the order of the calls', async () => {
   const { enter, started, end, turn } = createWorks(10)
   const a = enter('a', 6)
   const b = enter('b', 5)
@@ -33,7 +33,7 @@ test('lets in what there is room for, and the next when room is given back, in t
   expect(await Promise.all([b, c])).toEqual(['b', 'c'])
 })
 
-test('what is larger than the room runs alone', async () => {
+test('work that is larger than the room runs alone', async () => {
   const { enter, started, end, turn } = createWorks(10)
   const small = enter('small', 1)
   const huge = enter('huge', 11)
@@ -52,7 +52,7 @@ test('what is larger than the room runs alone', async () => {
   await after
 })
 
-test('work that fails gives its room back, and its error to the caller', async () => {
+test('work that fails frees its room, and rejects with its error', async () => {
   const { enter, started, end, turn } = createWorks(1)
   const failing = enter('failing', 1)
   const next = enter('next', 1)

@@ -1,13 +1,13 @@
 export interface Room {
   /**
-   * Runs `work` when there is room for it, in the order of asking, and gives the room back when it has ended.
+   * Runs `work` when there is room for it, in the order of the calls, and frees the room when it has ended.
    *
-   * @param size of the same kind as the capacity; what is larger than all of it runs alone.
+   * @param size in the unit of the capacity. Work that is larger than the capacity runs alone.
    */
   within<Result>(size: number, work: () => Promise<Result>): Promise<Result>
 }
 
-/** Bounds how much is worked at together, where the parts differ in size: the rest waits its turn. */
+/** Bounds the total size of the work that runs at once. Other work waits its turn. */
 export function createRoom(capacity: number): Room {
   const waiting: { size: number; enter: () => void }[] = []
   let taken = 0

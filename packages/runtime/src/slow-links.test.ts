@@ -4,9 +4,9 @@ import { connect, type LookupFunction, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { allowSlowLinks } from './slow-links.ts'
 
-// Other systems do not let a SYN wait for a program that is stopped.
+// Other systems do not keep a SYN waiting for a program that is stopped.
 test.skipIf(process.platform !== 'linux')(
-  'a name whose first address needs a second, and whose second refuses, is connected to',
+  'a name is connected to though its first address takes a second to answer and its second one refuses',
   async () => {
     allowSlowLinks()
     const server = await startStoppedServer()
@@ -16,7 +16,7 @@ test.skipIf(process.platform !== 'linux')(
         { address: '127.0.0.2', family: 4 },
       ]),
     )
-    // Its first SYN has been sent, and dropped; the next one comes after 1 s.
+    // The first SYN has been sent, and dropped. The next one comes after 1 s.
     server.continue()
 
     await once(socket, 'connect')
@@ -24,7 +24,7 @@ test.skipIf(process.platform !== 'linux')(
   },
 )
 
-/** A listener whose program does not run and which has as many connections as fit: it takes no more until it runs. */
+/** A listener whose program is stopped and whose backlog is full. It takes a connection only once it continues. */
 async function startStoppedServer(): Promise<{ port: number; continue(): void }> {
   const script = `const server = require('node:net').createServer()
     server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(server.address().port))`
@@ -33,7 +33,7 @@ async function startStoppedServer(): Promise<{ port: number; continue(): void }>
   const [line] = await once(child.stdout, 'data')
   const port = Number(line)
   child.kill('SIGSTOP')
-  // Linux takes one more than the backlog.
+  // Linux takes one connection more than the backlog.
   for (let taken = 0; taken < 2; taken++) await once(open(port), 'connect')
   return { port, continue: () => void child.kill('SIGCONT') }
 }

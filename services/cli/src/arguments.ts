@@ -1,5 +1,5 @@
-/** What the command line takes, as values. Each parser throws commander's error, which names option and value. */
-import { isUuid } from '@vss-pipeline/delivery/id'
+/** Parsers of the command line's values. Each throws commander's error, which names option and value. */
+import { isUuid } from '@vss-pipeline/delivery'
 import { InvalidArgumentError } from 'commander'
 
 /** A parser of whole numbers from `min` to `max`, both included. */

@@ -5,7 +5,7 @@ import { displayServer, type ServerSetting } from './settings.ts'
 /**
  * Connects, does the work and disconnects.
  *
- * @throws CommandFailure when the database is away or cannot do it.
+ * @throws CommandFailure when the database is away or refuses the work.
  */
 export async function withDatabase<Result>(
   database: ServerSetting,

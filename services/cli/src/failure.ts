@@ -1,6 +1,6 @@
 /**
- * A command that could not do what it was asked, for a reason the operator can act on. Its message is one line,
- * fit to be shown alone: what was wrong, what was expected, what to do.
+ * A command failed for a reason that the operator can act on. The message is one line that is shown alone: the problem,
+ * the expectation and the remedy.
  */
 export class CommandFailure extends Error {
   readonly code = 'command_failed'

@@ -3,7 +3,7 @@ import { allowSlowLinks, ConfigError } from '@vss-pipeline/runtime'
 import { CommandFailure } from './failure.ts'
 import { createProgram } from './program.ts'
 
-// `vss ... | head` closes our output early: that is no failure.
+// `vss ... | head` closes our output early, which is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
   process.exit()
@@ -13,7 +13,7 @@ allowSlowLinks()
 try {
   await createProgram(process.env).parseAsync()
 } catch (error) {
-  // What the operator can act on is one line; anything else is a bug, and shows where.
+  // An error that the operator can act on is one line. Any other error is a bug, and shows its stack.
   if (!(error instanceof CommandFailure || error instanceof ConfigError)) throw error
   process.stderr.write(`vss: ${error.message}\n`)
   process.exitCode = 1

@@ -6,14 +6,15 @@ import { addSessions } from './sessions.ts'
 import { addStatus } from './status.ts'
 
 /**
- * The command `vss` with its subcommands. What only one of them needs is imported when that one runs.
+ * The command `vss` with its subcommands. A subcommand imports its packages when it runs, so that `vss` starts quickly.
+ * Settings are rows of packages/runtime/src/settings/table.ts.
  *
  * @param env holds the settings.
  */
 export function createProgram(env: NodeJS.ProcessEnv): Command {
   const program = new Command('vss')
     .description(
-      'Operates the VSS pipeline: sends events, migrates the database, shows what became of it all.',
+      'Operates the VSS pipeline: sends events, migrates the database, shows the queue and the rows.',
     )
     .version(pipelineVersion)
     .configureOutput({ outputError: (text, write) => write(`${toErrorLine(text)}\n`) })
@@ -36,7 +37,7 @@ Examples:
   return program
 }
 
-/** Commander's "error: ...", which can have a second line with a suggestion, as a line of ours. */
+/** Makes one line of commander's "error: ...", which may have a second line with a suggestion. */
 function toErrorLine(text: string): string {
   const message = text
     .trim()

@@ -1,3 +1,4 @@
+import { webhookPath } from '@vss-pipeline/delivery'
 import { settings } from '@vss-pipeline/runtime'
 import { type Command, Option } from 'commander'
 import { collect, parseEndpoint, parseRate, parseShare, wholeNumber } from './arguments.ts'
@@ -16,21 +17,21 @@ export interface SendOptions {
   json?: true
 }
 
-/** Ingest's, on this machine, with the settings that it has by default. */
-const defaultUrl = new URL(`http://${settings.HOST.default}:${settings.PORT.default}/webhooks/vss`)
+/** The URL of an ingest on this machine with default settings. */
+const defaultUrl = new URL(`http://${settings.HOST.default}:${settings.PORT.default}${webhookPath}`)
 
 export function addSend(program: Command, env: NodeJS.ProcessEnv): void {
   program
     .command('send')
-    .description('Posts events to an ingest service, and sums up how they were answered.')
+    .description('Posts events to an ingest service, and sums up the answers.')
     .addOption(
-      new Option('--count <number>', 'how many generated events')
+      new Option('--count <number>', 'the number of generated events')
         .argParser(wholeNumber(1, 1_000_000_000))
         .default(10),
     )
     .option('--seed <text>', 'generates the same events again (default: a new seed, which is shown)')
     .addOption(
-      new Option('--dirty <share>', 'of events that are odd or broken: 0.05, or 5%')
+      new Option('--dirty <share>', 'the share of events that are odd or broken: 0.05, or 5%')
         .argParser(parseShare)
         .default(0),
     )

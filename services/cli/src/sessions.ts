@@ -13,10 +13,10 @@ interface ShowOptions extends SettingsOptions {
 }
 
 export function addSessions(program: Command, env: NodeJS.ProcessEnv): void {
-  const sessions = program.command('sessions').description('Looks at stored sessions.')
+  const sessions = program.command('sessions').description('Shows stored sessions.')
   sessions
     .command('show')
-    .description('Shows one session, its call legs and the deliveries that were about it.')
+    .description('Shows one session, its call legs and its deliveries.')
     .argument('<id>', 'the session id, a UUID', parseUuid)
     .option('--json', 'as JSON, for programs')
     .addOption(databaseUrlOption())
@@ -47,23 +47,23 @@ async function explainAbsence(pool: Pool, id: string): Promise<string> {
   const { readDeliveriesOf, readDelivery } = await import('@vss-pipeline/reader')
   const deliveries = await readDeliveriesOf(pool, id)
   if (deliveries.length > 0) return explainDeliveries(id, deliveries)
-  // Ingest answers with a delivery's id, which is easily taken for the session's.
+  // Ingest answers with a delivery's id, which is easily mistaken for the session's.
   const delivery = await readDelivery(pool, id)
   if (delivery !== null) return explainDelivery(delivery)
-  return `there is no session ${id}: its delivery is yet to come, waits (see vss status) or was rejected without a readable id (see the view vss.rejected)`
+  return `there is no session ${id}: its delivery has not come yet, waits in the queue (see vss status) or was rejected without a readable id (see the view vss.rejected)`
 }
 
-/** Of a session that is not there. */
+/** Explains a missing session by its deliveries. */
 function explainDeliveries(sessionId: string, deliveries: readonly DeliveryRow[]): string {
   if (deliveries.some(({ outcome }) => outcome !== 'rejected')) {
     return `there is no session ${sessionId} any more: it was stored, and has been deleted since`
   }
   const { deliveryId, reasons } = deliveries.at(-1)!
-  const what =
+  const rejection =
     deliveries.length === 1
       ? `its delivery ${deliveryId} was rejected`
       : `its ${deliveries.length} deliveries were rejected, the last (${deliveryId})`
-  return `there is no session ${sessionId}: ${what}: ${listReasons(reasons)}`
+  return `there is no session ${sessionId}: ${rejection}: ${listReasons(reasons)}`
 }
 
 function explainDelivery({ deliveryId, outcome, sessionId, reasons }: DeliveryRow): string {
@@ -83,7 +83,7 @@ function renderSession({ session, legs, deliveries }: StoredSession): string {
   return parts.join('\n\n')
 }
 
-/** A leg has many fields, and some have few of them: those that this one has not are left out. */
+/** Shows the fields that the leg has, because some legs have few of them. */
 function renderLeg({ leg, ...fields }: CallLegRow): string {
   const present = Object.entries(fields).filter(([, value]) => value !== null)
   return `${title(`Leg ${displayValue(leg)}`)}\n${renderFields(present.map(toField))}`

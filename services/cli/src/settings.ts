@@ -3,16 +3,16 @@ import { join, resolve } from 'node:path'
 import { readSetting, requireVariable, settings } from '@vss-pipeline/runtime'
 import { Option } from 'commander'
 
-/** What a command may be told about the servers; what it is not told comes from the environment. */
+/** Options of a command that name the servers. The environment has those that are not given. */
 export interface SettingsOptions {
   databaseUrl?: string
   redisUrl?: string
   queuePrefix?: string
 }
 
-/** A server, and where its URL was found: what to change when it is the wrong one. */
+/** A server, and the origin of its URL: the thing to change when it is the wrong one. */
 export interface ServerSetting {
-  /** May hold a password: never shown. */
+  /** It may hold a password, so it is never shown. */
   url: string
   origin: string
 }
@@ -51,7 +51,7 @@ export function readQueuePrefix(options: SettingsOptions, env: NodeJS.ProcessEnv
   return options.queuePrefix ?? readSetting(env, 'vss', 'QUEUE_PREFIX')
 }
 
-/** The option, else the variable or its file, else the file in which `npm start` keeps the URL of its server. */
+/** Reads the option, else the variable or its file, else the file in which `npm start` keeps the URL of its server. */
 function readServerSetting(
   env: NodeJS.ProcessEnv,
   setting: {
@@ -75,7 +75,7 @@ function readServerSetting(
   return { url, origin: 'the local stack; is `npm start` running?' }
 }
 
-/** A server as it may be shown: without user name, password and query. */
+/** A server's URL to show: without user name, password and query. */
 export function displayServer(url: string): string {
   const { protocol, host, pathname } = new URL(url)
   return `${protocol}//${host}${pathname}`

@@ -25,13 +25,13 @@ interface StatusOptions extends SettingsOptions {
   json?: true
 }
 
-/** Deliveries by outcome, and all of them. */
+/** The number of deliveries by outcome, and in all. */
 type LedgerStatus = Record<Outcome | 'total', number>
 
 export function addStatus(program: Command, env: NodeJS.ProcessEnv): void {
   program
     .command('status')
-    .description('Shows how much waits in the queue, and what became of the deliveries in the ledger.')
+    .description('Shows how many batches wait in the queue, and how the deliveries in the ledger ended.')
     .option('--since <span>', 'count deliveries received in the last 30s, 15m, 1h or 7d only', parseDuration)
     .option('--json', 'as JSON, for programs')
     .addOption(databaseUrlOption())
@@ -40,8 +40,8 @@ export function addStatus(program: Command, env: NodeJS.ProcessEnv): void {
     .addHelpText(
       'after',
       `
-Where Redis or Postgres is away it says so, shows the other half and exits 1;
-so it does where batches need somebody's hand.
+Where Redis or Postgres is away, it says so, shows the other half and exits 1.
+It also exits 1 where a finding is an error.
 
 Examples:
   vss status --since 1h
@@ -82,7 +82,7 @@ async function runStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promis
   if (problems.length > 0 || findings.some(({ level }) => level === 'error')) process.exitCode = 1
 }
 
-/** One half of the status may be missing: why becomes a value. */
+/** Reads one half of the status. @returns its value, or the problem where it cannot be read. */
 async function valueOrProblem<Value>(
   read: () => Promise<Value>,
 ): Promise<{ value?: Value; problem?: string }> {
@@ -162,7 +162,7 @@ function renderFindings(findings: readonly Finding[]): string {
   return [title('Findings'), ...lines].join('\n')
 }
 
-/** A count that should be none, coloured when it is not. */
+/** A count that should be 0, coloured where it is not. */
 function notable(colour: 'yellow' | 'red', count: number): string {
   const text = displayCount(count)
   return count === 0 ? text : styleText(colour, text, { stream: process.stdout })

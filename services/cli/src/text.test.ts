@@ -33,7 +33,7 @@ describe('alignColumns', () => {
 })
 
 describe('renderFields', () => {
-  it('puts values below each other', () => {
+  it('puts the values in one column', () => {
     const fields = [
       ['leg', 'A'],
       ['call_id', '1f048a83'],
@@ -50,7 +50,7 @@ describe('renderFields', () => {
     expect(lines.map((line) => line.slice(17)).join(' ')).toBe(words)
   })
 
-  it('breaks a hash in halves', () => {
+  it('breaks a hash into halves', () => {
     const [first, second] = ['0123456789abcdef'.repeat(2), 'fedcba9876543210'.repeat(2)]
     expect(renderFields([['client_request_id', first + second]])).toBe(
       `  client_request_id  ${first}\n${' '.repeat(21)}${second}`,
@@ -103,13 +103,13 @@ describe('displayValue', () => {
     ['two\r\nlines', 'two\\u000d\\u000alines'],
     ['\u202egnp', '\\u202egnp'],
     ['\u009b2J', '\\u009b2J'],
-  ])('shows what steers a terminal as an escape: %j', (value, text) => {
+  ])('shows characters that control a terminal as escapes: %j', (value, text) => {
     expect(displayValue(value)).toBe(text)
   })
 })
 
 describe('displayJson', () => {
-  it('escapes what steers a terminal, and stays the same JSON', () => {
+  it('escapes characters that control a terminal, and means the same', () => {
     const value = {
       'key\u009b': 'two\nlines \u0007 \u007f \u009b2J \u202egnp \u2066 \u200f \u2028 \ufeff \u{e0001} \ud834',
       plain: ['Zoë 通话', 1, null],
@@ -121,7 +121,7 @@ describe('displayJson', () => {
     expect(json).toContain('"Zoë 通话"')
   })
 
-  it('is as people read it', () => {
+  it('is indented for people', () => {
     expect(displayJson({ a: [1] })).toBe('{\n  "a": [\n    1\n  ]\n}')
   })
 })

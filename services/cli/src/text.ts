@@ -1,11 +1,11 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 
-/** All that people read is made for this width: a terminal has it unless someone made it wider. */
+/** The width of all output for people. A terminal has it, unless someone made it wider. */
 const terminalColumns = 80
-/** A value that takes more lines, such as a text of 60 KB, would push everything else out of sight. */
+/** A longer value, such as a text of 60 KB, would push the rest off the screen. */
 const maxValueLines = 6
 
-/** Fields as indented lines, the values one below another; a long value takes several lines. */
+/** Fields as indented lines, with the values in a column. A long value takes several lines. */
 export function renderFields(fields: readonly (readonly [label: string, value: string])[]): string {
   const labelColumns = Math.max(...fields.map(([label]) => widthOf(label)))
   const rows = fields.flatMap(([label, value]) =>
@@ -23,7 +23,7 @@ export function renderParagraph(text: string, options: { indentColumns: number }
   return indent(wrapValue(text, terminalColumns - indentColumns).join('\n'), indentColumns)
 }
 
-/** The lines of a value, the last of which says so where there are too many to show. */
+/** Breaks a value into lines. Where they are too many, the last one says how long the value is. */
 function wrapValue(value: string, columns: number): string[] {
   const lines = wrap(value, columns)
   if (lines.length <= maxValueLines) return lines
@@ -48,7 +48,7 @@ function wrap(text: string, columns: number): string[] {
   return [...lines, line!]
 }
 
-/** Into pieces of one length: two halves of a hash are easier to compare than a line and a rest. */
+/** Breaks a word into pieces of one length, because the halves of a hash are easy to compare. */
 function breakWord(word: string, columns: number): string[] {
   const width = widthOf(word)
   const pieceColumns = Math.ceil(width / Math.ceil(width / columns))
@@ -92,12 +92,12 @@ export function alignColumns(
   return lines.join('\n')
 }
 
-/** Chinese, Japanese, Korean and emoji: what a terminal gives two columns. */
+/** Characters to which a terminal gives two columns: Chinese, Japanese, Korean and emoji. */
 const wideCharacters =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3ffff}]|\p{Emoji_Presentation}/gu
 const combiningMarks = /[\p{Mn}\p{Me}]/gu
 
-/** How many columns of a terminal it takes. */
+/** How many columns of a terminal a text takes. */
 function widthOf(text: string): number {
   return stripVTControlCharacters(text)
     .replace(combiningMarks, '')
@@ -111,8 +111,8 @@ export function indent(text: string, columns = 2): string {
 }
 
 /**
- * A stored value as text. Senders choose what many of them say: whatever could steer a terminal or reorder its
- * text is shown as `\u....`.
+ * A stored value as text. Many values come from senders, so characters that could control a terminal or reorder its text
+ * are shown as `\u....`.
  */
 export function displayValue(value: unknown): string {
   if (value === null || value === undefined) return '-'
@@ -124,11 +124,11 @@ export function displayValue(value: unknown): string {
 }
 
 /**
- * A value as JSON for programs, which a terminal may show all the same: what could steer it or reorder its text is
- * written as `\u....`, which says the same to a program.
+ * A value as JSON for programs. A terminal may show it as well, so characters that could control it or reorder its text
+ * are written as `\u....`, which means the same to a program.
  */
 export function displayJson(value: unknown): string {
-  // What JSON.stringify leaves of control characters: the line breaks between its lines, and DEL to U+009F in texts.
+  // JSON.stringify escapes the control characters up to U+001F. Those from DEL to U+009F are left.
   return JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (char) =>
     char
       .split('')
@@ -142,7 +142,7 @@ export function displayCount(count: number): string {
   return count.toLocaleString('en-US')
 }
 
-/** A heading on standard output: bold where that is a terminal. */
+/** A heading for standard output: bold where that is a terminal. */
 export function title(text: string): string {
   return styleText('bold', text, { stream: process.stdout })
 }

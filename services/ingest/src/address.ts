@@ -20,9 +20,9 @@ const maxHops = 32
 const maxHopLength = 100
 
 /**
- * Finds who sent a request: the peer, or, when the peer is a trusted proxy, the rightmost hop of
- * `X-Forwarded-For` that is none. What stands left of that hop is the sender's own claim and never looked at,
- * however long it is; and no more than 32 hops are.
+ * Finds the address that sent a request: the peer's or, when the peer is a trusted proxy, the rightmost hop of
+ * `X-Forwarded-For` that is no trusted proxy. The text to the left of that hop is the sender's own claim, and is never
+ * read, however long it is. No more than 32 hops are read.
  *
  * @returns an IPv4 or IPv6 address, or null when the peer has none (its socket is gone).
  */
@@ -59,7 +59,7 @@ function withoutPort(hop: string): string {
   return port !== undefined && more.length === 0 ? address : hop
 }
 
-/** The address without what has a meaning on this machine only. */
+/** The address as IPv4 where it is IPv4 in IPv6 notation, and without a zone. */
 function plainAddress(address: string): string {
   if (/^::ffff:/i.test(address) && isIP(address.slice(7)) === 4) return address.slice(7)
   // A zone (fe80::1%eth0) has a meaning on this machine only.

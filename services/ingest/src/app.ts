@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
-import { createStamp } from '@vss-pipeline/delivery'
+import { webhookPath } from '@vss-pipeline/delivery'
+import { createStamp } from '@vss-pipeline/delivery/stamp'
 import type { Logger } from '@vss-pipeline/runtime/service'
 import { type Context, Hono } from 'hono'
 import { createAddressSet, createSourceAddress } from './address.ts'
@@ -13,19 +14,22 @@ import type { WaitingBytes } from './waiting-bytes.ts'
 
 type Env = { Bindings: HttpBindings }
 
-/** Some register the URL with a slash behind it. A record is sent once: it must be taken there too. */
-const webhookPaths = ['/webhooks/vss', '/webhooks/vss/'] as const
+/** Some customers register the URL with a slash behind it. The vendor sends a record once, so it must be taken there too. */
+const webhookPaths = [webhookPath, `${webhookPath}/`] as const
 
 /**
  * The public listener: `POST /webhooks/vss` answers 200 with the delivery's id once the delivery is kept. The
- * body is never parsed here: whatever an authenticated sender sends within the limit is kept as it is.
+ * body is never parsed here: any bytes of an authenticated sender are kept as they are, within the limit.
+ *
+ * server.ts answers what never comes here: a request that takes too long (408) or is broken HTTP (400). readiness.ts has
+ * the checks of /readyz.
  */
 export function createApp(deps: {
   config: Pick<IngestConfig, 'allowedIps' | 'trustedProxies' | 'webhookAuthHeader' | 'maxBodyBytes'>
   /** Tells whether a credential is one of the secrets. */
   isAuthentic: (credential: string | undefined) => boolean
   keep: Keep
-  /** Has the bodies that are arriving. */
+  /** Counts the bytes of bodies that are still arriving. */
   waiting: WaitingBytes
   metrics: IngestMetrics
   logger: Logger
@@ -38,7 +42,7 @@ export function createApp(deps: {
   const bodyLimits = { maxBodyBytes: config.maxBodyBytes, waiting }
   const app = new Hono<Env>()
 
-  /** @returns who sends the request. @throws Refusal, and then nothing more of the connection is served. */
+  /** @returns the sender's address. @throws Refusal; the connection then serves no further request. */
   function admit({ incoming, outgoing }: Env['Bindings']): string | null {
     try {
       admitMethod(incoming)
@@ -72,7 +76,7 @@ export function createApp(deps: {
   app.onError(async function answerRefusal(error, c) {
     const refusal = error instanceof Refusal ? error : new Refusal('internal_error', { cause: error })
     if (refusal.code === 'internal_error') logger.error({ err: error }, 'a request failed unexpectedly')
-    // A body that breaks off leaves nobody to answer; what Node answered instead, server.ts has counted.
+    // A body that breaks off leaves nobody to answer. Where Node has answered, server.ts has counted it.
     if (refusal.code !== 'bad_request') metrics.refused(refusal.code)
     await discardRest(c.env.incoming)
     return refusal.toResponse({ closes: !c.env.incoming.complete })
@@ -80,7 +84,7 @@ export function createApp(deps: {
   return app
 }
 
-/** At once: what is pipelined behind a refused request comes before the refusal is answered. */
+/** Ends the connection after this answer. Set at once, because pipelined requests come before the answer is sent. */
 function endAfter(outgoing: ServerResponse): void {
   outgoing.shouldKeepAlive = false
 }
@@ -89,7 +93,7 @@ function admitMethod({ method }: IncomingMessage): void {
   if (method !== 'POST') throw new Refusal('method_not_allowed')
 }
 
-/** Tells who sends a request, and refuses addresses outside the allow-list when there is one. */
+/** Finds the sender's address, and refuses one outside the allow-list where there is a list. */
 function createAddressGuard(config: Pick<IngestConfig, 'allowedIps' | 'trustedProxies'>) {
   const isAllowed = createAddressSet(config.allowedIps)
   const sourceAddress = createSourceAddress(config.trustedProxies)
@@ -103,8 +107,8 @@ function createAddressGuard(config: Pick<IngestConfig, 'allowedIps' | 'trustedPr
 }
 
 /**
- * Refuses what a browser sends for another site, where no secret is asked for: any page its user opens could post
- * to a listener that only this machine reaches. A secret keeps such a page out by itself.
+ * Refuses a browser's request for another site, where no secret is needed. Any page that a user opens could post to a
+ * listener that only this machine reaches. Where a secret is needed, such a page does not have it.
  */
 function createSiteGuard(isAuthentic: (credential: string | undefined) => boolean) {
   return function admitSite({ headers }: IncomingMessage): void {
@@ -112,7 +116,7 @@ function createSiteGuard(isAuthentic: (credential: string | undefined) => boolea
   }
 }
 
-/** Refuses requests without one of the secrets, before anything of the body is read. */
+/** Refuses requests without one of the secrets, before the body is read. */
 function createSecretGuard(header: string, isAuthentic: (credential: string | undefined) => boolean) {
   return function admitSecret({ headers }: IncomingMessage): void {
     const credential = headers[header]

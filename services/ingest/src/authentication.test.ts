@@ -9,7 +9,7 @@ describe('with secrets', () => {
     expect(isAuthentic(credential)).toBe(true)
   })
 
-  test('a secret beyond ASCII is authentic as Node reads its bytes', () => {
+  test('a secret beyond ASCII is compared by its bytes, which Node gives as Latin-1', () => {
     expect(isAuthentic(Buffer.from('sécret→').toString('latin1'))).toBe(true)
     expect(isAuthentic('sécret→')).toBe(false)
   })
@@ -27,11 +27,11 @@ describe('with secrets', () => {
     'threee',
     'Bearer one two,three',
     'x'.repeat(8_000),
-  ])('%j is not', (credential) => {
+  ])('%j is not authentic', (credential) => {
     expect(isAuthentic(credential)).toBe(false)
   })
 
-  test('nothing else is', () => {
+  test('no other text is authentic', () => {
     fc.assert(
       fc.property(fc.string(), (credential) => {
         fc.pre(!['Bearer one two', 'three'].includes(credential))
@@ -41,11 +41,11 @@ describe('with secrets', () => {
   })
 })
 
-test('the same secret twice is one', () => {
+test('a secret may be given twice', () => {
   expect(createAuthenticator(['a', 'a'])('a')).toBe(true)
 })
 
-test('without secrets everything is authentic', () => {
+test('without secrets every credential is authentic', () => {
   expect(createAuthenticator([])(undefined)).toBe(true)
   expect(createAuthenticator([])('anything')).toBe(true)
 })

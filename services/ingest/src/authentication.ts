@@ -1,11 +1,11 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 
 /**
- * Compares a request's credential with the configured secrets. Every secret is compared, over digests of equal
- * length, so that the time taken tells nothing about them.
+ * Compares a request's credential with the secrets. It always compares all of them, by digests of equal length, so
+ * that the time it takes tells nothing about them.
  *
- * @returns a function that is true for any of the secrets, and for everything when there are none. It takes a
- *   header as Node gives it, one character a byte; secrets are compared as their UTF-8 bytes.
+ * @returns a function that is true for each of the secrets, and for any credential when there are no secrets. It takes
+ *   a header as Node gives it, one character a byte. Secrets are compared by their UTF-8 bytes.
  */
 export function createAuthenticator(secrets: readonly string[]): (credential: string | undefined) => boolean {
   const digests = secrets.map((secret) => digest(Buffer.from(secret)))

@@ -4,21 +4,21 @@ import type { WaitingBytes } from './waiting-bytes.ts'
 
 const maxChunks = 64
 
-/** Requests whose sender asked whether it may send the body, and has not been told. */
+/** Requests whose sender waits for `100 Continue` before it sends the body. */
 const awaitingGoAhead = new WeakSet<IncomingMessage>()
 
-/** The sender of a request waits for `100 Continue`: it gets that once its body is read, and not if it is refused. */
+/** Notes that a sender waits for `100 Continue`. It gets one when its body is to be read, and none if it is refused. */
 export function awaitGoAhead(incoming: IncomingMessage): void {
   awaitingGoAhead.add(incoming)
 }
 
 /**
- * Reads a request's body as the bytes that were sent, and keeps none of it past the limits: by Content-Length
- * before reading anything, by counting while it streams.
+ * Reads a request's body as the bytes that were sent. A body over the limit is refused by its Content-Length before it
+ * is read, or by the count of its bytes while it streams.
  *
- * @param limits.waiting has what arrived of the body until all of it is there.
+ * @param limits.waiting counts the bytes of the body until all of them are there.
  * @throws Refusal `payload_too_large`; `unavailable` when there is no room for it; `bad_request` when the sender
- *   went away in the middle.
+ *   goes away in the middle.
  */
 export function readBody(
   request: { incoming: IncomingMessage; outgoing: Pick<ServerResponse, 'writeContinue'> },
@@ -78,8 +78,8 @@ export function readBody(
 const discardLimits = { pauseMs: 50, totalMs: 500, bytes: 4 * 1024 * 1024 } as const
 
 /**
- * Reads on and keeps nothing until the sender of a refused request has finished or pauses, within limits. The answer
- * to come ends the connection: one who is still sending would find it reset, and the answer lost.
+ * Reads the rest of a refused request and drops it, until the sender has finished or pauses, within limits. The answer
+ * ends the connection: a client that is still sending then would find it reset, and would lose the answer.
  */
 export function discardRest(incoming: IncomingMessage): Promise<void> | undefined {
   if (incoming.complete || incoming.destroyed || awaitingGoAhead.has(incoming)) return

@@ -99,7 +99,7 @@ test('every variable is read', () => {
   })
 })
 
-test('the ops listener is where the other one is, unless it has an address of its own', () => {
+test('OPS_HOST is HOST unless it is set', () => {
   expect(loadConfig({ ...required, HOST: '::1' }).opsHost).toBe('::1')
 })
 
@@ -123,7 +123,7 @@ describe('a host that others can reach', () => {
     expect(loadConfig({ ...required, WEBHOOK_SECRETS: 'change-me' }).webhookSecrets).toEqual(['change-me'])
   })
 
-  test('is fine with a secret, or when that is asked for', () => {
+  test('is taken with a secret, or with ALLOW_UNAUTHENTICATED', () => {
     expect(loadConfig({ ...required, HOST: '0.0.0.0', WEBHOOK_SECRETS: 'x'.repeat(16) }).host).toBe('0.0.0.0')
     expect(loadConfig({ ...required, HOST: '0.0.0.0', ALLOW_UNAUTHENTICATED: 'true' }).host).toBe('0.0.0.0')
     expect(errorOf({ HOST: '0.0.0.0', ALLOW_UNAUTHENTICATED: 'false' })).toContain('ALLOW_UNAUTHENTICATED')
@@ -131,7 +131,7 @@ describe('a host that others can reach', () => {
 })
 
 test.each([{}, { HOST: '0.0.0.0' }, { ALLOW_UNAUTHENTICATED: 'true' }])(
-  'secrets that are set but empty are refused, never taken for none: %j',
+  'WEBHOOK_SECRETS that is set but holds no secret is refused: %j',
   (env) => {
     expect(errorOf({ ...env, WEBHOOK_SECRETS: ',' })).toContain('WEBHOOK_SECRETS is set but holds no secret')
   },

@@ -1,13 +1,13 @@
 import { isIP } from 'node:net'
 import { ConfigError, readSettings, type SettingsOf } from '@vss-pipeline/runtime'
 
-/** Everything ingest can be told, from the environment: its settings in docs/settings.md. */
+/** Ingest's settings, read from the environment: the rows for ingest in packages/runtime/src/settings/table.ts. */
 export type IngestConfig = SettingsOf<'ingest'> & {
-  /** The file of the secrets, to be read again while ingest runs. */
+  /** The path of the secrets' file, which is read again while ingest runs. */
   webhookSecretsFile: string | undefined
 }
 
-/** @throws ConfigError with one line that names the variable, what it got and what it takes. */
+/** @throws ConfigError with one line that names the variable, its value and the values that it takes. */
 export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
   const config = { ...readSettings(env, 'ingest'), webhookSecretsFile: env.WEBHOOK_SECRETS_FILE || undefined }
   if (config.webhookSecrets.length === 0 && !isLoopback(config.host) && !config.allowUnauthenticated) {
@@ -20,10 +20,10 @@ export function loadConfig(env: NodeJS.ProcessEnv): IngestConfig {
   return config
 }
 
-/** Nobody guesses as much, whatever the characters are. */
+/** A secret of this length is hard to guess, even with simple characters. */
 const minSecretLength = 16
 
-/** Why secrets are too weak for a host that others reach; undefined when they are not. It shows none of them. */
+/** Says why secrets are too weak for a host that others reach; undefined when they are not. It shows no secret. */
 export function explainWeakness(secrets: readonly string[], host: string): string | undefined {
   const weak = secrets.find((secret) => secret.length < minSecretLength)
   if (weak === undefined || isLoopback(host)) return undefined

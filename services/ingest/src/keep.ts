@@ -6,32 +6,32 @@ import { SpoolUnavailableError } from './spool/spool.ts'
 import type { Spooler } from './spool/spooler.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'
 
-/** How long a batch may wait for company while others wait for workers anyway. */
+/** How long a batch may wait for more deliveries while other batches wait for workers anyway. */
 const longestLingerMs = 50
-/** What a delivery takes in memory besides its body, about. */
+/** The bytes of memory that a delivery takes besides its body, about. */
 const bytesPerDelivery = 1_024
 
-/** Neither the queue nor a spool takes the delivery now: it is away, full or too slow. */
+/** The delivery could not be kept: queue and spool are away, full or too slow. */
 export class NotKeptError extends Error {
   readonly code = 'not_kept'
   override readonly name = 'NotKeptError'
 }
 
-/** Resolves when the delivery is durable. @throws NotKeptError when that did not happen in time; what else is a bug. */
+/** Resolves when the delivery is durable. @throws NotKeptError when it is not in time. Every other error is a bug. */
 export type Keep = (delivery: Delivery) => Promise<void>
 
 /**
- * Makes deliveries durable: in the queue, or where there is a spool and the queue is away, there. Those that wait
- * for it take their memory from `waiting`; where that has no more, they are refused at once.
+ * Makes deliveries durable in the queue, or in the spool while the queue is away and there is a spool. While a delivery
+ * waits, `waiting` counts its memory. Where there is no room for it, the delivery is refused at once.
  */
-export function createKeep(options: {
+export function createKeep(deps: {
   enqueue: Keep
   spooler: Spooler | undefined
   metrics: IngestMetrics
   progress: Progress
   waiting: WaitingBytes
 }): Keep {
-  const { enqueue, spooler, metrics, progress, waiting } = options
+  const { enqueue, spooler, metrics, progress, waiting } = deps
 
   async function enqueueOrSpool(delivery: Delivery): Promise<void> {
     if (spooler === undefined) return await enqueue(delivery)
@@ -39,7 +39,7 @@ export function createKeep(options: {
       try {
         return await enqueue(delivery)
       } catch (error) {
-        // It may be in the queue all the same: the ledger takes it once.
+        // The queue may have it all the same; the ledger takes it once.
         if (!isOutage(error)) throw error
       }
     }
@@ -72,17 +72,16 @@ function isOutage(error: unknown): boolean {
 }
 
 /**
- * Makes deliveries durable in the queue, in batches: what arrives while an enqueue is under way shares the next.
+ * Makes deliveries durable in the queue, in batches: deliveries that arrive during an enqueue share the next one.
  *
- * @param options.enqueueTimeoutMs From receipt, waiting for a turn included.
+ * @param deps.enqueueTimeoutMs Counts from the receipt of a delivery, its wait for a batch included.
  */
-export function createEnqueue(options: {
+export function createEnqueue(deps: {
   producer: Pick<Producer, 'enqueue' | 'isBacklogged'>
   metrics: IngestMetrics
   enqueueTimeoutMs: number
 }): Keep {
-  const { producer, metrics, enqueueTimeoutMs } = options
-
+  const { producer, metrics, enqueueTimeoutMs } = deps
   const lingerMs = Math.min(longestLingerMs, enqueueTimeoutMs / 4)
 
   async function enqueueBatch(deliveries: Delivery[]): Promise<void> {
@@ -99,10 +98,10 @@ export function createEnqueue(options: {
     commit: enqueueBatch,
     sizeOf: sizeOfDelivery,
     ...batchLimits,
-    // While Redis makes one batch durable the next are on their way, as long as each is worth a job.
+    // Further batches are on their way while Redis makes one durable, as long as each is large enough to be a job.
     maxInFlight: 4,
     minCountBeside: 32,
-    // Larger batches take less room in Redis, and less work.
+    // Where deliveries wait for workers anyway, larger batches save room in Redis, and work.
     lingerMs: () => (producer.isBacklogged ? lingerMs : 0),
   })
 

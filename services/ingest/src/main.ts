@@ -1,4 +1,4 @@
-import { createProducer, observeQueue } from '@vss-pipeline/queue'
+import { createProducer, observeQueue, type Producer } from '@vss-pipeline/queue'
 import { ConfigError, createProgress } from '@vss-pipeline/runtime'
 import {
   closeServer,
@@ -7,6 +7,7 @@ import {
   type Lifecycle,
   type Logger,
   listen,
+  type Registry,
   runService,
   startOpsServer,
 } from '@vss-pipeline/runtime/service'
@@ -14,14 +15,16 @@ import { createApp } from './app.ts'
 import { type IngestConfig, loadConfig } from './config.ts'
 import { createEnqueue, createKeep } from './keep.ts'
 import { createIngestMetrics, observeSpool } from './metrics.ts'
+import { createReadinessChecks } from './readiness.ts'
 import { watchSecrets } from './secrets.ts'
 import { createIngestServer } from './server.ts'
 import { openSpool, type Spool } from './spool/spool.ts'
-import { createSpooler } from './spool/spooler.ts'
+import { createSpooler, type Spooler } from './spool/spooler.ts'
 import { createWaitingBytes } from './waiting-bytes.ts'
 
+/** A start waits this long for Redis, so that the first deliveries are not refused. */
 const startGraceMs = 500
-/** No delivery waits for so long on purpose. */
+/** Longer than any delivery waits on purpose. */
 const stuckAfterMs = 120_000
 
 await runService({
@@ -33,28 +36,12 @@ await runService({
 
 async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Lifecycle }): Promise<void> {
   const { config, logger, lifecycle } = deps
-  const { host, opsHost, redisUrl, queuePrefix, enqueueTimeoutMs } = config
+  const { host, opsHost } = config
   const registry = createMetricsRegistry()
   const metrics = createIngestMetrics(registry)
 
-  const producer = createProducer({
-    redisUrl,
-    prefix: queuePrefix,
-    shards: config.queueShards,
-    logger,
-    commandTimeoutMs: enqueueTimeoutMs,
-    waitReplicas: config.redisWaitReplicas,
-  })
-  lifecycle.onClose('queue', () => producer.close())
-  observeQueue({ registry, shards: producer.shards, client: producer.client })
-
-  const spool = await openSpoolOf(config)
-  const spooler =
-    spool && createSpooler({ spool, producer, logger, closeTimeoutMs: config.shutdownTimeoutMs / 4 })
-  if (spool && spooler) {
-    observeSpool(registry, spool)
-    lifecycle.onClose('spool', () => spooler.close())
-  }
+  const producer = openQueue({ config, logger, lifecycle, registry })
+  const spooler = await startSpooler({ config, logger, lifecycle, registry, producer })
 
   const progress = createProgress({ stuckAfterMs })
   let isListening = false
@@ -62,18 +49,12 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
     host: opsHost,
     port: config.opsPort,
     registry,
-    checks: {
-      async [spool ? 'redis_or_spool' : 'redis']() {
-        if (!isListening) throw new Error('not listening yet')
-        if (spooler?.isWithholding) throw new Error('the spool does not give back what it holds')
-        if (!spooler?.takesDeliveries) await producer.probe()
-      },
-    },
+    checks: createReadinessChecks({ producer, spooler, isListening: () => isListening }),
     progress,
     lifecycle,
   })
 
-  const enqueue = createEnqueue({ producer, metrics, enqueueTimeoutMs })
+  const enqueue = createEnqueue({ producer, metrics, enqueueTimeoutMs: config.enqueueTimeoutMs })
   const waiting = createWaitingBytes({ maxWaitingBytes: config.maxWaitingBytes, logger })
   const keep = createKeep({ enqueue, spooler, metrics, progress, waiting })
   const secrets = watchSecrets({
@@ -84,7 +65,6 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   })
   lifecycle.onClose('secrets', secrets.stop)
   const app = createApp({ config, isAuthentic: secrets.isAuthentic, keep, waiting, metrics, logger })
-  // So that who waits for "listening" is not refused; a Redis that is away must not keep us from saying so.
   await producer.awaitConnection(startGraceMs)
   const server = createIngestServer({ app, config, metrics })
   const port = await listen(server, {
@@ -93,21 +73,57 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
     variables: { host: 'HOST', port: 'PORT' },
   })
   isListening = true
-  // Half of the time for those who are still sending; the other half for the queue.
+  // Half of the time is for clients that are still sending, the other half for the queue.
   lifecycle.onClose('http listener', () => closeServer(server, { graceMs: config.shutdownTimeoutMs / 2 }))
 
   logger.info({ host, port, opsHost, opsPort }, 'listening')
   if (config.webhookSecrets.length === 0) logger.warn('WEBHOOK_SECRETS is not set: any POST is accepted')
 }
 
-async function openSpoolOf({
-  spoolDir,
-  spoolMaxBytes,
-  maxBodyBytes,
-}: IngestConfig): Promise<Spool | undefined> {
+function openQueue(deps: {
+  config: IngestConfig
+  logger: Logger
+  lifecycle: Lifecycle
+  registry: Registry
+}): Producer {
+  const { config, logger, lifecycle, registry } = deps
+  const producer = createProducer({
+    redisUrl: config.redisUrl,
+    prefix: config.queuePrefix,
+    shards: config.queueShards,
+    logger,
+    commandTimeoutMs: config.enqueueTimeoutMs,
+    waitReplicas: config.redisWaitReplicas,
+  })
+  lifecycle.onClose('queue', () => producer.close())
+  observeQueue({ registry, shards: producer.shards, client: producer.client })
+  return producer
+}
+
+/** @returns undefined where no SPOOL_DIR is set. @throws ConfigError when the folder cannot be used. */
+async function startSpooler(deps: {
+  config: IngestConfig
+  logger: Logger
+  lifecycle: Lifecycle
+  registry: Registry
+  producer: Producer
+}): Promise<Spooler | undefined> {
+  const { config, logger, lifecycle, registry, producer } = deps
+  const { spoolDir, spoolMaxBytes, maxBodyBytes, shutdownTimeoutMs } = config
   if (spoolDir === undefined) return undefined
+  const spool = await openSpoolIn(spoolDir, { maxBytes: spoolMaxBytes, maxBodyBytes })
+  observeSpool(registry, spool)
+  const spooler = createSpooler({ spool, producer, logger, closeTimeoutMs: shutdownTimeoutMs / 4 })
+  lifecycle.onClose('spool', () => spooler.close())
+  return spooler
+}
+
+async function openSpoolIn(
+  spoolDir: string,
+  limits: { maxBytes: number; maxBodyBytes: number },
+): Promise<Spool> {
   try {
-    return await openSpool({ dir: spoolDir, maxBytes: spoolMaxBytes, maxBodyBytes })
+    return await openSpool({ dir: spoolDir, ...limits })
   } catch (cause) {
     const { message } = cause as Error
     throw new ConfigError(

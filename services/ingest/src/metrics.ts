@@ -4,7 +4,7 @@ import type { Spool } from './spool/spool.ts'
 
 export interface IngestMetrics {
   accepted(): void
-  /** Of those accepted, one that is in the spool. */
+  /** An accepted delivery went to the spool. */
   spooled(): void
   refused(reason: RefusalCode): void
   batchFormed(deliveries: number): void
@@ -30,7 +30,7 @@ export function createIngestMetrics(registry: Registry): IngestMetrics {
     labelNames: ['reason'],
     registers,
   })
-  // An alert on a rate sees no first burst of a series that begins with it.
+  // Each series begins with 0: an alert on a rate does not see the first burst of a series that begins with it.
   for (const reason of refusalCodes) refused.inc({ reason }, 0)
   const batchDeliveries = new Histogram({
     name: 'vss_batch_deliveries',
@@ -53,7 +53,7 @@ export function createIngestMetrics(registry: Registry): IngestMetrics {
   }
 }
 
-/** Shows how much the spool holds, as of its last answer. */
+/** Shows how much the spool held at its last answer. */
 export function observeSpool(registry: Registry, spool: Spool): void {
   const registers = [registry]
   new Gauge({

@@ -1,21 +1,23 @@
+import { webhookPath } from '@vss-pipeline/delivery'
+
 interface RefusalKind {
   status: number
   message: string
-  /** The connection ends with the answer: whoever is refused holds no place, and is asked to read on for nothing. */
+  /** Whether the connection ends with the answer, so that a refused client does not hold one. */
   closes: boolean
 }
 
 /** Every way a request is refused: the `code` of its JSON answer and the label of its metric. */
 export const refusals = {
-  bad_request: { status: 400, message: 'this is no valid HTTP request', closes: true },
+  bad_request: { status: 400, message: 'this is not a valid HTTP request', closes: true },
   headers_too_large: { status: 431, message: 'the request headers are over the size limit', closes: true },
   unsupported_http_version: { status: 505, message: 'this speaks HTTP/1.1 and HTTP/1.0', closes: true },
   unsupported_transfer_coding: {
     status: 501,
-    message: 'the only transfer coding taken is chunked',
+    message: 'the only transfer coding that is taken is chunked',
     closes: true,
   },
-  not_found: { status: 404, message: 'there is nothing at this path: POST to /webhooks/vss', closes: true },
+  not_found: { status: 404, message: `there is nothing at this path: POST to ${webhookPath}`, closes: true },
   method_not_allowed: { status: 405, message: 'this path takes POST only', closes: true },
   forbidden: { status: 403, message: 'this sender may not post here', closes: true },
   unauthorized: { status: 401, message: 'the secret is missing or wrong', closes: true },
@@ -43,7 +45,7 @@ const furtherHeaders: Partial<Record<RefusalCode, Record<string, string>>> = {
   internal_error: { 'Retry-After': '2' },
 }
 
-/** @param options.closes Closes the connection in any case. */
+/** @param options.closes ends the connection, whatever the code says. */
 export function refusalHeaders(
   code: RefusalCode,
   options: { closes?: boolean } = {},
@@ -69,7 +71,7 @@ export class Refusal extends Error {
     this.code = code
   }
 
-  /** @param options.closes Closes the connection in any case. */
+  /** @param options.closes ends the connection, whatever the code says. */
   toResponse(options?: { closes?: boolean }): Response {
     return new Response(refusalBody(this.code), {
       status: refusals[this.code].status,

@@ -16,7 +16,7 @@ function startRotation(host = '127.0.0.1') {
   return { isAuthentic, take, reasons: () => lines.flatMap(({ reason }) => reason ?? []) }
 }
 
-test('a new secret counts when it was read twice', () => {
+test('a new secret becomes valid when two reads agree', () => {
   const { isAuthentic, take } = startRotation()
   take(`${newSecret}\n`)
   expect([isAuthentic(oldSecret), isAuthentic(newSecret)]).toEqual([true, false])
@@ -24,7 +24,7 @@ test('a new secret counts when it was read twice', () => {
   expect([isAuthentic(oldSecret), isAuthentic(newSecret)]).toEqual([false, true])
 })
 
-test('a file that was read while it was being written is not believed', () => {
+test('a file that is read while it is written changes nothing', () => {
   const { isAuthentic, take, reasons } = startRotation()
   const half = newSecret.slice(0, 17)
   for (const text of [oldSecret, oldSecret, '', half, newSecret, newSecret]) {
@@ -35,7 +35,7 @@ test('a file that was read while it was being written is not believed', () => {
   expect(reasons()).toEqual([])
 })
 
-test('a secret that could be guessed does not count where others can try', () => {
+test('a secret that could be guessed does not become valid where others reach ingest', () => {
   const { isAuthentic, take, reasons } = startRotation('0.0.0.0')
   for (let times = 0; times < 4; times++) take('guess me')
   expect([isAuthentic(oldSecret), isAuthentic('guess me')]).toEqual([true, false])

@@ -5,24 +5,24 @@ import { explainWeakness } from './config.ts'
 
 const intervalMs = 1_000
 
-/** Tells whether a request's credential is one of the secrets, as they are now. */
+/** Tells whether a request's credential is one of the present secrets. */
 export interface Secrets {
   isAuthentic(credential: string | undefined): boolean
 }
 
 interface SecretsOptions {
   secrets: readonly string[]
-  /** Where ingest listens: secrets that others may try have to be long. */
+  /** The address that ingest listens on. Where others reach it, secrets have to be long. */
   host: string
   logger: Logger
 }
 
 /**
- * Holds the secrets, and where they come from a file reads it again every second: a new secret counts, and a
- * withdrawn one no longer does, without a restart. A file that cannot be read, or gives no secrets that may count,
- * changes nothing: what was valid stays valid, and the log says so.
+ * Holds the secrets. Where they come from a file, reads it again every second: a new secret becomes valid, and a
+ * withdrawn one invalid, without a restart. A file that cannot be read, or has no usable secrets, changes nothing,
+ * and the log says so.
  *
- * @param options.file the path in `WEBHOOK_SECRETS_FILE`; secrets stay as they are without it.
+ * @param options.file the path in `WEBHOOK_SECRETS_FILE`. Without it, the secrets never change.
  */
 export function watchSecrets(
   options: SecretsOptions & { file: string | undefined },
@@ -31,7 +31,7 @@ export function watchSecrets(
   const { isAuthentic, take, refuse } = createRotation(options)
   if (!file) return { isAuthentic, stop() {} }
 
-  /** Not in this thread's time: a disk that hangs must not hold up who posts. */
+  /** Without blocking this thread: a disk that hangs must not hold up requests. */
   async function readAgain(path: string): Promise<void> {
     try {
       take(await readRegularFile(path))
@@ -48,7 +48,7 @@ export function watchSecrets(
 
 /** Secrets that change with the text of their file. */
 export function createRotation(options: SecretsOptions): Secrets & {
-  /** Takes the file's text as it was just read. It counts when it is the same twice: one half written is not. */
+  /** Takes the file's text as it was just read. It counts when two reads agree: half a written file does not. */
   take(text: string): void
   /** Leaves the secrets as they are, because the file gives none. */
   refuse(reason: string): void
@@ -60,7 +60,7 @@ export function createRotation(options: SecretsOptions): Secrets & {
   const told = createTeller<'unusable'>(logger)
 
   function refuse(reason: string): void {
-    told.once('unusable', 'warn', 'WEBHOOK_SECRETS_FILE gives no secrets: those of before stay valid', {
+    told.once('unusable', 'warn', 'WEBHOOK_SECRETS_FILE gives no secrets: the previous ones stay valid', {
       reason,
     })
     lastText = undefined
@@ -80,7 +80,7 @@ export function createRotation(options: SecretsOptions): Secrets & {
     if (secrets.join('\n') === current.join('\n')) return
     current = secrets
     isAuthentic = createAuthenticator(secrets)
-    logger.info({ secrets: secrets.length }, 'the secrets were read anew')
+    logger.info({ secrets: secrets.length }, 'the secrets have changed')
   }
 
   return { isAuthentic: (credential) => isAuthentic(credential), take, refuse }

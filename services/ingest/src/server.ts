@@ -15,7 +15,7 @@ import type { IngestMetrics } from './metrics.ts'
 import { protocolFault } from './protocol.ts'
 import { Refusal, type RefusalCode, refusalBody, refusalHeaders, refusals } from './refusal.ts'
 
-/** An HTTP server for the app that bounds what a client may hold, and refuses in our form what never gets there. */
+/** An HTTP server for the app. It bounds a client's connections, and answers bad requests that never reach the app. */
 export function createIngestServer(deps: {
   // biome-ignore lint/suspicious/noExplicitAny: the server serves an app of any environment
   app: Hono<any>
@@ -23,10 +23,10 @@ export function createIngestServer(deps: {
   metrics: IngestMetrics
 }): Server {
   const { app, config, metrics } = deps
-  // Without a Host, the URL needs some name.
+  // The name is for requests without a Host, because their URL needs one.
   const serve = getRequestListener(app.fetch, { errorHandler: refuseUnroutable, hostname: 'localhost' })
 
-  /** Answers a request whose target or Host makes no URL: there is nothing to route. */
+  /** Answers a request that cannot be routed, because its target and Host make no URL. */
   function refuseUnroutable(error: unknown): Response {
     const refusal = new Refusal(error instanceof RequestError ? 'bad_request' : 'internal_error')
     metrics.refused(refusal.code)
@@ -38,14 +38,14 @@ export function createIngestServer(deps: {
     code: RefusalCode,
   ): Promise<void> {
     metrics.refused(code)
-    // At once: what is pipelined behind it comes before the answer.
+    // Set at once, because pipelined requests come before the answer is sent.
     response.shouldKeepAlive = false
     await discardRest(request)
     const body = refusalBody(code)
     response.writeHead(refusals[code].status, headersWithLength(code, body)).end(body)
   }
 
-  /** What Node refuses before there is a request to route still gets an answer in our form. */
+  /** Makes an answer in our form to bytes that Node refuses before they are a request. */
   function refuseRaw(code: RefusalCode): string {
     metrics.refused(code)
     return rawAnswer(code)
@@ -64,11 +64,11 @@ export function createIngestServer(deps: {
     awaitGoAhead(request)
     server.emit('request', request, response)
   })
-  // Node would answer an expectation other than 100-continue itself; it may as well be ignored.
+  // Other expectations than 100-continue are ignored. By itself, Node would answer them with 417.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
 
   server.on('connect', (_request, socket: Socket) => {
-    // Node has taken its own listener off.
+    // Node has removed its own listener of errors.
     socket.on('error', () => socket.destroy())
     connections.endWith(socket, () => refuseRaw('method_not_allowed'))
   })
@@ -79,7 +79,7 @@ const clientErrors: Record<string, RefusalCode> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   HPE_INVALID_VERSION: 'unsupported_http_version',
-  // The first line of HTTP/2.
+  // The first line of HTTP/2 was sent.
   HPE_PAUSED_H2_UPGRADE: 'unsupported_http_version',
 }
 

@@ -1,8 +1,8 @@
 import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
 
-/** Bounds what memory bodies that are arriving, and deliveries that wait to be kept, take together. */
+/** Bounds the memory that arriving bodies and deliveries that wait to be kept take together. */
 export interface WaitingBytes {
-  /** @returns false when there is no room: then nothing is taken. */
+  /** @returns false, and takes nothing, when there is no room. */
   take(bytes: number): boolean
   giveBack(bytes: number): void
 }

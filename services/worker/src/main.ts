@@ -21,10 +21,10 @@ import { createWorkerMetrics } from './metrics.ts'
 import { keepPartitionsAhead } from './partitions.ts'
 import { createSuspectProcessor } from './suspects.ts'
 
-/** As many as three flushes write, of which one is always being made ready. Until there is room, a batch stays packed. */
+/** The deliveries of three transactions, so that one is ready while others are written. Other batches stay packed. */
 const unpackedDeliveries = 3 * batchLimits.maxCount
 
-/** A statement may take half a minute, and a database that is away is asked again every second. */
+/** Longer than a statement may take, which is half a minute, and than the second between tries of a database. */
 const stuckAfterMs = 120_000
 
 await runService({
@@ -69,7 +69,7 @@ async function start(deps: {
       try {
         if (batch.stalledBefore) return await processSuspect(batch)
         return await room.within(batch.deliveryIds.length, () => {
-          // What was not begun when we were told to stop goes back to the queue.
+          // A batch that has not begun when the worker stops goes back to the queue.
           stop.signal.throwIfAborted()
           return processBatch(batch)
         })
@@ -81,7 +81,7 @@ async function start(deps: {
   observeQueue({ registry, shards: consumer.shards, client: consumer.client })
   lifecycle.onClose('consumer', async () => {
     const closed = consumer.close()
-    // What waits in hand for the database goes back to the queue.
+    // Batches in hand that wait for the database go back to the queue.
     stop.abort()
     await closed
   })
@@ -94,6 +94,6 @@ async function start(deps: {
     progress,
     lifecycle,
   })
-  keepPartitionsAhead(pool, lifecycle, logger)
+  keepPartitionsAhead({ pool, lifecycle, logger })
   logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }

@@ -3,7 +3,7 @@ import { anomalyCodes, outcomeNames, reasonCodes } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
 import { createWorkerMetrics } from './metrics.ts'
 
-test('every outcome, reason and anomaly is counted from the start, so that an alert sees its first burst', async () => {
+test('every outcome, reason and anomaly has a count of 0 at the start, so that an alert sees its first burst', async () => {
   const registry = createMetricsRegistry()
   createWorkerMetrics(registry)
   const samples = (await registry.metrics()).split('\n')

@@ -23,7 +23,7 @@ export function createWorkerMetrics(registry: Registry): WriteMetrics {
     labelNames: ['code'],
     registers,
   })
-  // An alert on a rate sees no first burst of a series that begins with it.
+  // Each series begins with 0: an alert on a rate does not see the first burst of a series that begins with it.
   for (const outcome of outcomeNames) outcomes.inc({ outcome }, 0)
   for (const code of reasonCodes) rejectReasons.inc({ code }, 0)
   for (const code of anomalyCodes) anomalies.inc({ code }, 0)

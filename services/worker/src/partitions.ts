@@ -1,18 +1,15 @@
 import { repeatEvery } from '@vss-pipeline/runtime'
 import type { Lifecycle, Logger } from '@vss-pipeline/runtime/service'
-import { ensureLedgerPartitions } from '@vss-pipeline/storage'
+import { ensureLedgerPartitions, type Pool } from '@vss-pipeline/storage'
 
 const intervalMs = 6 * 60 * 60 * 1_000
 
 /**
- * Keeps the ledger's next monthly partitions in place while the worker runs. Without them rows go to the
- * default partition, which works as well but cannot be dropped by the month: a failure is only a warning.
+ * Creates the ledger's next monthly partitions while the worker runs. A failure is only a warning, because rows without
+ * a partition go to the default one. That works as well, but cannot be dropped by the month.
  */
-export function keepPartitionsAhead(
-  pool: Parameters<typeof ensureLedgerPartitions>[0],
-  lifecycle: Lifecycle,
-  logger: Logger,
-): void {
+export function keepPartitionsAhead(deps: { pool: Pool; lifecycle: Lifecycle; logger: Logger }): void {
+  const { pool, lifecycle, logger } = deps
   async function ensure(): Promise<void> {
     try {
       await ensureLedgerPartitions(pool)

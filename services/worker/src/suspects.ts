@@ -14,9 +14,9 @@ import {
 import type { BatchEnd, BatchInHand } from '@vss-pipeline/queue'
 import type { Logger } from '@vss-pipeline/runtime/service'
 
-/** Who is blamed should the worker die now, and how often it has been started alone. Kept with the job. */
+/** The suspect if this worker dies now, and how often it has been started alone. The note is kept with the job. */
 interface Trail {
-  /** `batch`: all of it together; `decode`: unpacking it; else the id of one delivery. */
+  /** `batch` for the whole batch, `decode` for its unpacking, or the id of one delivery. */
   suspect: string
   starts: number
 }
@@ -24,13 +24,13 @@ interface Trail {
 const fatalStarts = 3
 
 /**
- * Processes a batch whose earlier worker never answered. It runs alone, first as a whole; if that kills this
- * worker too, one delivery at a time, and a delivery that killed its worker three times alone is rejected as
- * `kills_worker`. A batch that only had bad luck (Redis restarted, its neighbour was the culprit) passes at the
- * first try and is no worse off.
+ * Processes a batch whose earlier worker never answered. The batch runs alone, first as a whole. If that kills this
+ * worker too, its deliveries run one at a time. A delivery that killed its worker three times alone is rejected as
+ * `kills_worker`. A batch that did no harm, because Redis restarted or another batch killed the worker, is done at the
+ * first try.
  *
- * @param deps.writeOnce Writes without waiting for a database that is away: a kill during such a wait must not
- *   be blamed on the delivery in hand.
+ * @param deps.writeOnce writes without waiting for a database that is away: a kill during such a wait must not count
+ *   against the delivery in hand.
  */
 export function createSuspectProcessor(deps: { writeOnce: Write['writeOnce']; logger: Logger }) {
   const { writeOnce, logger } = deps
@@ -39,10 +39,10 @@ export function createSuspectProcessor(deps: { writeOnce: Write['writeOnce']; lo
   return async function processSuspect(batch: BatchInHand): Promise<BatchEnd> {
     const trail = readTrail(batch.trail)
     if (trail === undefined) {
-      return await underBlame(batch, { suspect: 'batch', starts: 1 }, () => processBatch(batch))
+      return await underSuspicion(batch, { suspect: 'batch', starts: 1 }, () => processBatch(batch))
     }
     const items = await decodeSuspect(batch, trail)
-    // What stands before the last one blamed is in the ledger already.
+    // Deliveries before the last suspect are in the ledger already.
     const firstIndex = Math.max(
       0,
       items.findIndex(({ deliveryId }) => deliveryId === trail.suspect),
@@ -54,7 +54,7 @@ export function createSuspectProcessor(deps: { writeOnce: Write['writeOnce']; lo
   async function decodeSuspect(batch: BatchInHand, trail: Trail): Promise<(Delivery | Rejected)[]> {
     const starts = startsOf(trail, 'decode')
     if (starts >= fatalStarts) return batch.deliveryIds.map(rejectUndecodable)
-    return underBlame(batch, { suspect: 'decode', starts: starts + 1 }, async () => decode(batch))
+    return underSuspicion(batch, { suspect: 'decode', starts: starts + 1 }, async () => decode(batch))
   }
 
   async function processAlone(batch: BatchInHand, trail: Trail, item: Delivery | Rejected): Promise<void> {
@@ -65,13 +65,13 @@ export function createSuspectProcessor(deps: { writeOnce: Write['writeOnce']; lo
       await writeOnce([rejectKiller(item)])
       return
     }
-    await underBlame(batch, { suspect: deliveryId, starts: starts + 1 }, async () => {
+    await underSuspicion(batch, { suspect: deliveryId, starts: starts + 1 }, async () => {
       await writeOnce([enrich(validate(item))])
     })
   }
 
-  /** Leaves a note before the work; should this process die, its successor knows whom to blame. */
-  async function underBlame<Result>(
+  /** Leaves a note before the work, so that the next worker knows the suspect if this process dies. */
+  async function underSuspicion<Result>(
     batch: BatchInHand,
     trail: Trail,
     work: () => Promise<Result>,
@@ -80,7 +80,7 @@ export function createSuspectProcessor(deps: { writeOnce: Write['writeOnce']; lo
     try {
       return await work()
     } catch (error) {
-      // A fault that was thrown killed nobody.
+      // A fault that was thrown has not killed the worker.
       await batch.saveTrail({ ...trail, starts: trail.starts - 1 }).catch(() => undefined)
       throw error
     }

@@ -13,7 +13,7 @@ it('brings an empty database up to date, once', async () => {
 
   const first = await vss(['migrate'], env)
   expect(first).toMatchObject({ exitCode: 0, stderr: '' })
-  // One a line: there will be more of them.
+  // Later migrations follow, one a line.
   expect(first.stdout).toMatch(/^applied 0001_\w+\napplied 0002_\w+\n(applied \d{4}_\w+\n)*$/)
 
   const second = await vss(['migrate', '--database-url', database.url])
@@ -22,7 +22,7 @@ it('brings an empty database up to date, once', async () => {
   expect(await vss(['status'], env)).toMatchObject({ exitCode: 0, stderr: '' })
 })
 
-it('says which database is away, without its password', async () => {
+it('names a database that is away, without its password', async () => {
   const { exitCode, stderr } = await vss(['migrate', '--database-url', 'postgres://vss:geheim@127.0.0.1:1/a'])
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(

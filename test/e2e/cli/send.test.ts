@@ -1,12 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { webhookPath } from '@vss-pipeline/delivery'
 import { choosePort } from '@vss-pipeline/local-stack'
 import { expect, it, onTestFinished } from 'vitest'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { linesOver80Columns, startVss, vss } from '../../support/vss-command.ts'
 
-it('writes down exactly the deliveries that the ledger then has', async () => {
+it('writes a file of exactly the ids that the ledger then has', async () => {
   const { webhookUrl, pool } = await startRunningPipeline()
   const ids = join(temporaryFolder(), 'ids')
   const args = ['--url', webhookUrl, '--count', '500', '--dirty', '10%', '--seed', 'cli', '--ids', ids]
@@ -25,7 +26,7 @@ it('writes down exactly the deliveries that the ledger then has', async () => {
   const { p50, p90, p99, max } = summary.latencyMs
   expect(p50).toBeGreaterThan(0)
   expect([p50, p90, p99, max]).toEqual([p50, p90, p99, max].sort((a, b) => a - b))
-  // Each is rounded by itself, to three digits.
+  // Each number is rounded by itself, to three digits.
   expect(summary.ratePerSecond / (500 / summary.seconds)).toBeCloseTo(1, 1)
 
   const acknowledged = readFileSync(ids, 'utf8').trimEnd().split('\n').sort()
@@ -79,11 +80,11 @@ it('keeps to the rate', async () => {
     ...['--url', webhookUrl, '--count', '41', '--rate', '40'],
   ])
   expect(exitCode).toBe(0)
-  // The last of 41 comes a second after the first.
+  // The last of 41 posts comes a second after the first.
   expect(JSON.parse(stdout).seconds).toBeGreaterThan(0.99)
 })
 
-it('sends the credential in the header that is asked for, and counts the refusals without it', async () => {
+it('sends the credential in the header of --header, and counts the refusals without it', async () => {
   const secret = 'Custom scheme with spaces'
   const { webhookUrl } = await startRunningPipeline({
     workers: 0,
@@ -106,7 +107,7 @@ it('sends the credential in the header that is asked for, and counts the refusal
 })
 
 it('says in one line that nothing answers', async () => {
-  const url = `http://127.0.0.1:${await choosePort(0)}/webhooks/vss`
+  const url = `http://127.0.0.1:${await choosePort(0)}${webhookPath}`
   expect(await vss(['send', '--url', url, '--count', '1000000'])).toEqual({
     exitCode: 1,
     stdout: '',

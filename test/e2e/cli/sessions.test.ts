@@ -33,7 +33,7 @@ it('shows a session with its legs and deliveries', async () => {
     'stored',
   ])
 
-  // As after `npm start`: nothing is set, and the data folder tells where the database is.
+  // As after `npm start`: no setting is given, and the data folder has the URL of the database.
   writeFileSync(join(folder, 'database-url'), `${databaseUrl}\n`)
   const text = await vss(['sessions', 'show', sessionId], { DATA_DIR: folder })
   expect(text).toMatchObject({ exitCode: 0, stderr: '' })
@@ -45,7 +45,7 @@ it('shows a session with its legs and deliveries', async () => {
   expect(linesOver80Columns(text.stdout)).toEqual([])
   expect(text.stdout).not.toContain('\u001b')
 
-  // Ingest answers with the delivery's id: whoever asks for that is shown the way.
+  // Ingest answers with the delivery's id. With that, the command says how to find the session.
   const ofSession = stored.deliveries[0].deliveryId
   expect(await vss(['sessions', 'show', ofSession], env)).toEqual({
     exitCode: 1,
@@ -64,7 +64,7 @@ it('shows a session with its legs and deliveries', async () => {
   expect(unknown.stderr).toMatch(new RegExp(`^vss: there is no session ${unknownId}: .+\n$`))
 })
 
-it('prints nothing that steers a terminal, whatever a sender sent', async () => {
+it('prints no characters of a sender that control a terminal', async () => {
   const { webhookUrl, databaseUrl, pool } = await startRunningPipeline()
   const event = JSON.parse(readFileSync('test/fixtures/example-completed.json', 'utf8'))
   event.payload.lastAction = 'a\u009b2J\u202eb'
@@ -132,7 +132,7 @@ it('fits 80 columns with the widest values', async () => {
   )
 })
 
-it('says of a session whose deliveries were rejected that they were, and why', async () => {
+it('says of a missing session that its deliveries were rejected, and why', async () => {
   const { url, writer } = await openStorage()
   const [once, twice] = [randomUUID(), randomUUID()]
   const reasons = [{ code: 'missing_field' as const, path: 'payload.endTime', message: 'expected a time' }]
@@ -154,7 +154,7 @@ it('says of a session whose deliveries were rejected that they were, and why', a
   })
 })
 
-it('says of a session that was deleted that it was', async () => {
+it('says of a missing session that it was deleted', async () => {
   const { url, pool, writer } = await openStorage()
   const stored = session()
   await writer.write([delivery(stored)])
@@ -166,7 +166,7 @@ it('says of a session that was deleted that it was', async () => {
   })
 })
 
-it('refuses what is no session id before it asks anyone', async () => {
+it('refuses a text that is not a session id without a connection', async () => {
   expect(await vss(['sessions', 'show', '12'])).toEqual({
     exitCode: 1,
     stdout: '',

@@ -5,7 +5,7 @@ import { linesOver80Columns, vss } from '../../support/vss-command.ts'
 
 const nobody = '127.0.0.1:1'
 
-it('shows what waits, and then what became of it', async () => {
+it('shows the deliveries that wait, and then their outcomes', async () => {
   const pipeline = await startRunningPipeline({ workers: 0 })
   const env = settingsOf(pipeline)
   expect(await statusOf(env)).toEqual({
@@ -34,12 +34,12 @@ it('shows what waits, and then what became of it', async () => {
   expect(stdout).not.toContain('\u001b')
 })
 
-it('counts the deliveries since a time only', async () => {
+it('counts only the deliveries since a time', async () => {
   const pipeline = await startRunningPipeline()
   const env = settingsOf(pipeline)
   expect(await vss(['send', '--url', pipeline.webhookUrl, '--count', '5'])).toMatchObject({ exitCode: 0 })
   await expect.poll(async () => (await statusOf(env)).ledger.total, { timeout: 20_000 }).toBe(5)
-  // The ledger derives received_at from the id, but nothing checks that: two become a day old.
+  // Two deliveries become a day old. Their ids say otherwise, and nothing compares the two.
   await pipeline.pool.query(
     `UPDATE vss.deliveries SET received_at = received_at - interval '1 day'
      WHERE delivery_id IN (SELECT delivery_id FROM vss.deliveries ORDER BY delivery_id LIMIT 2)`,
@@ -81,7 +81,7 @@ it('shows the queue when Postgres is away, and says so', async () => {
   expect(stdout + stderr).not.toContain('geheim')
 })
 
-it('tells what needs somebody, with what to do, and exits 1', async () => {
+it('shows a finding with its remedy, and exits 1', async () => {
   const pipeline = await startRunningPipeline()
   const producer = await openProducer(pipeline)
   await producer.shards[0]!.queue.add('foreign', { hello: 'world' })

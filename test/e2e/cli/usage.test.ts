@@ -2,7 +2,7 @@ import { pipelineVersion } from '@vss-pipeline/runtime'
 import { expect, it } from 'vitest'
 import { linesOver80Columns, vss } from '../../support/vss-command.ts'
 
-it('tells its version', async () => {
+it('prints its version', async () => {
   expect(await vss(['--version'])).toEqual({ exitCode: 0, stdout: `${pipelineVersion}\n`, stderr: '' })
 })
 
@@ -62,7 +62,7 @@ it.each([
   expect(await vss(args)).toEqual({ exitCode: 1, stdout: '', stderr })
 })
 
-it('never shows a secret that it cannot send', async () => {
+it('does not show a secret that it cannot send', async () => {
   const { exitCode, stderr } = await vss(['send'], { VSS_SECRET: 'hush\nhush' })
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(/^vss: the secret cannot be sent in a header: .*\n$/)

@@ -23,7 +23,7 @@ test('npm run demo shows the rows of its three deliveries and leaves nothing beh
   expect(readdirSync(temporaryFolder)).toEqual([])
 })
 
-test('Ctrl-C ends the demo in mid-run and leaves nothing behind', async () => {
+test('Ctrl-C ends a running demo and leaves nothing behind', async () => {
   const { child, output, temporaryFolder } = runDemo()
   await until('The first server', () => readdirSync(temporaryFolder).length > 0, { timeoutMs: 10_000 })
   child.kill('SIGINT')

@@ -30,7 +30,7 @@ test('a restart keeps the data, the ports and the passwords', async () => {
   expect(await redisCommand(second.redisUrl, 'GET kept')).toBe('$1\r\n7\r\n')
 })
 
-test('a Postgres and a Redis that were killed start again with what they had acknowledged', async () => {
+test('a Postgres and a Redis that were killed start again with all acknowledged writes', async () => {
   const folder = await createTestFolder()
   const first = await startStack({ folder, ports })
   await query(first.databaseUrl, 'create table kept as select 7 as value')
@@ -41,7 +41,7 @@ test('a Postgres and a Redis that were killed start again with what they had ack
   await first.ended
   expect(await query(second.databaseUrl, 'select value from kept')).toEqual([{ value: 7 }])
   expect(await redisCommand(second.redisUrl, 'GET kept')).toBe('$1\r\n7\r\n')
-  // The end of the first ones must not have taken the records of their successors along.
+  // The end of the first servers must not have removed the records of the second ones.
   expect(['postgres', 'redis'].map((name) => recordedPid(folder, name)).every(isAlive)).toBe(true)
 })
 
@@ -52,7 +52,7 @@ test('a session that outlives a killed Postgres does not block the next start', 
   onTestFinished(() => pool.end())
   const client = await pool.connect()
   const { rows } = await client.query('select pg_backend_pid() as pid')
-  // A backend at work does not look up to see that its postmaster has gone.
+  // A backend that runs a statement does not notice that its postmaster has ended.
   const busy = client.query('select count(*) from generate_series(1, 1e12)').catch((error) => error)
   process.kill(first.pid, 'SIGKILL')
 
@@ -64,7 +64,7 @@ test('a session that outlives a killed Postgres does not block the next start', 
   client.release(true)
 })
 
-test('a stale postmaster.pid whose number another process has does not block the start', async () => {
+test('a stale postmaster.pid with the number of another process does not block the start', async () => {
   const dataDir = join(await createTestFolder(), 'postgres')
   const first = await startPostgres({ dataDir, port: 0 })
   await first.stop()
@@ -82,7 +82,7 @@ test.each([
   ['Postgres', startPostgres],
   ['Redis', startRedis],
 ] as [string, (options: { dataDir: string; port: number }) => Promise<RunningServer>][])(
-  '%s takes a free port when the one it should take is taken',
+  '%s takes a free port when the given one is in use',
   async (_name, startServer) => {
     const taken = await listen()
     const server = await startServer({ dataDir: join(await createTestFolder(), 'server'), port: taken })
@@ -109,7 +109,7 @@ test('Redis keeps every write on disk before its reply, and evicts nothing', asy
   expect(await redisCommand(redis.url, 'CONFIG GET maxmemory-policy')).toContain('noeviction')
 })
 
-test('a server that cannot start says why, in its own words', async () => {
+test('the error of a server that cannot start has the reason that the server logged', async () => {
   const folder = await createTestFolder()
   const dataDir = join(folder, 'postgres')
   const first = await startPostgres({ dataDir, port: 0 })

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 
 const start = join(import.meta.dirname, '../../../packages/local-stack/src/start.ts')
 
-/** A data folder for one test, which its own starts claim; whatever still runs in it at the end is stopped. */
+/** Makes a data folder for one test. Servers that still run in it when the test has finished are stopped. */
 export async function createTestFolder(): Promise<string> {
   const temporary = await createTemporaryFolder()
   const folder = join(temporary.path, 'data')
@@ -19,9 +19,9 @@ export async function createTestFolder(): Promise<string> {
 
 export interface StartProcess {
   child: ChildProcess
-  /** All that it has printed so far. */
+  /** The output so far. */
   output(): string
-  /** Waits until the banner is there. */
+  /** Waits until it has printed that it is running. @throws Error with the output if it ends instead. */
   running(): Promise<void>
   /** Waits until the process has ended, and returns its exit code. */
   exitCode(): Promise<number | null>
@@ -44,7 +44,7 @@ export function runStart(folder: string, env: NodeJS.ProcessEnv = {}): StartProc
     output: () => output,
     async running() {
       await until('The banner', () => output.includes('is running.') || closed, { timeoutMs: 30_000 })
-      if (closed) throw new Error(`start ended: ${output}`)
+      if (closed) throw new Error(`npm start ended before it was running: ${output}`)
     },
     async exitCode() {
       await until('The end of start', () => closed, { timeoutMs: 30_000 })
@@ -53,7 +53,7 @@ export function runStart(folder: string, env: NodeJS.ProcessEnv = {}): StartProc
   }
 }
 
-/** The pids of what a start has written down as running in `folder`. */
+/** The process ids that a start has recorded in `folder`. */
 export function recordedPids(folder: string): number[] {
   return ['ingest', 'worker', 'redis', 'postgres'].map((name) => recordedPid(folder, name))
 }
@@ -62,7 +62,7 @@ export function recordedPid(folder: string, name: string): number {
   return JSON.parse(readFileSync(join(folder, name, 'process.json'), 'utf8')).pid
 }
 
-/** Whether a process runs; one that has ended but was not collected yet does not. */
+/** Whether a process runs. A process that has ended, but that its parent has not noticed yet, does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

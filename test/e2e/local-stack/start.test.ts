@@ -9,7 +9,7 @@ import { createTestFolder, isAlive, recordedPids, runStart } from './start-proce
 
 const fixtures = join(import.meta.dirname, '../../fixtures')
 
-test('npm start takes a delivery to its row, and Ctrl-C stops all that it started', async () => {
+test('with npm start a delivery becomes a row, and Ctrl-C stops every process that it started', async () => {
   const folder = await createTestFolder()
   const port = await choosePort(0)
   const start = runStart(folder, { PORT: String(port) })
@@ -35,7 +35,7 @@ test('npm start takes a delivery to its row, and Ctrl-C stops all that it starte
   expect(start.output()).toMatch(/ingest.*stopped[\s\S]*worker.*stopped[\s\S]*Stopped\.\n$/)
 })
 
-test('after a kill -9 the services end by themselves, and the next start takes over', {
+test('after npm start was killed, its services end by themselves, and the next start ends its servers', {
   timeout: 60_000,
 }, async () => {
   const folder = await createTestFolder()
@@ -68,7 +68,7 @@ test('a second start in the same folder says so, and leaves the first one alone'
   expect(await first.exitCode()).toBe(0)
 })
 
-test('a taken HTTP port ends the start with one line that names it', async () => {
+test('an HTTP port that is in use ends the start with one line that names it', async () => {
   const blocker = createServer()
   const port = await choosePort(0)
   await new Promise<void>((resolve) => blocker.listen(port, '127.0.0.1', resolve))
@@ -83,7 +83,7 @@ test('a taken HTTP port ends the start with one line that names it', async () =>
 test.each([
   ['REDIS_URL', (port: number) => `redis://:secret@127.0.0.1:${port}`],
   ['DATABASE_URL', (port: number) => `postgres://vss:secret@127.0.0.1:${port}/vss`],
-])('a %s that nothing answers at ends the start with one line, without the password', async (name, url) => {
+])('a %s where no server answers ends the start with one line, without the password', async (name, url) => {
   const folder = await createTestFolder()
   const start = runStart(folder, { [name]: url(await choosePort(0)) })
   expect(await start.exitCode()).toBe(1)
@@ -101,7 +101,7 @@ test('a DATABASE_URL of several hosts ends the start with one line', async () =>
 
 test('without a Redis server and without apt, one line tells what to do', async () => {
   const folder = await createTestFolder()
-  // Only what root needs to start Postgres is on this PATH.
+  // This PATH has only the program that root needs to start Postgres.
   const programs = join(folder, 'programs')
   mkdirSync(programs, { recursive: true })
   symlinkSync('/usr/bin/unshare', join(programs, 'unshare'))

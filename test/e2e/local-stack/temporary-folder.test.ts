@@ -17,19 +17,19 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { isPortFree } from '../../../packages/local-stack/src/ports.ts'
 import { isAlive, recordedPid } from './start-process.ts'
 
-test('what a killed run left in its temporary folder is stopped and removed by the next run', async () => {
+test('the next run stops the servers of a killed run and removes its temporary folder', async () => {
   const { child, folder, pids } = await startHangingStack()
   child.kill('SIGKILL')
   await once(child, 'exit')
   const next = await createTemporaryFolder()
   onTestFinished(next.remove)
   expect(next.path).not.toBe(folder)
-  // A run beside this one may be the one that sweeps.
+  // Another run at the same time may remove it instead.
   await until('The sweep', () => !existsSync(folder), { timeoutMs: 10_000 })
   expect(pids.filter(isAlive)).toEqual([])
 })
 
-test('the servers of a test run that is killed end without a next run', async () => {
+test('the servers of a killed test run end without a next run', async () => {
   useOwnTmp()
   const child = spawn(process.execPath, [join(import.meta.dirname, 'hanging-servers.ts')], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -45,13 +45,13 @@ test('the servers of a test run that is killed end without a next run', async ()
   })
   child.kill('SIGKILL')
   for (const port of JSON.parse(ports!)) {
-    await until(`The end of what listens on ${port}`, () => isPortFree(port, '127.0.0.1'), {
+    await until(`The end of the server on port ${port}`, () => isPortFree(port, '127.0.0.1'), {
       timeoutMs: 15_000,
     })
   }
 })
 
-test('a run that still goes on keeps its folder', async () => {
+test('a run keeps its folder while it goes on', async () => {
   const { folder, pids } = await startHangingStack()
   const next = await createTemporaryFolder()
   onTestFinished(next.remove)
@@ -59,7 +59,7 @@ test('a run that still goes on keeps its folder', async () => {
   expect(pids.every(isAlive)).toBe(true)
 })
 
-test('a link with the name of a temporary folder leads the sweep nowhere', async () => {
+test('a link with the name of a temporary folder is not followed', async () => {
   const ownTmp = useOwnTmp()
   const target = join(ownTmp, 'target')
   mkdirSync(target, { mode: 0o700 })
@@ -73,7 +73,7 @@ test('a link with the name of a temporary folder leads the sweep nowhere', async
   expect(statSync(target).mode & 0o777).toBe(0o700)
 })
 
-/** Has temporary folders made where no run beside this one sweeps. */
+/** Lets this test make its temporary folders where no other run removes them. */
 function useOwnTmp(): string {
   const folder = mkdtempSync(join(tmpdir(), 'vss-sweep-'))
   // Postgres may run under another account.
@@ -88,7 +88,7 @@ async function startHangingStack() {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'hanging-stack.ts')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  // SIGTERM has no handler there: the next sweep, at the end of these tests at the latest, takes the rest away.
+  // The process cannot stop its servers when it is killed, so a new temporary folder does: it removes abandoned ones.
   onTestFinished(async () => {
     child.kill('SIGKILL')
     await (await createTemporaryFolder()).remove()

@@ -9,10 +9,10 @@ import { expect, onTestFinished, test } from 'vitest'
 const run = promisify(execFile)
 const vitest = join(projectRoot, 'node_modules/vitest/vitest.mjs')
 
-test('where a Docker engine cannot fetch images, the tests start servers of their own, and say why', async () => {
+test('if the Docker engine cannot fetch images, the tests start local servers and print the reason', async () => {
   const engineUrl = await startEngineWithoutImages()
 
-  // It has a database of its own made.
+  // This file needs a server: it creates a database.
   const { stdout } = await runTests('test/integration/storage/schema.test.ts', { DOCKER_HOST: engineUrl })
 
   const lines = stdout
@@ -25,7 +25,7 @@ test('where a Docker engine cannot fetch images, the tests start servers of thei
   ])
 })
 
-test('where containers are asked for, they are not replaced', async () => {
+test('with TEST_SERVERS=containers, local servers do not replace containers', async () => {
   const engineUrl = await startEngineWithoutImages()
   const env = { DOCKER_HOST: engineUrl, TEST_SERVERS: 'containers' }
 
@@ -37,7 +37,7 @@ test('where containers are asked for, they are not replaced', async () => {
   })
 })
 
-/** Of this process's environment only the PATH reaches them. @throws when a test fails. */
+/** Runs a test file. Of this process's environment only the PATH reaches it. @throws Error when a test fails. */
 async function runTests(file: string, env: NodeJS.ProcessEnv): Promise<{ stdout: string; stderr: string }> {
   return await run(process.execPath, [vitest, 'run', file], {
     cwd: projectRoot,
@@ -53,7 +53,7 @@ const answers: [path: RegExp, status: number, answer: object][] = [
   [/./, 404, { message: 'not found' }],
 ]
 
-/** A Docker engine that has no images and no way to any, as far as the tests get with such a one. @returns its URL. */
+/** Starts an HTTP server that answers as a Docker engine without images and without a registry. @returns its URL. */
 async function startEngineWithoutImages(): Promise<string> {
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())

@@ -14,7 +14,7 @@ test('of 10,000 events, 5 % of them dirty, every acknowledged id is in the ledge
   await expectAccountedFor(pool, load.acknowledged, { withinMs: 30_000 })
 })
 
-test('over three queues, with a worker that is killed, every acknowledged id is in the ledger once', async () => {
+test('over three queues, while a worker is killed, every acknowledged id is in the ledger once', async () => {
   const env = { QUEUE_SHARDS: '3' }
   const { webhookUrl, pool, ingest, workers } = await startRunningPipeline({ workers: 2, env })
   const events = generateEvents({ seed: 'shards', count: 4_000, dirtyShare: 0.05 })

@@ -2,10 +2,10 @@ import { until } from '@vss-pipeline/local-stack'
 import { expect, test } from 'vitest'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 
-/** Half of what a batch may wait for company: a post on its own takes longer only where it is made to wait. */
+/** Half of the time for which ingest holds a small batch. A post takes longer than this only when ingest holds it. */
 const lingeredMs = 25
 
-test('a lone post waits for company only while batches wait for workers anyway', async () => {
+test('ingest holds a small batch only while other batches wait for workers', async () => {
   const { webhookUrl, pool, startWorker } = await startRunningPipeline({ workers: 0 })
   let posts = 0
   async function postTakesMs(): Promise<number> {
@@ -16,19 +16,19 @@ test('a lone post waits for company only while batches wait for workers anyway',
     return performance.now() - startedAt
   }
 
-  // One may be slow by chance.
+  // Three in a row, because one may be slow by chance.
   async function areSlow(): Promise<boolean> {
     for (let post = 0; post < 3; post++) if ((await postTakesMs()) <= lingeredMs) return false
     return true
   }
-  await until('A wait for company', areSlow, { timeoutMs: 20_000, pollMs: 0 })
+  await until('A slow answer', areSlow, { timeoutMs: 20_000, pollMs: 0 })
   for (let again = 0; again < 5; again++) expect(await postTakesMs()).toBeGreaterThan(lingeredMs)
   expect(posts, 'posts before there was a backlog').toBeGreaterThan(50)
 
   await startWorker()
   await until('An answer at once', async () => (await postTakesMs()) < lingeredMs, { timeoutMs: 20_000 })
   await until(
-    'A ledger row for each',
+    'A ledger row for each post',
     async () => (await pool.query('SELECT FROM vss.deliveries')).rowCount === posts,
     { timeoutMs: 20_000 },
   )

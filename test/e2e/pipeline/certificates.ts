@@ -6,14 +6,14 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 export interface Certificate {
-  /** Files in PEM. */
+  /** A file in PEM, as is `keyFile`. */
   certFile: string
   keyFile: string
 }
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
 
-/** A certificate authority of nobody's, with its files in a folder of its own below `folder`. */
+/** Makes a certificate authority that nobody trusts yet. Its files are in a folder of its own below `folder`. */
 export async function makeAuthority(folder: string, name: string): Promise<Certificate> {
   const files = await filesIn(folder, name)
   const settings = `[req]\ndistinguished_name = dn\nx509_extensions = ca\n[dn]\n[ca]\nbasicConstraints = critical,CA:TRUE\nkeyUsage = keyCertSign\n`
@@ -26,7 +26,7 @@ export async function makeAuthority(folder: string, name: string): Promise<Certi
   return files
 }
 
-/** A server's certificate for `names`, such as `DNS:localhost,IP:127.0.0.1`. */
+/** Makes a server's certificate for `names`, such as `DNS:localhost,IP:127.0.0.1`. */
 export async function makeServerCertificate(
   folder: string,
   options: { authority: Certificate; name: string; names: string },
@@ -43,7 +43,7 @@ export async function makeServerCertificate(
   return files
 }
 
-/** Puts a certificate where a server may read it that insists on owning its key: as the owner of `folder`. */
+/** Copies a certificate to `folder` and gives it to the folder's owner: Postgres reads only a key that it owns. */
 export async function installCertificate(certificate: Certificate, folder: string): Promise<void> {
   const { uid, gid } = await stat(folder)
   const copies = [

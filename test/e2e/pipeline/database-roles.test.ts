@@ -24,9 +24,9 @@ const roles = Object.keys(privileges) as Role[]
 const rolesFile = new URL('../../../deploy/postgres/roles.sql', import.meta.url)
 const denied = /permission denied|must be owner/
 
-/** A server of this file's own: roles belong to all databases of a server, and other test files share theirs. */
+/** The URL of a server that only this file uses: roles belong to a whole server, and other test files share one. */
 let serverUrl: string
-/** As managed Postgres gives one out: may create roles and databases, but is no superuser. */
+/** A user as managed Postgres gives it: it may create roles and databases, but is no superuser. */
 const administrator = { user: 'administrator', password: 'administrator' }
 
 beforeAll(async () => {
@@ -45,7 +45,7 @@ test('the pipeline works with its roles: the migrator migrates, the worker only 
   const databaseUrl = await createDatabase(serverUrl)
   await createRoles(databaseUrl)
   await migrate({ databaseUrl: as('vss_migrator', databaseUrl) })
-  // A worker that starts makes the partitions of the coming months.
+  // The worker must make the missing partition when it starts.
   const nextMonth = ledgerPartition(1)
   await runSql(databaseUrl, `DROP TABLE vss.${nextMonth}`)
 
@@ -89,7 +89,7 @@ test('the pipeline works with its roles: the migrator migrates, the worker only 
   expect(await ownersOfSchema(databaseUrl)).toEqual(['vss_migrator'])
 })
 
-test('the writer can neither read the ledger nor change its past, nor tables, nor make itself more', async () => {
+test('the writer cannot read or change the ledger, change tables, or give itself more rights', async () => {
   const databaseUrl = await migratedDatabase()
   const month = ledgerPartition(0)
   await pingDatabase(openPool(as('vss_writer', databaseUrl)))
@@ -126,7 +126,7 @@ test('the writer can neither read the ledger nor change its past, nor tables, no
   )
 })
 
-test('an operator who has the writer’s role is told that it may not look', async () => {
+test('vss tells an operator who connects as vss_writer that this role may not read', async () => {
   const databaseUrl = as('vss_writer', await migratedDatabase())
 
   const { exitCode, stderr } = await vss(['sessions', 'show', completedSession.sessionId], {
@@ -183,7 +183,7 @@ test.each([
   const databaseUrl = await migratedDatabase()
   const writer = createWriter({ pool: openPool(as('vss_writer', databaseUrl)), pipelineVersion: 'test' })
   const reader = openPool(as('vss_reader', databaseUrl))
-  // What the queries look for: a call of yesterday, by the database's calendar, that was answered and sounded bad.
+  // The queries look for a call of yesterday, by the database's calendar, that was answered and sounded bad.
   const { rows } = await reader.query<{ noon: Date }>(
     `SELECT (current_date - 1 + interval '12 hours')::timestamptz AS noon`,
   )
@@ -194,7 +194,7 @@ test.each([
   const queries = await queriesOf(page)
   expect(queries).toHaveLength(count)
   for (const query of queries) {
-    // Where a page asks for a place to go on from, it is the beginning.
+    // The queries with $1 read on from a time that the consumer remembers.
     const { rowCount } = await reader.query(query, query.includes('$1') ? [new Date(0)] : [])
     expect(rowCount, query).toBeGreaterThan(0)
   }
@@ -229,7 +229,7 @@ test.each(roles)(
   async (role) => {
     const databaseUrl = await migratedDatabase()
     const owner = openPool(as('vss_migrator', databaseUrl))
-    // Months to come are made after the grants.
+    // The partitions of coming months are made after the grants.
     await owner.query('SELECT vss.ensure_ledger_partitions(3)')
     const attempts = await attemptsOnSchema(owner)
     expect(attempts.map(({ object }) => object)).toContain(ledgerPartition(3))
@@ -251,7 +251,7 @@ test.each(roles)(
   },
 )
 
-test('nobody but support and operators reads a body, wherever it is', async () => {
+test('only vss_support and vss_operator may read bodies, in tables or in views', async () => {
   const databaseUrl = await migratedDatabase()
   const statements = [
     'SELECT body FROM vss.deliveries',
@@ -277,7 +277,7 @@ test('nobody but support and operators reads a body, wherever it is', async () =
   })
 })
 
-test('an operator can correct an outcome and delete old sessions with their legs, and nothing of the ledger', async () => {
+test('vss_operator may correct an outcome and delete sessions with their legs, but may delete nothing of the ledger', async () => {
   const databaseUrl = await migratedDatabase()
   const owner = openPool(as('vss_migrator', databaseUrl))
   const stored = delivery(session())
@@ -319,8 +319,8 @@ test('roles.sql makes the roles that privileges.ts has', async () => {
 test.each([
   ['a superuser', () => serverUrl],
   ['an administrator who is no superuser', () => withUser(serverUrl, administrator)],
-])('a schema that %s made earlier is handed over with its rows', async (_, adminUrl) => {
-  // As where the roles are made for the first time.
+])('the roles take over a schema that %s made earlier, with its rows', async (_, adminUrl) => {
+  // The roles must be made for the first time here.
   await dropRoles()
   const databaseUrl = await createDatabase(adminUrl())
   await migrate({ databaseUrl })
@@ -341,7 +341,7 @@ test.each([
   expect(remade.rows).toEqual([{ name: ledgerPartition(2) }])
 })
 
-test('what the roles were given by other hands is taken away, bodies from the reader for one', async () => {
+test('roles.sql takes away rights that the roles were granted by hand, such as the right to read bodies', async () => {
   const databaseUrl = await migratedDatabase()
   await runSql(
     databaseUrl,
@@ -360,7 +360,7 @@ test('what the roles were given by other hands is taken away, bodies from the re
   expect(attempts.map(([, outcome]) => outcome)).toEqual(attempts.map(() => expect.stringMatching(denied)))
 })
 
-test('a migration takes from the writer what an earlier release granted, the right to bodies', async () => {
+test('migrate takes away the right to read bodies that an earlier release granted to the writer', async () => {
   const databaseUrl = await migratedDatabase()
   await runSql(as('vss_migrator', databaseUrl), 'GRANT SELECT, INSERT ON vss.deliveries TO vss_writer')
 
@@ -373,7 +373,7 @@ test('a migration takes from the writer what an earlier release granted, the rig
   await insertDelivery(openPool(as('vss_writer', databaseUrl)), new Date())
 })
 
-test('a database whose schema nobody let the roles into gives them nothing', async () => {
+test('in a database where roles.sql was not run, the roles may do nothing', async () => {
   await createRoles(await createDatabase(serverUrl))
   const other = await createDatabase(serverUrl)
   await migrate({ databaseUrl: other })
@@ -398,7 +398,7 @@ test('the roles have no password until they are given one', async () => {
   }
 })
 
-/** The statements of a page's SQL blocks, each of which ends a line with its semicolon. */
+/** The statements in the SQL blocks of a page. Each ends with a semicolon at the end of a line. */
 async function queriesOf(page: string): Promise<string[]> {
   const text = await readFile(new URL(`../../../${page}`, import.meta.url), 'utf8')
   const blocks = [...text.matchAll(/^```sql\n(.*?)^```$/gms)].map(([, block]) => block!)
@@ -417,7 +417,7 @@ async function migratedDatabase(): Promise<string> {
   return databaseUrl
 }
 
-/** What docs/deploying.md tells to do, with passwords that are the roles' names. */
+/** Makes the roles as docs/deploying.md says, each with its own name as its password. */
 async function createRoles(databaseUrl: string): Promise<void> {
   await runSql(databaseUrl, await readFile(rolesFile, 'utf8'))
   for (const role of ['vss_migrator', ...roles]) {
@@ -425,7 +425,7 @@ async function createRoles(databaseUrl: string): Promise<void> {
   }
 }
 
-/** With all that is theirs: they own something in every database of an earlier test. */
+/** Drops the roles, and first the databases of earlier tests, because the roles own something in each. */
 async function dropRoles(): Promise<void> {
   const databases = await rowsOf<{ name: string }>(
     serverUrl,
@@ -466,7 +466,7 @@ async function rowsOf<Row>(databaseUrl: string, query: string): Promise<Row[]> {
   }
 }
 
-/** Each statement with what became of it: the database's refusal, or "done". */
+/** Runs statements. @returns each with its result: the message of the database's refusal, or "done". */
 async function outcomesOf(databaseUrl: string, statements: string[]): Promise<[string, string][]> {
   const pool = openPool(databaseUrl)
   const outcomes: [string, string][] = []
@@ -485,11 +485,11 @@ interface Attempt {
   column?: string
   privilege: string
   statement: string
-  /** A column that a view computes cannot be written, whoever tries. */
+  /** False for a write to a column that a view computes: no role can do it. */
   isPossible: boolean
 }
 
-/** A statement for each privilege on each column, and on each table and view; none of them touches a row. */
+/** A statement for each privilege on each column, table and view. No statement touches a row. */
 async function attemptsOnSchema(pool: Pool): Promise<Attempt[]> {
   const { rows } = await pool.query<{ object: string; columns: string[]; computed: string[] }>(
     `SELECT relname AS object, array_agg(column_name::text) AS columns,
@@ -523,7 +523,7 @@ async function attemptsOnSchema(pool: Pool): Promise<Attempt[]> {
   }
 }
 
-/** The statements that succeed. Any refusal must be for want of a privilege, or of the possibility. */
+/** The statements that succeed. Every other must fail because a privilege is missing, or because nobody can do it. */
 async function allowedOf(databaseUrl: string, attempts: Attempt[]): Promise<string[]> {
   const outcomes = await outcomesOf(
     databaseUrl,

@@ -53,7 +53,7 @@ test(`${count} mutated bodies are all accounted for, and the queue goes on`, {
   await client.close()
 
   expect(ids.size).toBe(count)
-  await until('The ledger to account for all', async () => (await countLedger(pool)) >= count, {
+  await until('The account of all bodies', async () => (await countLedger(pool)) >= count, {
     timeoutMs: 60_000,
   })
   const { rows } = await pool.query<{ count: number }>(
@@ -62,9 +62,9 @@ test(`${count} mutated bodies are all accounted for, and the queue goes on`, {
   )
   expect(rows[0]?.count).toBe(count)
   const outcomes = await countLedgerByOutcome(pool)
-  expect(outcomes.rejected, 'too hostile to be rows').toBeGreaterThan(0)
-  expect(outcomes.stored, 'rows all the same').toBeGreaterThan(0)
-  expect(await countKillers(pool), 'rejected for killing a worker').toBe(0)
+  expect(outcomes.rejected, 'bodies that could not become rows').toBeGreaterThan(0)
+  expect(outcomes.stored, 'bodies that became rows').toBeGreaterThan(0)
+  expect(await countKillers(pool), 'deliveries that killed a worker').toBe(0)
   const first = workers[0]!
   expect((await fetch(`${first.opsUrl}/livez`)).ok, 'the same worker still runs').toBe(true)
 })

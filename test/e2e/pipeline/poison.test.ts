@@ -41,7 +41,7 @@ test('a delivery that kills its worker is rejected alone; its neighbours are sto
   expect(rejected).toEqual([
     [lethalId, { outcome: 'rejected', code: 'kills_worker', body: Buffer.from(lethalBody) }],
   ])
-  // In company, as a whole batch, and three times alone.
+  // It dies of the batch among others, of the batch alone, and three times of the delivery alone.
   expect(deaths()).toBe(5)
 
   const [laterId] = await enqueue(Array.from(generateEvents({ seed: 'later', count: 1 }), ({ body }) => body))

@@ -10,7 +10,7 @@ import { lockLedger } from '../../support/ledger-lock.ts'
 import { postUntilAcknowledged } from '../../support/load.ts'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 
-test('Postgres may leave and come back: deliveries are acknowledged meanwhile, and none becomes a reject', async () => {
+test('while Postgres is away deliveries are acknowledged, and none is rejected for it', async () => {
   const postgres = await startOwnPostgres()
   const { webhookUrl, pool, workers, log } = await startRunningPipeline({ databaseUrl: postgres.url })
 
@@ -25,11 +25,11 @@ test('Postgres may leave and come back: deliveries are acknowledged meanwhile, a
   await postgres.start()
   const backAt = performance.now()
   await until('The first row', async () => (await countLedger(pool)) > 0, { timeoutMs: 10_000, pollMs: 20 })
-  // It is asked at least every 800 ms.
+  // A worker tries again at least every 800 ms.
   expect(performance.now() - backAt).toBeLessThan(1_500)
   await expectAccountedFor(pool, acknowledged, { withinMs: 10_000 })
   expect(await isReady(workers[0]!.opsUrl)).toBe(true)
-  // Once for each flush in hand, however often it was tried.
+  // A flush warns once, however often it is tried.
   const warnings = log.filter((line) => line.includes('"level":"warn"'))
   expect(warnings.filter((line) => line.includes('the database is away')).length).toBeGreaterThan(0)
   expect(warnings.length).toBeLessThan(10)
@@ -42,7 +42,7 @@ test('connections that turned read-only are replaced by new ones that may write'
   const load = await postUntilAcknowledged(webhookUrl, before, { connections: 16 })
   await expectAccountedFor(pool, load.acknowledged, { withinMs: 10_000 })
 
-  // As behind one address after a failover: who is connected may only read, who connects now may write.
+  // As behind one address after a failover: connections from before may only read, new ones may write.
   const admin = openAdminPool(postgres.url)
   await admin.query('ALTER ROLE CURRENT_USER SET default_transaction_read_only = off')
   await admin.query('ALTER SYSTEM SET default_transaction_read_only = on')
@@ -58,20 +58,22 @@ test('connections that turned read-only are replaced by new ones that may write'
   expect(await isReady(workers[0]!.opsUrl)).toBe(true)
 })
 
-test('a flush whose rows another connection holds waits in hand, and goes on when they are free', async () => {
+test('a flush that finds the ledger locked waits in the worker, and goes on when the lock is released', async () => {
   const { webhookUrl, databaseUrl, pool, log } = await startRunningPipeline()
   const lock = await lockLedger(databaseUrl)
   const events = generateEvents({ seed: 'locked', count: 10 })
   const { acknowledged } = await postUntilAcknowledged(webhookUrl, events, { connections: 1 })
 
-  await until('A wait that ended', () => log.some((line) => line.includes('55P03')), { timeoutMs: 10_000 })
+  await until('A wait for the lock that ended', () => log.some((line) => line.includes('55P03')), {
+    timeoutMs: 10_000,
+  })
   await lock.release()
 
   await expectAccountedFor(pool, acknowledged, { withinMs: 5_000 })
   expect(log.filter((line) => line.includes('will be retried'))).toEqual([])
 })
 
-test('a flush whose table is not there waits in hand, and goes on when it is', async () => {
+test('a flush that finds a table missing waits in the worker, and goes on when the table is there', async () => {
   const { webhookUrl, pool, log } = await startRunningPipeline()
   await pool.query('ALTER TABLE vss.call_legs RENAME TO call_legs_not_made_yet')
   const events = generateEvents({ seed: 'unmigrated', count: 10 })
@@ -97,7 +99,7 @@ async function startOwnPostgres(): Promise<FaultyServer> {
   return postgres
 }
 
-/** With one connection, as it was opened. */
+/** Opens a pool of one connection, which keeps the settings with which it was opened. */
 function openAdminPool(databaseUrl: string): Pool {
   const admin = createPool({ databaseUrl, maxConnections: 1, applicationName: 'vss-test-admin' })
   onTestFinished(() => admin.end())

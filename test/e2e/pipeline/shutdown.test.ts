@@ -13,7 +13,7 @@ import { openTcpProxy } from '../../support/tcp-proxy.ts'
 
 const shutdownTimeoutMs = 10_000
 
-test('SIGTERM under load ends ingest with 0 in time, and loses nothing that was acknowledged', async () => {
+test('SIGTERM under load: ingest exits 0 in time, and loses no acknowledged delivery', async () => {
   const pipeline = await startRunningPipeline({ env: { SHUTDOWN_TIMEOUT_MS: String(shutdownTimeoutMs) } })
   const events = generateEvents({ seed: 'ingest down', count: 5_000 })
   const load = postUntilAcknowledged(pipeline.webhookUrl, events, { connections: 32 })
@@ -29,7 +29,7 @@ test('SIGTERM under load ends ingest with 0 in time, and loses nothing that was 
   await expectAccountedFor(pipeline.pool, acknowledged, { withinMs: 30_000 })
 })
 
-test('SIGTERM under load ends a worker with 0 in time, and leaves no batch behind as stalled', async () => {
+test('SIGTERM under load: a worker exits 0 in time, and leaves no stalled batch', async () => {
   const pipeline = await startRunningPipeline({ env: { SHUTDOWN_TIMEOUT_MS: String(shutdownTimeoutMs) } })
   const events = generateEvents({ seed: 'worker down', count: 5_000 })
   const load = postUntilAcknowledged(pipeline.webhookUrl, events, { connections: 32 })
@@ -41,11 +41,11 @@ test('SIGTERM under load ends a worker with 0 in time, and leaves no batch behin
 
   const { acknowledged } = await load
   await pipeline.startWorker()
-  // Sooner than any lock of a stalled batch expires.
+  // The lock of a stalled batch would expire later than this.
   await expectAccountedFor(pipeline.pool, acknowledged, { withinMs: 8_000 })
 })
 
-test('SIGTERM ends a worker at once, and with 0, when its blocking connection has just been lost', async () => {
+test('SIGTERM: a worker exits 0 at once when it has just lost the connection on which it waits for jobs', async () => {
   const pipeline = await startRunningPipeline()
   const redis = new Redis(pipeline.redisUrl)
   onTestFinished(() => redis.disconnect())
@@ -57,7 +57,7 @@ test('SIGTERM ends a worker at once, and with 0, when its blocking connection ha
   expect(tookMs).toBeLessThan(5_000)
 })
 
-test('SIGTERM ends a worker within seconds, and with 0, while its database says nothing', async () => {
+test('SIGTERM: a worker exits 0 within seconds while its database is silent', async () => {
   const database = await createTestDatabase(inject('databaseUrl'))
   onTestFinished(() => database.drop())
   const proxy = await openTcpProxy(database.url)

@@ -25,7 +25,7 @@ function events(seed: string, count: number) {
   return generateEvents({ seed, count, dirtyShare: 0.05 })
 }
 
-test('while Redis is away every POST is acknowledged, also by an ingest that was killed meanwhile', async () => {
+test('while Redis is away every POST is acknowledged, also after ingest was killed and started again', async () => {
   const { webhookUrl, pool, redis, ingest, startIngest } = await startPipelineWithSpool()
   await postUntilAcknowledged(webhookUrl, events('before', 100), { connections: 8 })
   await redis.kill()
@@ -46,7 +46,7 @@ test('while Redis is away every POST is acknowledged, also by an ingest that was
   expect(await readMetric(again.opsUrl, 'vss_spool_deliveries')).toBe(0)
 })
 
-test('a Redis that hangs delays the first deliveries by the enqueue timeout, and the rest not at all', async () => {
+test('a Redis that hangs delays the first deliveries by ENQUEUE_TIMEOUT_MS, and the others not at all', async () => {
   const { webhookUrl, pool, redis } = await startPipelineWithSpool({ ENQUEUE_TIMEOUT_MS: '400' })
   await postUntilAcknowledged(webhookUrl, events('before', 100), { connections: 8 })
   redis.freeze()
@@ -61,7 +61,7 @@ test('a Redis that hangs delays the first deliveries by the enqueue timeout, and
   await expectAccountedFor(pool, [...first.acknowledged, ...rest.acknowledged], { withinMs: 60_000 })
 })
 
-test('a spool that is full refuses, loses nothing, and makes ingest unready', async () => {
+test('with a full spool ingest refuses deliveries, loses none, and is not ready', async () => {
   const { webhookUrl, pool, redis, ingest } = await startPipelineWithSpool({
     SPOOL_MAX_BYTES: String(1024 * 1024),
   })
@@ -75,7 +75,7 @@ test('a spool that is full refuses, loses nothing, and makes ingest unready', as
     connections: 4,
     signal: full.signal,
   })
-  await until('The spool to be full', async () => (await readiness()) === 503, { timeoutMs: 20_000 })
+  await until('A full spool', async () => (await readiness()) === 503, { timeoutMs: 20_000 })
   await until('A refusal', async () => (await refusals()) > 0, { timeoutMs: 20_000 })
   full.abort()
   const { acknowledged, answers } = await load

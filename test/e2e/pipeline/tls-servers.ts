@@ -7,13 +7,14 @@ import { launchServer } from '../../../packages/local-stack/src/launch-server.ts
 import { readSettings } from '../../../packages/local-stack/src/server-settings.ts'
 import { type Certificate, installCertificate } from './certificates.ts'
 
-/** A Redis that listens for TLS and nothing else; `url` is for 127.0.0.1 and knows no authority. */
+/** Starts a Redis that takes only TLS. Its `url` has the host 127.0.0.1 and names no certificate authority. */
 export async function startTlsRedis(
   dataDir: string,
   { certFile, keyFile }: Certificate,
 ): Promise<RunningServer> {
   const program = findRedisServer()
-  if (program === undefined) throw new Error('There is no redis-server on the PATH.')
+  if (program === undefined)
+    throw new Error('there is no redis-server on the PATH: install redis-server or valkey-server')
   const files = join(dataDir, 'data')
   mkdirSync(files, { recursive: true })
   const settings = readSettings(dataDir, 0)
@@ -47,7 +48,7 @@ maxmemory-policy noeviction
   })
 }
 
-/** Whether anyone shakes hands; whose hand it is, the tests find out. */
+/** Whether a server on this port speaks TLS, with any certificate. */
 function speaksTls(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
@@ -59,19 +60,19 @@ function speaksTls(port: number): Promise<boolean> {
 }
 
 export interface TlsPostgres extends RunningServer {
-  /** Has it show another certificate from the next connection on. */
+  /** Makes it show another certificate from the next connection on. */
   show(certificate: Certificate): Promise<void>
-  /** Whether it takes plain text beside TLS; at first it does. */
+  /** Allows or forbids plain text beside TLS. At first it is allowed. */
   allowPlainText(isAllowed: boolean): Promise<void>
 }
 
-/** A Postgres with TLS. Its `url` says nothing of TLS and connects in plain text. */
+/** Starts a Postgres with TLS. Its `url` says nothing of TLS and connects in plain text. */
 export async function startTlsPostgres(dataDir: string, certificate: Certificate): Promise<TlsPostgres> {
   const server = await startPostgres({ dataDir, port: 0 })
   const cluster = join(dataDir, 'data')
   const rulesFile = join(cluster, 'pg_hba.conf')
   const rules = readFileSync(rulesFile, 'utf8')
-  // Kept open: without plain text nobody could come in to allow it again.
+  // This connection stays open: once plain text is forbidden, `server.url` opens none that could allow it again.
   const pool = createPool({ databaseUrl: server.url, maxConnections: 1, applicationName: 'vss-test' })
   const admin = await pool.connect()
 

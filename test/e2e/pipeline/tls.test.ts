@@ -51,7 +51,7 @@ beforeAll(async () => {
 })
 
 test.each(['localhost', '127.0.0.1'])(
-  'deliveries become rows over TLS alone, from end to end, by way of %s',
+  'deliveries become rows when every connection uses TLS, to the host %s',
   async (host) => {
     await postgres.allowPlainText(false)
     onTestFinished(() => postgres.allowPlainText(true))
@@ -78,7 +78,7 @@ test.each(['localhost', '127.0.0.1'])(
   },
 )
 
-test('NODE_EXTRA_CA_CERTS alone serves both, where DATABASE_URL names no authority', async () => {
+test('NODE_EXTRA_CA_CERTS alone is enough for both servers, where DATABASE_URL names no authority', async () => {
   const databaseUrl = await createDatabase(overTls(postgres.url, { authority }))
   const unnamed = new URL(databaseUrl)
   unnamed.searchParams.delete('sslrootcert')
@@ -93,13 +93,25 @@ test('NODE_EXTRA_CA_CERTS alone serves both, where DATABASE_URL names no authori
 })
 
 test.each([
-  ['an authority it was not given', () => ({ url: redis.url, authority: otherAuthority }), /certificate/],
-  ['no authority at all', () => ({ url: redis.url, authority: undefined }), /certificate/],
-  ['another name', () => ({ url: misnamedRedis.url, authority }), /IP: 127.0.0.1 is not in the cert's list/],
   [
-    'no certificate, but plain text',
+    'a certificate of another authority',
+    () => ({ url: redis.url, authority: otherAuthority }),
+    /certificate/,
+  ],
+  [
+    'a certificate, while it was given no authority',
+    () => ({ url: redis.url, authority: undefined }),
+    /certificate/,
+  ],
+  [
+    'a certificate for another name',
+    () => ({ url: misnamedRedis.url, authority }),
+    /IP: 127.0.0.1 is not in the cert's list/,
+  ],
+  [
+    'plain text instead of TLS',
     () => ({ url: inject('redisUrl').replace('redis:', 'rediss:'), authority }),
-    // It waits for the rest of what it takes for a command.
+    // Redis takes the TLS handshake for a command, and waits for the rest of it.
     /ETIMEDOUT/,
   ],
 ])('ingest does not talk to a Redis that shows %s, and says why', async (_, given, reason) => {
@@ -119,8 +131,13 @@ test.each([
 })
 
 test.each([
-  ['an authority it was not given', () => otherAuthority, () => certificates.right, /certificate/],
-  ['another name', () => authority, () => certificates.otherName, /IP: 127.0.0.1 is not in the cert's list/],
+  ['a certificate of another authority', () => otherAuthority, () => certificates.right, /certificate/],
+  [
+    'a certificate for another name',
+    () => authority,
+    () => certificates.otherName,
+    /IP: 127.0.0.1 is not in the cert's list/,
+  ],
 ])(
   'a worker does not talk to a Postgres that shows %s, though it would take plain text',
   async (_, trusted, shown, reason) => {
@@ -188,7 +205,7 @@ test('deliveries wait while Postgres shows the wrong certificate, and become row
   await until('The row', () => readSession(pipeline.pool, completedSession.sessionId), { timeoutMs: 12_000 })
 })
 
-test('a missing file of the authority stops the start in one line that names it, and nothing connects', async () => {
+test('a missing certificate file ends the start with one line that names it, and nothing connects', async () => {
   const plainUrl = await createDatabase(postgres.url)
   const url = new URL(overTls(plainUrl, { authority }))
   url.searchParams.set('sslrootcert', '/no/such/file.pem')
@@ -205,7 +222,7 @@ test('a missing file of the authority stops the start in one line that names it,
   expect(await connectOnce(plainUrl)).toEqual([])
 })
 
-/** A migrated database on the server with TLS, by the same way in as `serverUrl`. */
+/** A migrated database on the server of `serverUrl`. Its URL has the same host and user. */
 async function createDatabase(serverUrl: string): Promise<string> {
   const database = await createTestDatabase(serverUrl)
   onTestFinished(() => database.drop())
@@ -228,7 +245,7 @@ function overTls(
   return url.href
 }
 
-/** Who of the services is connected to this database. */
+/** The services that are connected to this database. */
 async function connectOnce(databaseUrl: string): Promise<unknown[]> {
   const pool = createPool({ databaseUrl, maxConnections: 1, applicationName: 'vss-test' })
   try {
@@ -244,13 +261,13 @@ async function connectOnce(databaseUrl: string): Promise<unknown[]> {
 
 interface LoneService {
   url: string
-  /** The first line of its log with this text, once there is one. */
-  // biome-ignore lint/suspicious/noExplicitAny: a line's fields are its own
+  /** The first line of its log with this text; undefined while there is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: each line has other fields
   said(text: string): any
   readiness(): Promise<{ status: string; checks: Record<string, string> } | undefined>
 }
 
-/** Starts a service that may never get ready; it is stopped when the test has finished. */
+/** Starts a service without waiting until it is ready. It is stopped when the test has finished. */
 async function startAlone(
   name: ServiceName,
   options: { databaseUrl: string; redisUrl: string; env?: NodeJS.ProcessEnv },

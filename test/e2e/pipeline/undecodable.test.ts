@@ -9,7 +9,7 @@ import { makeDelivery } from '../../support/deliveries.ts'
 import { openProducer } from '../../support/producer.ts'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 
-test('a batch that cannot be read back is accounted for by its ids, kept as a job, and stops nobody', async () => {
+test('a batch that cannot be read back is in the ledger by its ids and stays as a failed job; the next batch is stored', async () => {
   const pipeline = await startRunningPipeline()
   const { pool } = pipeline
   const producer = await openProducer(pipeline)
@@ -35,7 +35,7 @@ test('a batch that cannot be read back is accounted for by its ids, kept as a jo
   })
   expect(stored.outcome).toBe('stored')
   await until(
-    'The job set aside',
+    'The failed job',
     async () => (await readQueueStatus(producer.shards, producer.client)).jobs.failed === 1,
     {
       timeoutMs: 5_000,

@@ -24,7 +24,7 @@ async function postExample(pipeline: RunningPipeline, name: string, sessionId: s
   return { deliveryId, ...stored }
 }
 
-/** The row of a session that was just stored, as its example should have become one. */
+/** The row that the example of a session must become, with the times at which it was stored. */
 function rowOf({ legs: _, ...session }: Session, deliveries: DeliveryRow[]) {
   const [delivery] = deliveries
   return {
@@ -66,7 +66,7 @@ test('a malformed body is acknowledged and becomes a rejected delivery with its 
   expect(rows).toEqual([{ body_text: '{"payload": {"sessionId":' }])
 })
 
-test('a redelivery and a correction end as one session with the right outcomes', async () => {
+test('a repeated delivery and a correction end as one session, and the ledger has the right outcome of each', async () => {
   const pipeline = await startRunningPipeline()
   const sessionId = '1f048a84-ea6d-11ee-911b-078f7290bf52'
   const body = await readFile(new URL('../../fixtures/example-completed.json', import.meta.url), 'utf8')

@@ -8,7 +8,7 @@ import { isFlushBlocked, lockLedger } from '../../support/ledger-lock.ts'
 import { postUntilAcknowledged } from '../../support/load.ts'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 
-test('a worker killed in the middle of a flush loses nothing: another one has its batches within 20 s', async () => {
+test('a worker is killed in the middle of a flush: nothing is lost, and another one stores its batches within 20 s', async () => {
   const { webhookUrl, pool, databaseUrl, workers, startWorker } = await startRunningPipeline()
   const [victim] = workers
   const blocker = await lockLedger(databaseUrl)

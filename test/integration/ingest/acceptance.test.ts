@@ -26,7 +26,7 @@ test('a delivery is answered with 200 and the UUIDv7 it is kept under', async ()
   expect(kept?.receivedAtMs).toBeLessThanOrEqual(Date.now())
 })
 
-test('its connection stays open for longer than proxies keep theirs, and says so', async () => {
+test('the answer says that the connection stays open for longer than proxies keep theirs', async () => {
   const ingest = await startIngest()
   expect((await post(ingest.url, '')).headers['keep-alive']).toBe('timeout=620')
 })
@@ -47,7 +47,7 @@ describe('the body is kept as sent', () => {
     expect(Buffer.from(ingest.kept[0]!.body).equals(body)).toBe(true)
   })
 
-  test('whatever its bytes, and however they are cut into chunks', async () => {
+  test('of any bytes, in any chunks', async () => {
     const ingest = await startIngest()
     const chunks = fc.array(fc.uint8Array({ minLength: 1, maxLength: 200 }), { maxLength: 6 })
     await fc.assert(
@@ -68,13 +68,13 @@ describe('the body is kept as sent', () => {
   })
 })
 
-test('a query is no other path, and neither is an encoded letter', async () => {
+test('a path with a query or an encoded letter is the same path', async () => {
   const ingest = await startIngest()
   expect((await post(`${ingest.url}?a=%zz&b`, '')).status).toBe(200)
   expect((await post(ingest.url.replace('vss', '%76ss'), '')).status).toBe(200)
 })
 
-test('the answer comes when the delivery is kept, and not before', async () => {
+test('the answer comes only when the delivery is kept', async () => {
   const keeping = Promise.withResolvers<void>()
   const ingest = await startIngest({ createKeep: () => () => keeping.promise })
   let answered = false
@@ -107,7 +107,7 @@ test('requests pipelined on one connection are answered in their order, each wit
   expect(answers.map(({ body }) => JSON.parse(body).deliveryId)).toEqual(bodies.map((body) => idOf.get(body)))
 })
 
-test('ids of one process only rise, so that they order its deliveries', async () => {
+test('ids of one process rise, so that they order its deliveries', async () => {
   const ingest = await startIngest()
   for (let n = 0; n < 50; n++) await post(ingest.url, String(n))
   const ids = ingest.kept.map(({ deliveryId }) => deliveryId)
@@ -115,7 +115,7 @@ test('ids of one process only rise, so that they order its deliveries', async ()
   expect(new Set(ids).size).toBe(50)
 })
 
-test('the source address is kept: what a trusted proxy saw, not what the sender claims', async () => {
+test('the source address is the one that a trusted proxy saw, not the one that the sender claims', async () => {
   const ingest = await startIngest({ config: { trustedProxies: ['127.0.0.1'] } })
   await post(ingest.url, '', { 'x-forwarded-for': '8.8.8.8, 203.0.113.9' })
   expect(ingest.kept[0]?.sourceIp).toBe('203.0.113.9')
@@ -124,7 +124,7 @@ test('the source address is kept: what a trusted proxy saw, not what the sender 
   expect(direct.kept[0]?.sourceIp).toBe('127.0.0.1')
 })
 
-test('what is accepted is counted', async () => {
+test('accepted deliveries are counted', async () => {
   const ingest = await startIngest()
   for (const body of ['a', 'b']) await post(ingest.url, body)
   expect(await ingest.registry.metrics()).toMatch(/^vss_deliveries_accepted_total 2$/m)

@@ -17,7 +17,7 @@ function chunk(bytes: number): string {
   return `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`
 }
 
-/** Sends chunks as fast as they are taken, until the connection ends. */
+/** Sends chunks as fast as the server takes them, until the connection ends. */
 async function sendWithoutEnd({ socket }: RawClient): Promise<void> {
   const data = Buffer.from(chunk(16_384))
   while (!socket.destroyed && socket.writable) {
@@ -38,7 +38,7 @@ async function expectServing(ingest: RunningIngest): Promise<void> {
 }
 
 describe('a body over the limit', () => {
-  test('is refused by its Content-Length, before any of it is there', async () => {
+  test('is refused by its Content-Length, before any of it is sent', async () => {
     const ingest = await startIngest()
     const startedAt = performance.now()
     const answer = await exchange(
@@ -67,7 +67,7 @@ describe('a body over the limit', () => {
     expect(await ingest.refused()).toEqual({ payload_too_large: 1 })
   })
 
-  test('is one by its sum: many tiny chunks within the limit are kept whole', async () => {
+  test('is measured by its sum: many tiny chunks within the limit are kept', async () => {
     const ingest = await startIngest()
     const client = await openRawClient(ingest.port)
     client.send(chunkedHead.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
@@ -81,7 +81,7 @@ describe('a body over the limit', () => {
     expect(Buffer.from(ingest.kept[0]!.body).toString()).toBe(letters.join(''))
   })
 
-  test('of exactly the limit is none', async () => {
+  test('is not one of exactly the limit, which is kept', async () => {
     const ingest = await startIngest({ config: { maxBodyBytes: 1_024 } })
     const response = await request(ingest.url, { method: 'POST', body: Buffer.alloc(1_024) })
     expect(response.statusCode).toBe(200)
@@ -91,28 +91,25 @@ describe('a body over the limit', () => {
   test.each([
     ['with a Content-Length', lengthHead(200 * 1_000), 'x'.repeat(1_000), ''],
     ['in chunks', chunkedHead, chunk(1_000), chunk(0)],
-  ])(
-    'is answered when it ends, so that one who is still sending gets to read it: %s',
-    async (_, head, part, last) => {
-      const ingest = await startIngest({ config: { maxBodyBytes: 1_024 } })
-      const client = await openRawClient(ingest.port)
-      const errors: Error[] = []
-      client.socket.on('error', (error) => errors.push(error))
-      client.send(head)
-      for (let n = 0; n < 200; n++) {
-        client.send(part)
-        await new Promise(setImmediate)
-      }
-      expect(client.received).toBe('')
-      client.send(last)
-      const [answer] = parseAnswers(await client.ended)
-      expect(answer?.status).toBe(413)
-      expect(answer?.headers.get('connection')).toBe('close')
-      expect(errors).toEqual([])
-    },
-  )
+  ])('is answered when it ends, so that its sender can read the answer: %s', async (_, head, part, last) => {
+    const ingest = await startIngest({ config: { maxBodyBytes: 1_024 } })
+    const client = await openRawClient(ingest.port)
+    const errors: Error[] = []
+    client.socket.on('error', (error) => errors.push(error))
+    client.send(head)
+    for (let n = 0; n < 200; n++) {
+      client.send(part)
+      await new Promise(setImmediate)
+    }
+    expect(client.received).toBe('')
+    client.send(last)
+    const [answer] = parseAnswers(await client.ended)
+    expect(answer?.status).toBe(413)
+    expect(answer?.headers.get('connection')).toBe('close')
+    expect(errors).toEqual([])
+  })
 
-  test('that never ends is cut off: neither read on for long nor kept in memory', async () => {
+  test('that never ends is cut off, and takes no memory', async () => {
     const ingest = await startIngest()
     const client = await openRawClient(ingest.port)
     const startedAt = performance.now()
@@ -125,7 +122,7 @@ describe('a body over the limit', () => {
     await expectServing(ingest)
   })
 
-  test('after a refusal for another reason is not read on for long either', async () => {
+  test('that never ends is cut off after another refusal as well', async () => {
     const ingest = await startIngest({ config: { webhookSecrets: ['word'] } })
     const client = await openRawClient(ingest.port)
     const startedAt = performance.now()
@@ -158,14 +155,14 @@ describe('a request that does not arrive in time', () => {
     expect(await ingest.openConnections()).toBe(0)
   })
 
-  test('and never began is closed without an answer, and counts as none', async () => {
+  test('and never began is closed without an answer, and is not counted', async () => {
     const ingest = await startIngest({ config })
     const client = await openRawClient(ingest.port)
     expect(await client.ended).toBe('')
     expect(await ingest.refused()).toEqual({})
   })
 
-  test('is cut off though it sends a byte now and then', async () => {
+  test('is answered 408 though it sends a byte now and then', async () => {
     const ingest = await startIngest({ config })
     const client = await openRawClient(ingest.port)
     client.send('POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n')
@@ -176,7 +173,7 @@ describe('a request that does not arrive in time', () => {
     expect(ingest.kept).toEqual([])
   })
 
-  test('is not one that waits for its answer', async () => {
+  test('is not a request that waits for its answer', async () => {
     const ingest = await startIngest({
       config,
       createKeep: () => () => new Promise((resolve) => setTimeout(resolve, 1_000)),
@@ -187,7 +184,7 @@ describe('a request that does not arrive in time', () => {
 
 describe('a sender that goes away in the middle of its body', () => {
   test.each([
-    // To Node the end of what a sender says is an invalid request, which the sender may still be told.
+    // To Node, a half request with an end is an invalid one. It is answered, since the sender may still read.
     ['destroy', { bad_request: 5 }],
     ['resetAndDestroy', {}],
   ] as const)('leaves nothing behind: %s', async (leave, refused) => {
@@ -207,13 +204,13 @@ describe('a sender that goes away in the middle of its body', () => {
     await expectServing(ingest)
   })
 
-  test('and one that half-closes after its request is answered still', async () => {
+  test('gets its answer if it has sent all of the request and closed its side only', async () => {
     const keeping = Promise.withResolvers<void>()
     const ingest = await startIngest({ createKeep: () => () => keeping.promise })
     const client = await openRawClient(ingest.port)
     client.socket.end('POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody')
     await once(client.socket, 'finish')
-    // An exchange that comes after it.
+    // After this exchange, ingest has seen that the sender closed its side.
     await exchange(ingest.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     keeping.resolve()
     expect(parseAnswers(await client.ended)[0]?.status).toBe(200)
@@ -223,7 +220,7 @@ describe('a sender that goes away in the middle of its body', () => {
 describe('bodies that are still arriving', () => {
   const half = 'x'.repeat(60_000)
 
-  test('take from the memory that deliveries may wait in: beyond it the answer is 503', async () => {
+  test('count against MAX_WAITING_BYTES, beyond which the answer is 503', async () => {
     const ingest = await startIngest({ config: { maxWaitingBytes: 5.5 * half.length } })
     const clients = await Promise.all(Array.from({ length: 6 }, () => openRawClient(ingest.port)))
     for (const client of clients) client.send(lengthHead(65_000) + half)
@@ -239,12 +236,12 @@ describe('bodies that are still arriving', () => {
     await until('its answer', () => waiting!.received.startsWith('HTTP/1.1 200'), { timeoutMs: 2_000 })
   })
 
-  test('give back what they took when their sender goes away', async () => {
+  test('count no longer when their sender goes away', async () => {
     const ingest = await startIngest({ config: { maxWaitingBytes: 5 * half.length } })
     for (let round = 0; round < 3; round++) {
       const clients = await Promise.all(Array.from({ length: 5 }, () => openRawClient(ingest.port)))
       for (const client of clients) client.send(lengthHead(65_000) + half)
-      // Only what is there can be given back.
+      // The end makes sure that the bytes before it have arrived.
       for (const client of clients) client.socket.end()
       await Promise.all(clients.map((client) => client.ended))
       await until('their end', async () => (await ingest.openConnections()) === 0, { timeoutMs: 2_000 })
@@ -256,7 +253,7 @@ describe('bodies that are still arriving', () => {
 describe('connections at the limit', () => {
   const whole = 'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n'
 
-  test('make room for a new one: the longest idle is closed', async () => {
+  test('make room for a new one: the longest idle one is closed', async () => {
     const ingest = await startIngest({ config: { maxConnections: 2 } })
     const first = await openRawClient(ingest.port)
     await until('the first', async () => (await ingest.openConnections()) === 1, { timeoutMs: 2_000 })
@@ -270,7 +267,7 @@ describe('connections at the limit', () => {
     await until('the second answer', () => ingest.kept.length === 3, { timeoutMs: 2_000 })
   })
 
-  test('that have a request in hand are kept, and new ones closed', async () => {
+  test('stay open while they have a request in hand, and new ones are closed', async () => {
     const ingest = await startIngest({ config: { maxConnections: 2 } })
     const clients = [await openRawClient(ingest.port), await openRawClient(ingest.port)]
     const head = lengthHead(4).replace('\r\n\r\n', '\r\nExpect: 100-continue\r\n\r\n')
@@ -285,7 +282,7 @@ describe('connections at the limit', () => {
   })
 })
 
-test('clients that pipeline without end and read nothing are cut off, and hold no memory', async () => {
+test('clients that pipeline without end and read nothing are cut off', async () => {
   const ingest = await startIngest()
   const flood = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5_000)
   const clients = await Promise.all(Array.from({ length: 50 }, () => openRawClient(ingest.port)))

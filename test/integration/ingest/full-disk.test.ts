@@ -37,7 +37,7 @@ function openStore(options: { dir: string; maxBodyBytes?: number }): SpoolStore 
   return store
 }
 
-/** Appends until there is no room for a small one either. @returns the ids of what was taken. */
+/** Appends until there is no room for a tiny body either. @returns the ids of the deliveries that were taken. */
 function fillStore(store: SpoolStore, bodyBytes: number): string[] {
   const taken: string[] = []
   for (const size of [bodyBytes, 10_000, 1]) {
@@ -68,23 +68,26 @@ describe.skipIf(!mayMount())('a disk that is full', () => {
   test.each([
     { bodyBytes: 60_000, megabytes: 24 },
     { bodyBytes: 4 * mib, megabytes: 48 },
-  ])('keeps nothing that is in the spool: bodies of $bodyBytes bytes', ({ bodyBytes, megabytes }) => {
-    const { disk, dir } = mountDisk(megabytes)
-    const store = openStore({ dir, maxBodyBytes: bodyBytes })
-    const taken = fillStore(store, bodyBytes)
-    disk.fill()
+  ])(
+    'does not stop the spool from giving back its deliveries: bodies of $bodyBytes bytes',
+    ({ bodyBytes, megabytes }) => {
+      const { disk, dir } = mountDisk(megabytes)
+      const store = openStore({ dir, maxBodyBytes: bodyBytes })
+      const taken = fillStore(store, bodyBytes)
+      disk.fill()
 
-    expect(emptyStore(store)).toEqual(taken)
-    expect(store.content).toEqual({ deliveries: 0, bytes: 0 })
+      expect(emptyStore(store)).toEqual(taken)
+      expect(store.content).toEqual({ deliveries: 0, bytes: 0 })
 
-    // The room is kept again: the same once more.
-    disk.makeRoom()
-    const takenAgain = fillStore(store, bodyBytes)
-    expect(takenAgain.length).toBeGreaterThan(0)
-    expect(emptyStore(store)).toEqual(takenAgain)
-  })
+      // The reserve is kept again, so all works once more.
+      disk.makeRoom()
+      const takenAgain = fillStore(store, bodyBytes)
+      expect(takenAgain.length).toBeGreaterThan(0)
+      expect(emptyStore(store)).toEqual(takenAgain)
+    },
+  )
 
-  test('gets nothing that it could not give back, which is told at the start', async () => {
+  test('gets no delivery when it has no room for a reserve, and the log says so at the start', async () => {
     const { dir } = mountDisk(6)
     const { logger, messages } = createRecordingLogger()
     const spool = await openSpool({ dir, maxBytes: 1024 * mib })
@@ -96,7 +99,7 @@ describe.skipIf(!mayMount())('a disk that is full', () => {
     expect(spool.content).toEqual({ deliveries: 0, bytes: 0 })
   })
 
-  test('makes ingest unready, and the log says what to do, as long as the spool gives nothing back', async () => {
+  test('makes ingest unready while the spool gives nothing back, and the log says what to do', async () => {
     const { disk, dir } = mountDisk(16)
     const prefix = freshPrefix()
     const ingest = spawnIngest({
@@ -106,7 +109,7 @@ describe.skipIf(!mayMount())('a disk that is full', () => {
       QUEUE_PREFIX: prefix,
       SPOOL_DIR: dir,
     })
-    // Before its disk goes.
+    // Ingest must end before its disk is unmounted.
     onTestFinished(async () => {
       ingest.child.kill('SIGKILL')
       await ingest.exited
@@ -115,14 +118,14 @@ describe.skipIf(!mayMount())('a disk that is full', () => {
     const readiness = async () => (await request(`${opsUrl}/readyz`)).statusCode
     await redis.stop()
     const acknowledged = await postUntilRefused(url)
-    // Something else takes what was kept in reserve.
+    // Another program takes the room of the reserve.
     rmSync(join(dir, '1', 'reserve'))
     disk.fill()
 
     await redis.start()
     const { msg } = await untilLogged(
       ingest,
-      `the spool does not give back what it holds: make room on the disk of ${dir}, or mend it`,
+      `the spool does not give back its deliveries: make room on the disk of ${dir}, or mend it`,
     )
     expect(await readiness()).toBe(503)
     expect(ingest.log().filter((line) => line.msg === msg)).toHaveLength(1)

@@ -21,7 +21,7 @@ function refusal(code: string) {
 describe('the first guard that a request fails decides', () => {
   const secret = 'Bearer right'
   const tooLong = String(65_537)
-  // The proxy (this test) is trusted, so that X-Forwarded-For chooses the address.
+  // The test is a trusted proxy, so X-Forwarded-For decides the address.
   const config = {
     webhookSecrets: [secret],
     allowedIps: ['203.0.113.0/24'],
@@ -58,7 +58,7 @@ describe('the first guard that a request fails decides', () => {
       createKeep: () => () => Promise.reject(new NotKeptError('the queue is away')),
     })
     const { path = '/webhooks/vss', method = 'POST', from = '203.0.113.9' } = wrong
-    // The body never comes: whoever waits for it answers 408.
+    // The body never comes: a guard that waits for it answers 408.
     const answer = await exchange(
       ingest.port,
       `${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: ${from}\r\n` +
@@ -80,7 +80,7 @@ describe('a refused request', () => {
     [404, `GET / ${head}\r\n`],
     [405, `GET /webhooks/vss ${head}\r\n`],
     [413, `POST /webhooks/vss ${head}Authorization: word\r\nContent-Length: 65537\r\n\r\n`],
-  ])('that is answered %d is the last of its connection', async (status, text) => {
+  ])('that is answered %d ends its connection', async (status, text) => {
     const ingest = await startIngest({ config })
     const answer = await exchange(ingest.port, text)
     expect(answer.status).toBe(status)
@@ -91,7 +91,7 @@ describe('a refused request', () => {
     ['at another path', `GET / ${head}\r\n`, 404],
     ['without the secret', `POST /webhooks/vss ${head}Content-Length: 2\r\n\r\nhi`, 401],
     ['that is no HTTP/1.1', 'GET / HTTP/1.1\r\n\r\n', 400],
-  ])('%s is the last one that is looked at, whatever comes behind it', async (_, refused, status) => {
+  ])('%s is the last one that is read on its connection', async (_, refused, status) => {
     const ingest = await startIngest({ config })
     const client = await openRawClient(ingest.port)
     client.send(`${refused}POST /webhooks/vss ${head}Authorization: word\r\nContent-Length: 2\r\n\r\nhi`)
@@ -99,7 +99,7 @@ describe('a refused request', () => {
     expect(ingest.kept).toEqual([])
   })
 
-  test('is read to its end, so that one who is still sending gets the answer', async () => {
+  test('is read to its end, so that its sender can read the answer', async () => {
     const ingest = await startIngest({ config })
     const client = await openRawClient(ingest.port)
     const errors: Error[] = []
@@ -123,7 +123,7 @@ describe('a refused request', () => {
       ingest.port,
       `POST ${path} ${head}Expect: 100-continue\r\nAuthorization: ${secret}\r\nContent-Length: ${length}\r\n\r\n`,
     )
-    // `100 Continue` would be the first one.
+    // A `100 Continue` would be the first answer.
     expect(answer.status).toBe(status)
   })
 })
@@ -149,7 +149,7 @@ describe('404', () => {
 
 describe('405', () => {
   test.each(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'] as const)(
-    'is the answer to %s, with what is allowed',
+    'is the answer to %s, with the allowed method',
     async (method) => {
       const ingest = await startIngest()
       const { status, headers, text } = await ask(ingest.url, { method })
@@ -198,7 +198,7 @@ describe('401', () => {
     expect(await ingest.refused()).toEqual({ unauthorized: wrong.length })
   })
 
-  test('is decided by the configured header alone', async () => {
+  test('depends on the configured header alone', async () => {
     const ingest = await startIngest({
       config: { webhookSecrets: ['word'], webhookAuthHeader: 'x-vss-secret' },
     })
@@ -250,7 +250,7 @@ describe('403', () => {
     expect(ingest.kept).toHaveLength(status === 200 ? 1 : 0)
   })
 
-  test('is not averted by a claim of a peer that is no proxy', async () => {
+  test('is the answer to a peer that is no proxy, whatever its header claims', async () => {
     const ingest = await startIngest({ config: { allowedIps: ['203.0.113.0/24'] } })
     expect((await ask(ingest.url, { headers: { 'x-forwarded-for': '203.0.113.9' } })).status).toBe(403)
   })
@@ -266,7 +266,7 @@ describe('403', () => {
     ['none', 200],
   ])('without a secret, a browser that says %s is answered %d', async (site, status) => {
     const ingest = await startIngest()
-    // Before the length is looked at.
+    // Too long, to see that the site is checked before the length.
     const body = status === 403 ? 'x'.repeat(65_537) : '{}'
     const answer = await ask(ingest.url, { headers: { 'sec-fetch-site': site }, body })
     expect(answer.status).toBe(status)
@@ -280,7 +280,7 @@ describe('403', () => {
     expect((await ask(ingest.url, { headers })).status).toBe(200)
   })
 
-  test('counts the last of several headers as the nearest', async () => {
+  test('depends on the last of several headers, which the nearest proxy added', async () => {
     const ingest = await startIngest({ config: allowed })
     const twice = 'X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 8.8.8.8\r\n'
     const { status } = await exchange(
@@ -291,14 +291,14 @@ describe('403', () => {
   })
 })
 
-test('every code is counted from the start, so that an alert sees its first burst', async () => {
+test('every code has a count of 0 at the start, so that an alert sees its first burst', async () => {
   const ingest = await startIngest()
   const metrics = await ingest.registry.metrics()
   for (const code of refusalCodes)
     expect(metrics).toContain(`vss_requests_refused_total{reason="${code}"} 0\n`)
 })
 
-test('a bug in keeping a delivery is a 500, and logged: not an outage', async () => {
+test('a bug in keeping a delivery is logged and answered 500, not 503', async () => {
   const ingest = await startIngest({
     createKeep: () => () => Promise.reject(new TypeError('deliveries.map is not a function')),
   })
@@ -310,7 +310,7 @@ test('a bug in keeping a delivery is a 500, and logged: not an outage', async ()
 })
 
 describe('503', () => {
-  test('comes with Retry-After, and says nothing of the cause', async () => {
+  test('comes with Retry-After, and does not show the cause', async () => {
     const ingest = await startIngest({
       createKeep: () => () => Promise.reject(new NotKeptError('redis://:hunter2@10.0.0.1')),
     })

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { webhookPath } from '@vss-pipeline/delivery'
 import { until } from '@vss-pipeline/local-stack'
 import { onTestFinished } from 'vitest'
 
@@ -7,18 +8,18 @@ const main = fileURLToPath(new URL('../../../services/ingest/src/main.ts', impor
 
 export interface IngestProcess {
   child: ChildProcess
-  /** What it printed so far. */
+  /** The output so far. */
   output: { stdout: string; stderr: string }
-  /** Its log so far. */
+  /** The lines of the log so far. */
   log(): Record<string, unknown>[]
-  /** Resolves with the exit code; a signal's name when one ended it. */
+  /** Resolves with the exit code, or with the name of the signal that ended it. */
   exited: Promise<number | NodeJS.Signals | null>
 }
 
 /**
- * Starts ingest as operators do: its entry point, configured by the environment alone.
+ * Starts ingest as operators do: by its entry point, with settings from the environment alone.
  *
- * @param options.stdout a descriptor for its log, which is then the test's to read.
+ * @param options.stdout a descriptor for the log. The test then has to read it, and `output.stdout` stays empty.
  */
 export function spawnIngest(
   env: Record<string, string>,
@@ -61,7 +62,7 @@ export function untilLogged(ingest: IngestProcess, msg: string): Promise<Record<
   )
 }
 
-/** Waits until it listens, and, unless Redis is away, until it can keep what it takes. */
+/** Waits until ingest listens and, unless Redis is away, has a connection to Redis. */
 export async function untilListening(
   ingest: IngestProcess,
   options: { redisIsAway?: boolean } = {},
@@ -72,7 +73,7 @@ export async function untilListening(
   return {
     port,
     opsPort,
-    url: `http://127.0.0.1:${port}/webhooks/vss`,
+    url: `http://127.0.0.1:${port}${webhookPath}`,
     opsUrl: `http://127.0.0.1:${opsPort}`,
   }
 }

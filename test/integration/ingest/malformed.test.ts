@@ -20,8 +20,8 @@ async function expectServing(ingest: RunningIngest): Promise<void> {
 }
 
 test.each([
-  ['no HTTP', 400, '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n'],
-  ['another protocol', 505, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ['a TLS handshake', 400, '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n'],
+  ['the preface of HTTP/2', 505, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
   ['HTTP/2.0', 505, `POST /webhooks/vss HTTP/2.0\r\nHost: a\r\n${end}`],
   ['HTTP/0.9', 505, `POST /webhooks/vss HTTP/0.9\r\nHost: a\r\n${end}`],
   ['HTTP/1.7', 505, `POST /webhooks/vss HTTP/1.7\r\nHost: a\r\n${end}`],
@@ -31,13 +31,13 @@ test.each([
   ['two Hosts', 400, `${post}Host: a\r\n${end}`],
   ['two Hosts of HTTP/1.0', 400, `POST /webhooks/vss HTTP/1.0\r\nHost: a\r\nhost: b\r\n${end}`],
   ['compressed chunks', 501, `${post}Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n`],
-  ['a Host with a port beyond all', 400, `POST /webhooks/vss HTTP/1.1\r\nHost: a:99999\r\n${end}`],
+  ['a Host with a port over 65535', 400, `POST /webhooks/vss HTTP/1.1\r\nHost: a:99999\r\n${end}`],
   ['a target of another scheme', 400, `POST ftp://a/webhooks/vss HTTP/1.1\r\nHost: a\r\n${end}`],
   ['an asterisk for a target', 400, `OPTIONS * HTTP/1.1\r\nHost: a\r\n${end}`],
   ['a backslash in the target', 400, `POST /webhooks\\vss HTTP/1.1\r\nHost: a\r\n${end}`],
   ['bytes beyond ASCII in the target', 400, `POST /webhooks/vss\xff HTTP/1.1\r\nHost: a\r\n${end}`],
   ['a broken escape in the target', 404, `POST /webhooks/%zz HTTP/1.1\r\nHost: a\r\n${end}`],
-  ['a method that nobody knows', 400, `BREW /webhooks/vss HTTP/1.1\r\nHost: a\r\n${end}`],
+  ['an unknown method', 400, `BREW /webhooks/vss HTTP/1.1\r\nHost: a\r\n${end}`],
   ['two lengths', 400, `${post}Content-Length: 3\r\n${end}`],
   ['a length that is no number', 400, `${post}Connection: close\r\nContent-Length: ten\r\n\r\n`],
   ['a negative length', 400, `${post}Connection: close\r\nContent-Length: -1\r\n\r\n`],
@@ -70,7 +70,7 @@ test.each([
   await expectServing(ingest)
 })
 
-test('nothing but line ends does not bring the server down', async () => {
+test('a request of line ends alone does not harm the server', async () => {
   const ingest = await startIngest({ config: { requestTimeoutMs: 300 } })
   const client = await openRawClient(ingest.port)
   client.send('\r\n\r\n\r\n')
@@ -79,7 +79,7 @@ test('nothing but line ends does not bring the server down', async () => {
   await expectServing(ingest)
 })
 
-test('CONNECT is a method like others that are not allowed', async () => {
+test('CONNECT is answered 405, as other methods', async () => {
   const ingest = await startIngest()
   const answer = await exchange(ingest.port, 'CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n')
   expect(answer.status).toBe(405)
@@ -112,7 +112,7 @@ test.each([
 test.each([
   ['HTTP/1.0', `POST /webhooks/vss HTTP/1.0\r\nHost: a\r\n${end}`],
   ['an absolute target', `POST http://a/webhooks/vss HTTP/1.1\r\nHost: a\r\n${end}`],
-  ['an expectation that nobody knows', `${post}Expect: tea\r\n${end}`],
+  ['an unknown expectation', `${post}Expect: tea\r\n${end}`],
   ['a wish to upgrade', `${post}Upgrade: websocket\r\n${end}`],
   ['HTTP/1.0 without a Host', `POST /webhooks/vss HTTP/1.0\r\n${end}`],
   ['an empty Host', `POST /webhooks/vss HTTP/1.1\r\nHost:\r\n${end}`],
@@ -127,7 +127,7 @@ test.each([
   expect(ingest.kept).toHaveLength(1)
 })
 
-test('Expect: 100-continue gets its go-ahead and then its answer', async () => {
+test('Expect: 100-continue gets a 100 and then its answer', async () => {
   const ingest = await startIngest()
   const client = await openRawClient(ingest.port)
   client.send(`${post}Connection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n`)

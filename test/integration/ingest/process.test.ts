@@ -13,11 +13,11 @@ import { spawnIngest, untilListening, untilLogged } from './ingest-process.ts'
 import { openRawClient } from './raw-client.ts'
 
 const redisUrl = inject('redisUrl')
-/** For what no other test may suffer. */
+/** A Redis that tests may stop or freeze without harm to other files. */
 const ownRedis = await startOwnRedis()
 const free = { PORT: '0', OPS_PORT: '0' }
 
-/** Ids in the queue of a prefix; its keys go when the test has finished. */
+/** The ids in the queue of a prefix, whose keys are removed when the test has finished. */
 async function readIds(prefix: string): Promise<Set<string>> {
   const { logger } = createRecordingLogger()
   const producer = createProducer({ redisUrl, prefix, logger, commandTimeoutMs: 5_000 })
@@ -67,7 +67,7 @@ test('PORT=0 picks free ports, which the line "listening" names; both listeners 
   expect(await readIds(prefix)).toEqual(new Set([deliveryId]))
 })
 
-// Elsewhere the rest of 127.0.0.0/8 is not there without being set up.
+// Other systems have 127.0.0.1 alone, until another address is set up.
 test.skipIf(process.platform !== 'linux')(
   'OPS_HOST keeps health and metrics off the public address',
   async () => {
@@ -84,7 +84,7 @@ test.skipIf(process.platform !== 'linux')(
   },
 )
 
-test('who posts as soon as it says "listening" is not refused', async () => {
+test('a POST as soon as the log says "listening" is not refused', async () => {
   const ingest = spawnIngest({ ...free, REDIS_URL: redisUrl, QUEUE_PREFIX: freshPrefix() })
   const { url } = await untilListening(ingest, { redisIsAway: true })
   expect((await request(url, { method: 'POST', body: '{}' })).statusCode).toBe(200)
@@ -127,14 +127,14 @@ describe('SIGTERM', () => {
       { msg: 'stopping', signal: 'SIGTERM' },
       { msg: 'stopped', clean: true },
     ])
-    // Answers with an error were none: connections were closed, and then refused.
+    // No answer was an error: connections were closed, and then refused.
     expect([...others.keys()].filter((kind) => /^\d+$/.test(kind))).toEqual([])
     const kept = await readIds(prefix)
     expect(acknowledged.filter((id) => !kept.has(id))).toEqual([])
     expect(ingest.output.stderr).toBe('')
   })
 
-  test('ends it with 0 though clients hold connections and finish nothing', async () => {
+  test('ends it with 0 though clients hold idle connections and half requests', async () => {
     const ingest = spawnIngest({ ...free, REDIS_URL: redisUrl, SHUTDOWN_TIMEOUT_MS: '2000' })
     const { port } = await untilListening(ingest)
     await openRawClient(port)
@@ -157,7 +157,7 @@ describe('SIGTERM', () => {
   })
 })
 
-test('a shutdown that does not end in time is cut off at the deadline, and exit 1', async () => {
+test('a shutdown that takes too long is cut off at the deadline, with exit code 1', async () => {
   const ingest = spawnIngest({
     ...free,
     REDIS_URL: ownRedis.url,
@@ -186,7 +186,7 @@ test('SIGINT ends it as well', async () => {
 
 describe('a start that fails', () => {
   test.each(['PORT', 'OPS_PORT'])(
-    'because %s is in use is one line that says so, and exit 1',
+    'because %s is in use says so in one line, with exit code 1',
     async (variable) => {
       const port = await takePort()
       const ingest = spawnIngest({ ...free, REDIS_URL: redisUrl, [variable]: port })
@@ -199,7 +199,7 @@ describe('a start that fails', () => {
     },
   )
 
-  test('while Redis is away too, it ends at once', async () => {
+  test('ends at once though Redis is away as well', async () => {
     const port = await takePort()
     const ingest = spawnIngest({
       OPS_PORT: '0',
@@ -211,7 +211,7 @@ describe('a start that fails', () => {
     expect(performance.now() - startedAt).toBeLessThan(5_000)
   })
 
-  test('because a setting is in a FIFO that nobody writes to does not wait for one', async () => {
+  test('because a setting is in a FIFO that nobody writes to does not wait for a writer', async () => {
     const { path } = makeFifo()
     const ingest = spawnIngest({ REDIS_URL: redisUrl, WEBHOOK_SECRETS_FILE: path })
     expect(await ingest.exited).toBe(1)
@@ -245,7 +245,7 @@ describe('a start that fails', () => {
   ]
 
   test.each(badSettings)(
-    'because of %s setting is one line on standard error, and exit 1',
+    'because of %s setting says so in one line on standard error, with exit code 1',
     async (_, env, line) => {
       const ingest = spawnIngest(env)
       expect(await ingest.exited).toBe(1)
@@ -254,7 +254,7 @@ describe('a start that fails', () => {
   )
 })
 
-test('without a secret it says that any POST is accepted; with one it does not', async () => {
+test('the log says that any POST is accepted, only where no secret is set', async () => {
   const warning = 'WEBHOOK_SECRETS is not set: any POST is accepted'
   const open = spawnIngest({ ...free, REDIS_URL: redisUrl })
   await untilListening(open)

@@ -35,7 +35,7 @@ function startIngestOnQueue(): Promise<RunningIngest> {
   return startIngest({ createKeep: keepInQueue(enqueueTimeoutMs) })
 }
 
-/** As ingest keeps deliveries without a spool. */
+/** Keeps deliveries as an ingest without a spool does. */
 function keepInQueue(timeoutMs: number) {
   return (metrics: IngestMetrics, waiting: WaitingBytes) =>
     createKeep({
@@ -51,7 +51,7 @@ async function untilConnected(): Promise<void> {
   await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
 }
 
-/** The value of a metric that stands once. */
+/** The value of a metric that has one sample. */
 async function sampleOf(ingest: RunningIngest, sample: string): Promise<number> {
   const line = (await ingest.registry.metrics()).split('\n').find((line) => line.startsWith(`${sample} `))
   return Number(line?.split(' ')[1])
@@ -80,7 +80,7 @@ async function untilServing(ingest: RunningIngest, timeoutMs: number): Promise<v
   await until('a 200', async () => (await post(ingest.url, 'probe')).status === 200, { timeoutMs })
 }
 
-/** Every delivery in the queue, in no order: its id, and its body as text. */
+/** The deliveries in the queue, in no order: the id of each, with its body as text. */
 async function readQueue(): Promise<Map<string, string>> {
   await untilConnected()
   const bodies = new Map<string, string>()
@@ -92,7 +92,7 @@ async function readQueue(): Promise<Map<string, string>> {
   return bodies
 }
 
-test('under load, many deliveries share a job, and the queue has exactly what was acknowledged', async () => {
+test('under load many deliveries share a job, and the queue has exactly the acknowledged ones', async () => {
   const ingest = await startIngestOnQueue()
   await untilConnected()
   const dispatcher = new Agent({ connections: 100 })
@@ -115,7 +115,7 @@ test('under load, many deliveries share a job, and the queue has exactly what wa
   expect(await sampleOf(ingest, 'vss_enqueue_seconds_count')).toBe(jobs)
 })
 
-test('when quiet, a delivery is a batch of its own and waits for no other', async () => {
+test('a lone delivery is a batch of its own, and waits for no other', async () => {
   const ingest = await startIngestOnQueue()
   await untilConnected()
   const tookMs: number[] = []
@@ -124,7 +124,7 @@ test('when quiet, a delivery is a batch of its own and waits for no other', asyn
   expect(Math.min(...tookMs)).toBeLessThan(40)
 })
 
-test('a body over a batch’s limit of bytes travels alone, and is kept whole', async () => {
+test('a body over the limit of a batch is a batch of its own, and is kept whole', async () => {
   const ingest = await startIngest({
     config: { maxBodyBytes: 4 * 1024 * 1024 },
     createKeep: keepInQueue(5_000),
@@ -137,7 +137,7 @@ test('a body over a batch’s limit of bytes travels alone, and is kept whole', 
 })
 
 describe('while Redis is away', () => {
-  test('from the start, requests get 503 with Retry-After at once, and 200 within 2 s of its coming', async () => {
+  test('from the start, requests get 503 with Retry-After at once, and 200 within 2 s of its start', async () => {
     await redis.stop()
     onTestFinished(redis.start)
     const ingest = await startIngestOnQueue()
@@ -152,7 +152,7 @@ describe('while Redis is away', () => {
     await untilServing(ingest, 2_000)
   })
 
-  test('cut off in the middle of load, every request is answered in time, and what got 200 is kept', async () => {
+  test('after a kill under load, every request is answered in time, and those answered 200 are kept', async () => {
     const ingest = await startIngestOnQueue()
     await untilConnected()
     const dispatcher = new Agent({ connections: 32 })
@@ -199,7 +199,7 @@ describe('while Redis hangs', () => {
     await untilServing(ingest, 2_000)
   })
 
-  test('for long, it is served again within 2 s of its going on, and what got 200 is kept', async () => {
+  test('for long, requests get 200 within 2 s of its return, and those answered 200 are kept', async () => {
     const ingest = await startIngestOnQueue()
     await untilConnected()
     const before = await post(ingest.url, 'before')
@@ -215,7 +215,7 @@ describe('while Redis hangs', () => {
     expect([before, after].map(({ deliveryId }) => kept.get(deliveryId!))).toEqual(['before', 'after'])
   })
 
-  test('the time counts from receipt: what is spent before the queue is not given again', async () => {
+  test('the time limit counts from receipt, not from the call', async () => {
     const keep: Keep = createEnqueue({
       producer,
       metrics: createIngestMetrics(createMetricsRegistry()),
@@ -234,7 +234,7 @@ describe('while Redis hangs', () => {
   })
 })
 
-test('while Redis is out of memory requests get 503, and 200 when there is room', async () => {
+test('while Redis is out of memory, requests get 503, and 200 once there is room', async () => {
   const ingest = await startIngestOnQueue()
   await untilConnected()
   await redis.client.config('SET', 'maxmemory', '1')
@@ -269,7 +269,7 @@ test('no log line and no metric holds a phone number, a body or a secret', async
   for (const secret of ['6591234567', 'hunter2', 'msisdn']) expect(printed).not.toContain(secret)
 })
 
-test('deliveries that wait to be kept have a bound of memory: what comes on top gets 503 at once', async () => {
+test('deliveries that wait to be kept take bounded memory: beyond it the answer is 503 at once', async () => {
   let release = () => {}
   const kept = new Promise<void>((resolve) => {
     release = resolve
@@ -297,11 +297,11 @@ test('deliveries that wait to be kept have a bound of memory: what comes on top 
   expect((await post(ingest.url, body)).status).toBe(200)
 })
 
-test('ingest is ready while Redis takes writes, and not because it answers', async () => {
+test('the probe of readiness fails where Redis answers but takes no writes', async () => {
   await untilConnected()
   await producer.probe()
   onTestFinished(() => void redis.client.config('SET', 'min-replicas-to-write', '0'))
-  // As on a primary that has lost its replicas: it reads and refuses to write.
+  // The state of a primary that has lost its replicas: it answers reads and refuses writes.
   await redis.client.config('SET', 'min-replicas-to-write', '1')
   expect(await producer.client.ping()).toBe('PONG')
   await expect(producer.probe()).rejects.toThrow('NOREPLICAS')

@@ -2,13 +2,13 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** A connection that sends any bytes, well-formed or not, and reads what comes back as text. */
+/** A connection that sends any bytes, well-formed or not, and reads the answers as text. */
 export interface RawClient {
   socket: Socket
   send(data: string | Uint8Array): void
-  /** What came back so far. */
+  /** The bytes that came back so far. */
   readonly received: string
-  /** Resolves when the server has closed the connection, with all that came back. */
+  /** Resolves with all bytes that came back, when the server has closed the connection. */
   ended: Promise<string>
 }
 
@@ -37,7 +37,7 @@ export async function openRawClient(port: number): Promise<RawClient> {
   }
 }
 
-/** Sends one request, as it stands, and reads answers until the server closes. */
+/** Sends one request as it stands. @returns the first answer, when the server has closed the connection. */
 export async function exchange(port: number, request: string): Promise<Answer> {
   const client = await openRawClient(port)
   client.send(request)

@@ -1,4 +1,4 @@
-import type { Delivery } from '@vss-pipeline/delivery'
+import { type Delivery, webhookPath } from '@vss-pipeline/delivery'
 import { closeServer, createMetricsRegistry, listen, type Registry } from '@vss-pipeline/runtime/service'
 import { onTestFinished } from 'vitest'
 import { createApp } from '../../../services/ingest/src/app.ts'
@@ -12,15 +12,15 @@ import { createRecordingLogger } from '../../support/recording-logger.ts'
 
 export interface RunningIngest {
   port: number
-  /** Where deliveries go. */
+  /** The URL that takes deliveries. */
   url: string
-  /** What was kept, unless the test keeps deliveries itself. */
+  /** The deliveries that were kept, unless the test gave a `createKeep`. */
   kept: Delivery[]
   logLines: string[]
   registry: Registry
   metrics: IngestMetrics
   openConnections(): Promise<number>
-  /** How many requests were refused, by reason; reasons without any are left out. */
+  /** How many requests were refused, by reason, without the reasons that have none. */
   refused(): Promise<Record<string, number>>
 }
 
@@ -28,7 +28,7 @@ export interface RunningIngest {
 export async function startIngest(
   options: {
     config?: Partial<IngestConfig>
-    /** Makes the keep to use; by default deliveries are noted in memory. */
+    /** Makes the `keep` of the app. By default, deliveries go to `kept`. */
     createKeep?: (metrics: IngestMetrics, waiting: WaitingBytes) => Keep
   } = {},
 ): Promise<RunningIngest> {
@@ -53,7 +53,7 @@ export async function startIngest(
   onTestFinished(() => closeServer(server, { graceMs: 0 }))
   return {
     port,
-    url: `http://127.0.0.1:${port}/webhooks/vss`,
+    url: `http://127.0.0.1:${port}${webhookPath}`,
     kept,
     logLines: lines,
     registry,

@@ -11,7 +11,7 @@ import { type IngestProcess, spawnIngest, untilListening, untilLogged } from './
 interface Rotation {
   ingest: IngestProcess
   statusWith(secret: string): Promise<number>
-  /** Puts another file in the place of the one with the secrets, as mounted secrets are changed. */
+  /** Puts another file in the place of the secrets' file, as mounted secrets are changed. */
   replace(content: string): Promise<void>
   replaceByFifo(): void
 }
@@ -64,10 +64,10 @@ test('secrets from a file are rotated without a restart', async () => {
 test.each([
   ['is empty', ''],
   ['holds nothing but separators', ' \r\n\n'],
-])('a file that %s opens to nobody: the secrets of before stay valid', async (_, content) => {
+])('a file that %s changes nothing: the previous secrets stay valid', async (_, content) => {
   const { statusWith, replace, ingest } = await startWithSecrets('old')
   await replace(content)
-  await untilLogged(ingest, 'WEBHOOK_SECRETS_FILE gives no secrets: those of before stay valid')
+  await untilLogged(ingest, 'WEBHOOK_SECRETS_FILE gives no secrets: the previous ones stay valid')
   expect([await statusWith('old'), await statusWith('')]).toEqual([200, 401])
 })
 
@@ -77,11 +77,14 @@ test('a comma is part of a secret in a file: no part of it is authentic', async 
   expect(statuses).toEqual([200, 401, 401])
 })
 
-test('a file that becomes a FIFO holds up nobody: the secrets of before stay valid', async () => {
+test('a file that becomes a FIFO holds up no request: the previous secrets stay valid', async () => {
   const { statusWith, replaceByFifo, ingest } = await startWithSecrets('old')
   const { opsPort } = await untilLogged(ingest, 'listening')
   replaceByFifo()
-  const line = await untilLogged(ingest, 'WEBHOOK_SECRETS_FILE gives no secrets: those of before stay valid')
+  const line = await untilLogged(
+    ingest,
+    'WEBHOOK_SECRETS_FILE gives no secrets: the previous ones stay valid',
+  )
   expect(line.reason).toBe('not a regular file')
   expect([await statusWith('old'), await statusWith('')]).toEqual([200, 401])
   expect((await request(`http://127.0.0.1:${opsPort}/livez`)).statusCode).toBe(200)

@@ -58,13 +58,13 @@ async function startSpooler(producer: Pick<Producer, 'enqueue'>, maxBytes = 2 **
   }
 }
 
-/** The ids in the queue, in the order in which they came. */
+/** The ids in the queue, in the order of their arrival. */
 async function queuedIds({ shards }: Producer): Promise<string[]> {
   const jobs = await shards[0]!.queue.getJobs(['wait'], 0, -1, true)
   return jobs.flatMap((job) => openBatch(job.data).deliveryIds)
 }
 
-test('what is spooled while Redis is away is enqueued in order within a second of its return', async () => {
+test('deliveries that were spooled while Redis was away are enqueued in order within a second of its return', async () => {
   const producer = await startProducer()
   const spooler = await startSpooler(producer)
   await redis.stop()
@@ -90,7 +90,7 @@ test('what is spooled while Redis is away is enqueued in order within a second o
   ])
 })
 
-test('a delivery comes back as it was given', async () => {
+test('a delivery comes back as it was kept', async () => {
   const delivery = { ...makeDelivery(), sourceIp: '2001:db8::1', body: Buffer.from([0, 255, 128, 34]) }
   const enqueued: Delivery[] = []
   const spooler = await startSpooler({ enqueue: async (deliveries) => void enqueued.push(...deliveries) })
@@ -99,7 +99,7 @@ test('a delivery comes back as it was given', async () => {
   expect(enqueued).toEqual([{ ...delivery, body: new Uint8Array(delivery.body) }])
 })
 
-test('what is left at the end is there at the next start', async () => {
+test('deliveries that are left at the close are there at the next start', async () => {
   const producer = await startProducer()
   const before = await startSpooler(producer)
   await redis.stop()
@@ -116,7 +116,7 @@ test('what is left at the end is there at the next start', async () => {
   expect(await queuedIds(producer)).toEqual(deliveries.map(({ deliveryId }) => deliveryId))
 })
 
-test('what the queue takes at the end is enqueued before it closes', async () => {
+test('the close enqueues deliveries while the queue takes them', async () => {
   const enqueued: Delivery[] = []
   const slow = { enqueue: (batch: readonly Delivery[]) => pause(50).then(() => void enqueued.push(...batch)) }
   const spooler = await startSpooler(slow)
@@ -126,7 +126,7 @@ test('what the queue takes at the end is enqueued before it closes', async () =>
   expect(enqueued.map(({ deliveryId }) => deliveryId)).toEqual(deliveries.map(({ deliveryId }) => deliveryId))
 })
 
-test('a batch that is tried again is the same one, whatever was spooled since', async () => {
+test('a batch that is tried again has the same deliveries and the same id, whatever was spooled since', async () => {
   const tries: { ids: string[]; batchId: string | undefined }[] = []
   const away = new QueueUnavailableError('away')
   const spooler = await startSpooler({
@@ -145,7 +145,7 @@ test('a batch that is tried again is the same one, whatever was spooled since', 
   expect(tries[3]!.batchId).not.toBe(tries[0]!.batchId)
 })
 
-test('takes nothing above its limit, says so once, and does not make a sender wait for the queue first', async () => {
+test('a full spool refuses, logs that once, and does not make senders wait for the queue first', async () => {
   let isAway = true
   const producer = {
     async enqueue() {
@@ -169,13 +169,13 @@ test('takes nothing above its limit, says so once, and does not make a sender wa
   await spooler.keep(makeDelivery('x'.repeat(500)))
 })
 
-test('with nothing in it to return, a spool that refuses leaves the queue to be tried again', async () => {
+test('after the refusal of an empty spool, the next delivery tries the queue', async () => {
   const spooler = await startSpooler({ enqueue: async () => undefined }, 1_000)
   await expect(spooler.keep(makeDelivery('x'.repeat(1_500)))).rejects.toThrow('SPOOL_MAX_BYTES is 1000')
   expect(spooler.isQueueAway).toBe(false)
 })
 
-test('a folder that cannot be used is an error that says so', async () => {
+test('a folder that cannot be used is an error that names it', async () => {
   await writeFile(dir, 'a file')
   await expect(openSpool({ dir, maxBytes: 2 ** 20 })).rejects.toThrow(dir)
 })

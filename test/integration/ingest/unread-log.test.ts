@@ -1,3 +1,4 @@
+import { webhookPath } from '@vss-pipeline/delivery'
 import { choosePort, until } from '@vss-pipeline/local-stack'
 import { request } from 'undici'
 import { expect, test } from 'vitest'
@@ -9,7 +10,7 @@ import { spawnIngest } from './ingest-process.ts'
 
 const redis = await startOwnRedis()
 
-test('a log that nobody reads stops neither POSTs nor health, whatever there is to log', async () => {
+test('a log that nobody reads stops neither POSTs nor health checks', async () => {
   const stdout = makeFifo()
   stdout.fill()
   const port = await choosePort(0)
@@ -24,7 +25,7 @@ test('a log that nobody reads stops neither POSTs nor health, whatever there is 
       async ({ statusCode, body }) => body.dump().then(() => statusCode),
       () => undefined,
     )
-  const acknowledges = async () => (await statusOf(`http://127.0.0.1:${port}/webhooks/vss`, 'POST')) === 200
+  const acknowledges = async () => (await statusOf(`http://127.0.0.1:${port}${webhookPath}`, 'POST')) === 200
   await until('The first acknowledgement', acknowledges, { timeoutMs: 10_000 })
 
   for (let times = 0; times < 8; times++) {
@@ -32,7 +33,7 @@ test('a log that nobody reads stops neither POSTs nor health, whatever there is 
     await until('An acknowledgement', acknowledges, { timeoutMs: 10_000 })
     expect(await statusOf(`${opsUrl}/livez`, 'GET')).toBe(200)
   }
-  expect(await readMetric(opsUrl, 'vss_log_lines_dropped_total'), 'few lines wait in memory').toBe(0)
+  expect(await readMetric(opsUrl, 'vss_log_lines_dropped_total'), 'a few lines fit in memory').toBe(0)
 
   let log = ''
   stdout.read().on('data', (chunk) => (log += chunk))

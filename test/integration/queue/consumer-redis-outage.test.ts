@@ -70,7 +70,7 @@ async function untilHandled(bodies: string[]): Promise<void> {
   })
 }
 
-/** A way to Redis that can fall silent, as a network does: connections stay open and nothing passes. */
+/** A proxy to Redis that can fall silent, as a network does: connections stay open and nothing passes. */
 async function startProxy(target: URL): Promise<{ url: string; swallowEverything(): void }> {
   const pairs: [Socket, Socket][] = []
   const server = createServer((client) => {
@@ -98,13 +98,13 @@ async function startProxy(target: URL): Promise<{ url: string; swallowEverything
   }
 }
 
-/** Those that are there stay. */
+/** Lets Redis refuse new connections. Open connections stay. */
 async function refuseConnections(): Promise<void> {
   await redis.client.config('SET', 'maxclients', '1')
   onTestFinished(async () => void (await redis.client.config('SET', 'maxclients', '1000')))
 }
 
-/** Waits until so many more connections have been refused. */
+/** Waits until Redis has refused `count` more connections. */
 async function untilRefused(count: number): Promise<void> {
   const refused = async () =>
     Number(/^rejected_connections:(\d+)/m.exec(await redis.client.info('stats'))?.[1])
@@ -137,11 +137,11 @@ test('a consumer goes on by itself after a restart of Redis', async () => {
   await untilHandled(['after'])
   await untilDone()
   expect(handled).toEqual(['before', 'after'])
-  await until('it to say so', () => recording.messages().length === 3, { timeoutMs: 5_000 })
+  await until('the log of its return', () => recording.messages().length === 3, { timeoutMs: 5_000 })
   expect(recording.messages()).toEqual(['connected to Redis', 'Redis is away, reconnecting', 'Redis is back'])
 })
 
-test('a batch that was in hand during the restart is done once Redis is back, and is not lost', async () => {
+test('a batch that was in hand when Redis was killed is done once Redis is back', async () => {
   const gate = createGate()
   consume(gate.passed)
   await enqueue('in hand')
@@ -156,7 +156,7 @@ test('a batch that was in hand during the restart is done once Redis is back, an
   await untilDone()
 })
 
-test('a consumer that starts while Redis is away begins when it comes', async () => {
+test('a consumer that starts while Redis is away begins when Redis starts', async () => {
   await enqueue('waits')
   await redis.stop()
   onTestFinished(redis.start)
@@ -177,14 +177,14 @@ test('a consumer closes at once while Redis is away', async () => {
   expect(performance.now() - startedAt).toBeLessThan(2_000)
 })
 
-test('a consumer closes at once while only its blocking connection is away, and what is in hand is done', async () => {
+test('a consumer closes at once while only its blocking connection is away, and the batch in hand is done', async () => {
   const gate = createGate()
   const consumer = consume(gate.passed)
   await enqueue('in hand')
   await until('its start', () => started.includes('in hand'), { timeoutMs: 5_000 })
   await refuseConnections()
   await killBlockingClient(redis.client, prefix)
-  // By then it waits for long, between two attempts.
+  // After several attempts, the wait before the next one is long.
   await untilRefused(4)
 
   const startedAt = performance.now()
@@ -197,7 +197,7 @@ test('a consumer closes at once while only its blocking connection is away, and 
   await untilDone()
 })
 
-test('a consumer that closes while it reconnects hands back or finishes what is in hand', async () => {
+test('a consumer that closes while it reconnects finishes the batch in hand or puts it back', async () => {
   const gate = createGate()
   const consumer = consume(gate.passed)
   await enqueue('in hand')
@@ -212,12 +212,12 @@ test('a consumer that closes while it reconnects hands back or finishes what is 
   await closed
 
   expect(performance.now() - startedAt).toBeLessThan(2_000)
-  // Nothing is left to stall, for 10 s and more.
-  await until('A connection of the producer', () => producer.client.status === 'ready', { timeoutMs: 2_000 })
+  // A batch that is still active would stall for 10 s or more.
+  await until('a connection of the producer', () => producer.client.status === 'ready', { timeoutMs: 2_000 })
   expect(await producer.shards[0]!.queue.getActiveCount()).toBe(0)
 })
 
-test('a consumer closes in seconds when Redis leaves for good while it does', async () => {
+test('a consumer closes in seconds when Redis stops during the close', async () => {
   const gate = createGate()
   const consumer = consume(gate.passed)
   await enqueue('in hand')
@@ -231,7 +231,7 @@ test('a consumer closes in seconds when Redis leaves for good while it does', as
   expect(performance.now() - startedAt).toBeLessThan(2_000)
 })
 
-test('who waits for an answer when a consumer closes without Redis is told that there will be none', async () => {
+test('a command that waits for its answer is rejected when a consumer closes without Redis', async () => {
   const consumer = consume()
   await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
   await redis.stop()
@@ -270,7 +270,7 @@ test('a consumer with a batch in hand closes in seconds while Redis hangs', asyn
   expect(performance.now() - startedAt).toBeLessThan(7_000)
 })
 
-test('a batch in hand while Redis hangs past its lock is done in the end, at most twice', async () => {
+test('a batch in hand while Redis hangs for longer than its lock is done, at most twice', async () => {
   const gate = createGate()
   consume(gate.passed, { lockDurationMs: 500, stalledIntervalMs: 250 })
   await enqueue('in hand')
@@ -287,7 +287,7 @@ test('a batch in hand while Redis hangs past its lock is done in the end, at mos
   expect(handled.filter((body) => body === 'in hand').length).toBeLessThanOrEqual(2)
 })
 
-test('a consumer notices a connection on which nothing comes any more, and opens another', async () => {
+test('a consumer notices a connection that has fallen silent, and opens another', async () => {
   const proxy = await startProxy(new URL(redis.url))
   consume(undefined, { redisUrl: proxy.url, lockDurationMs: 500, stalledIntervalMs: 500 })
   await enqueue('before')
@@ -297,7 +297,7 @@ test('a consumer notices a connection on which nothing comes any more, and opens
   await untilHandled(['after'])
 })
 
-test('a consumer that Redis refuses, out of memory, asks again now and then, and goes on when there is room', async () => {
+test('a consumer asks a Redis without memory again after pauses, and goes on when there is room', async () => {
   await enqueue('waits')
   await redis.client.config('SET', 'maxmemory', '1')
   onTestFinished(async () => void (await redis.client.config('SET', 'maxmemory', '0')))
@@ -312,7 +312,7 @@ test('a consumer that Redis refuses, out of memory, asks again now and then, and
   await untilHandled(['waits'])
 })
 
-test('a batch in hand when a consumer closes without Redis does no harm when it ends', async () => {
+test('a batch that ends after its consumer closed without Redis logs no error', async () => {
   const gate = createGate()
   const consumer = consume(gate.passed)
   await enqueue('in hand')
@@ -327,7 +327,7 @@ test('a batch in hand when a consumer closes without Redis does no harm when it 
   expect(recording.messages('error')).toEqual([])
 })
 
-test('an outage is one warning in the log, and nothing past it on the console', async () => {
+test('an outage is one warning in the log, and nothing on the console', async () => {
   const onConsole = vi.spyOn(console, 'error').mockImplementation(() => undefined)
   onTestFinished(() => onConsole.mockRestore())
   const consumer = consume()

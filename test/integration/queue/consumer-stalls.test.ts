@@ -20,7 +20,7 @@ import { createGate, openAllGates } from './gate.ts'
 const redisUrl = inject('redisUrl')
 const program = fileURLToPath(new URL('worker-that-hangs.ts', import.meta.url))
 type Timing = { lockDurationMs?: number; stalledIntervalMs?: number }
-/** So that only one test waits as long as a real worker would. */
+/** Short times: only one test waits as long as a real worker would. */
 const soon: Timing = { lockDurationMs: 600, stalledIntervalMs: 300 }
 
 let prefix: string
@@ -66,7 +66,7 @@ function consume(handle: (batch: BatchInHand) => Promise<void>, timing: Timing =
   return consumer
 }
 
-/** Starts a worker process that takes what waits, and kills it with the batches in its hands. */
+/** Starts a worker process that takes the waiting batches, and kills it while it has them in hand. */
 async function killWorkerWith(bodies: string[], timing: Timing = soon): Promise<void> {
   await enqueue(...bodies)
   const env = {
@@ -94,7 +94,7 @@ async function untilEmpty(): Promise<void> {
   await until('an empty queue', isEmpty, { timeoutMs: 20_000 })
 }
 
-/** How often each batch that waits was taken before. */
+/** The number of times that each waiting batch has been taken. */
 async function startsOfWaiting(): Promise<number[]> {
   const jobs = await producer.shards[0]!.queue.getJobs(['waiting'])
   return jobs.map(({ attemptsStarted }) => attemptsStarted)
@@ -113,7 +113,7 @@ test('the batch of a killed worker runs again within 20 s, with its stall and it
   await untilEmpty()
 })
 
-test('a batch that stalled before runs alone: nothing else is in hand while it does', async () => {
+test('a batch that stalled before runs alone', async () => {
   await killWorkerWith(['victim'])
   const othersGate = createGate()
   const victimGate = createGate()
@@ -134,20 +134,28 @@ test('a batch that stalled before runs alone: nothing else is in hand while it d
   const stalled = 'batches stalled: their worker did not answer'
   await until('the stall', () => recording.messages('warn').includes(stalled), { timeoutMs: 10_000 })
   await enqueue('c', 'd')
-  // The victim waits for those in hand; what comes meanwhile goes back to the queue.
-  await until('the way back', async () => (await producer.shards[0]!.queue.getWaitingCount()) === 2, {
-    timeoutMs: 5_000,
-  })
+  // The victim waits for the batches in hand. New ones go back to the queue.
+  await until(
+    'their return to the queue',
+    async () => (await producer.shards[0]!.queue.getWaitingCount()) === 2,
+    {
+      timeoutMs: 5_000,
+    },
+  )
   expect([...inHand].toSorted()).toEqual(['a', 'b'])
 
   othersGate.open()
   await until('the victim in hand', () => inHand.has('victim'), { timeoutMs: 5_000 })
   await enqueue('e')
-  await until('more that waits', async () => (await producer.shards[0]!.queue.getWaitingCount()) === 3, {
-    timeoutMs: 5_000,
-  })
+  await until(
+    'a third batch that waits',
+    async () => (await producer.shards[0]!.queue.getWaitingCount()) === 3,
+    {
+      timeoutMs: 5_000,
+    },
+  )
   expect([...inHand]).toEqual(['victim'])
-  // What waits is left alone, not taken and handed back over and over.
+  // Waiting batches are not taken and put back again and again.
   const starts = await startsOfWaiting()
   await new Promise((resolve) => setTimeout(resolve, 200))
   expect(await startsOfWaiting()).toEqual(starts)
@@ -159,7 +167,7 @@ test('a batch that stalled before runs alone: nothing else is in hand while it d
   expect(handled.toSorted()).toEqual(['a', 'b', 'c', 'd', 'e', 'victim'])
 })
 
-test('several that stalled run one after the other, each where it is: none goes back to the queue', async () => {
+test('several that stalled run one after the other, and none goes back to the queue', async () => {
   const victims = ['a', 'b', 'c']
   await killWorkerWith(victims)
   const gates = victims.map(() => createGate())
@@ -174,7 +182,7 @@ test('several that stalled run one after the other, each where it is: none goes 
     (await producer.shards[0]!.queue.getJobs(['active'])).map(({ attemptsStarted }) => attemptsStarted)
   for (const [index, gate] of gates.entries()) {
     await until('the next', () => begun === index + 1, { timeoutMs: 10_000 })
-    // Once by the worker that was killed, once by this one.
+    // Each was taken once by the worker that was killed, and once by this one.
     const expected = victims.slice(index).map(() => 2)
     await until('all that are left in hand', async () => isDeepStrictEqual(await startsInHand(), expected), {
       timeoutMs: 5_000,
@@ -186,7 +194,7 @@ test('several that stalled run one after the other, each where it is: none goes 
   expect(mostInHand).toBe(1)
 })
 
-test('of several that stalled, those whose turn has not come go back when the consumer closes', async () => {
+test('a close puts batches back that stalled before and still wait for their turn', async () => {
   await killWorkerWith(['a', 'b', 'c'])
   const gate = createGate()
   const begun: string[] = []
@@ -214,7 +222,7 @@ test('a batch may stall any number of times', async () => {
   expect(handled).toEqual(['victim'])
 })
 
-test('a fault of a lone batch is retried alone, and the others go on in between', async () => {
+test('a batch that runs alone is retried alone after a fault, and others run in between', async () => {
   await killWorkerWith(['victim'])
   const log: string[] = []
   consume(async ({ stalledBefore, ...batch }) => {

@@ -67,7 +67,7 @@ async function untilJobsAre(expected: Partial<Record<string, number>>): Promise<
 const none = { waiting: 0, active: 0, delayed: 0, failed: 0 }
 
 describe('batches', () => {
-  test('are each handled once, by as many at once as allowed, and leave nothing behind', async () => {
+  test('are each handled once, up to the limit at a time, and leave no key behind', async () => {
     const bodies = Array.from({ length: 200 }, (_, n) => String(n))
     await enqueue(...bodies.slice(0, 100))
     const handled: string[] = []
@@ -122,7 +122,7 @@ describe('a fault', () => {
     await untilJobsAre(none)
     const pauses = startedAt.slice(1).map((at, index) => at - startedAt[index]!)
     expect(pauses).toHaveLength(2)
-    // 400 and 800 ms, of which jitter takes up to a half; BullMQ waits for whole seconds.
+    // The pauses are 400 and 800 ms. Jitter takes up to a half, and BullMQ rounds up to whole seconds.
     expect(pauses[0]).toBeGreaterThanOrEqual(195)
     expect(pauses[0]).toBeLessThan(2_000)
     expect(pauses[1]).toBeGreaterThanOrEqual(395)
@@ -133,7 +133,7 @@ describe('a fault', () => {
     ])
   })
 
-  test('after a million attempts is retried still, within 30 s', async () => {
+  test('is retried after a million attempts as well, within 30 s', async () => {
     await enqueue('a')
     const [job] = await producer.shards[0]!.queue.getJobs(['waiting'])
     await producer.client.hset(producer.shards[0]!.queue.toKey(job!.id!), 'atm', 1_000_000)
@@ -145,14 +145,14 @@ describe('a fault', () => {
     expect(delayed?.delay).toBeLessThanOrEqual(30_000)
   })
 
-  test('of version skew is a fault: the batch waits for a newer worker', async () => {
+  test('is also a batch of a newer version, which waits for a newer worker', async () => {
     await producer.shards[0]!.queue.add('batch', { v: 3, ids: [makeDelivery().deliveryId], events: '' })
     consume(async (batch) => void batch.unpack())
     await untilJobsAre({ delayed: 1 })
   })
 })
 
-test('a foreign job is set aside as failed, kept, and the queue goes on', async () => {
+test('a foreign job is kept as failed, and the queue goes on', async () => {
   const handled: string[] = []
   consume(async (batch) => void handled.push(...bodiesOf(batch)))
   await enqueue('before')
@@ -222,7 +222,7 @@ describe('close', () => {
     await untilJobsAre({ waiting: 2 })
   })
 
-  test('hands back a batch whose handler throws meanwhile: no attempt is burnt, no pause is due', async () => {
+  test('puts a batch back whose handler throws, without an attempt and without a pause', async () => {
     const gate = createGate()
     const consumer = consume(async () => {
       await gate.passed
@@ -241,7 +241,7 @@ describe('close', () => {
     expect(again).toEqual([false, false])
   })
 
-  test('of an idle consumer returns at once, and twice is once', async () => {
+  test('of an idle consumer returns at once, and may be repeated', async () => {
     const consumer = consume(async () => undefined)
     await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
     const startedAt = performance.now()

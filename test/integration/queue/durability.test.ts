@@ -48,7 +48,7 @@ test.each([
   expect(await findDurabilityProblems(redis.client)).toEqual([problem])
 })
 
-test('all problems are told at once', async () => {
+test('all problems are reported at once', async () => {
   await configure({ appendonly: 'no', appendfsync: 'no', 'maxmemory-policy': 'volatile-ttl' })
   expect(await findDurabilityProblems(redis.client)).toEqual([
     expect.stringContaining('maxmemory-policy is "volatile-ttl"'),
@@ -67,13 +67,13 @@ describe('where CONFIG is forbidden, as by many managed servers', () => {
     return client
   }
 
-  test('what INFO tells is judged, and the rest is asked for', async () => {
+  test('INFO is judged, and the operator is asked to check the rest', async () => {
     expect(await findDurabilityProblems(await connectRestricted())).toEqual([
       'appendfsync cannot be read here: make sure that it is "always"',
     ])
   })
 
-  test('an eviction policy and a missing log are found all the same', async () => {
+  test('an eviction policy and a missing append-only file are found by INFO', async () => {
     await configure({ appendonly: 'no', 'maxmemory-policy': 'allkeys-lru' })
     expect(await findDurabilityProblems(await connectRestricted())).toEqual([
       expect.stringContaining('maxmemory-policy is "allkeys-lru"'),

@@ -12,7 +12,7 @@ import { createGate } from './gate.ts'
 
 const redis = await startOwnRedis()
 
-/** Whether a text stands in the files from which Redis would start again. */
+/** Whether a text is in the files from which Redis would start again. */
 async function isInFiles(text: string): Promise<boolean> {
   const [[, dir], [, folder]] = (await Promise.all([
     redis.client.config('GET', 'dir'),
@@ -33,13 +33,13 @@ async function readFileIfThere(path: string): Promise<Buffer> {
   }
 }
 
-test('bodies leave the append-only file once the queue has been empty for a while, and no sooner', async () => {
+test('bodies leave the append-only file only once the queue has been empty for a while', async () => {
   const prefix = freshPrefix()
   const { logger, messages } = createRecordingLogger()
   const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs: 5_000 })
   onTestFinished(() => producer.close())
   await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
-  // More than an empty Redis holds.
+  // Together larger than the data of an empty Redis.
   const bodies = Array.from({ length: 5 }, () => randomBytes(50_000).toString('base64'))
   for (const body of bodies) await producer.enqueue([makeDelivery(body)])
   const [first] = await producer.shards[0]!.queue.getWaiting()

@@ -9,12 +9,12 @@ import { createRecordingLogger } from '../../support/recording-logger.ts'
 
 const redis = await startOwnRedis()
 
-test('a Redis that fills up refuses new deliveries in time for the workers to drain it', async () => {
+test('a Redis that fills up refuses new deliveries while it has room for the workers to drain it', async () => {
   const prefix = freshPrefix()
   const { logger } = createRecordingLogger()
   const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs: 2_000 })
   onTestFinished(() => producer.close())
-  await until('The connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
   await redis.client.config('SET', 'maxmemory', '100mb')
 
   let accepted = 0
@@ -29,7 +29,7 @@ test('a Redis that fills up refuses new deliveries in time for the workers to dr
   }
   expect(refusal).toBeInstanceOf(QueueUnavailableError)
   expect((refusal as Error).cause).toMatchObject({
-    message: 'the rest of its maxmemory is left to the workers',
+    message: 'Redis is 85 % full: the rest is kept for workers',
   })
 
   let handled = 0
@@ -44,11 +44,11 @@ test('a Redis that fills up refuses new deliveries in time for the workers to dr
     },
   })
   onTestFinished(() => consumer.close())
-  await until('The drain', async () => (await waitingJobs()) === 0 && handled >= accepted, {
+  await until('the drain', async () => (await waitingJobs()) === 0 && handled >= accepted, {
     timeoutMs: 20_000,
   })
 
-  await until('Room for a delivery', () => takes(), { timeoutMs: 5_000 })
+  await until('room for a delivery', () => takes(), { timeoutMs: 5_000 })
 
   async function waitingJobs(): Promise<number> {
     const { jobs } = await readQueueStatus(producer.shards, producer.client)

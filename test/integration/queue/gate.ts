@@ -1,4 +1,4 @@
-/** What a handler waits for until its test lets it go. */
+/** Holds a handler until its test opens the gate. */
 export interface Gate {
   passed: Promise<void>
   open(): void
@@ -19,7 +19,7 @@ export function createGate(): Gate {
   return gate
 }
 
-/** For afterEach: a test that failed must not leave handlers that wait for ever. */
+/** Call it in afterEach, so that a failed test leaves no handler that waits for ever. */
 export function openAllGates(): void {
   for (const gate of closedGates) gate.open()
 }

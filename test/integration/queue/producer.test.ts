@@ -46,7 +46,7 @@ async function untilItTakes(producer: Producer, timeoutMs = 5_000): Promise<void
   await until('an enqueue', takes, { timeoutMs })
 }
 
-/** Enqueues, and tells how that failed and after how long. */
+/** Enqueues. @returns the error, and the time until it came. */
 async function failureOf(producer: Producer): Promise<{ error: unknown; tookMs: number }> {
   const startedAt = performance.now()
   try {
@@ -58,7 +58,7 @@ async function failureOf(producer: Producer): Promise<{ error: unknown; tookMs: 
 }
 
 describe('a batch', () => {
-  test('is one job, under a fresh UUIDv7, with everything the deliveries hold', async () => {
+  test('is one job under a new UUIDv7, with the whole deliveries', async () => {
     const producer = await openReadyProducer()
     const sent = [makeDelivery('{"a":1}'), { ...makeDelivery('b'), sourceIp: '2001:db8::1' }]
     await producer.enqueue(sent)
@@ -72,7 +72,7 @@ describe('a batch', () => {
     expect(new Set(jobs.map(({ id }) => id)).size).toBe(2)
   })
 
-  test('is retried without end: no attempt is ever the last', async () => {
+  test('is retried without end', async () => {
     const producer = await openReadyProducer()
     await producer.enqueue([makeDelivery()])
     const [job] = await producer.shards[0]!.queue.getJobs(['waiting'])
@@ -80,7 +80,7 @@ describe('a batch', () => {
     expect(job?.opts.removeOnFail).toBeUndefined()
   })
 
-  test('touches no key outside the prefix', async () => {
+  test('writes no key outside the prefix', async () => {
     await redis.client.flushall()
     const producer = openProducer('{vss}')
     await untilItTakes(producer)
@@ -107,7 +107,7 @@ describe('a batch', () => {
 })
 
 describe('while Redis is away', () => {
-  test('from the start, an enqueue fails at once, and works within 2 s of its coming', async () => {
+  test('from the start, an enqueue fails at once, and works within 2 s of its start', async () => {
     await redis.stop()
     onTestFinished(redis.start)
     const producer = openProducer()
@@ -117,18 +117,18 @@ describe('while Redis is away', () => {
       expect(error).toMatchObject({ code: 'queue_unavailable' })
       expect(tookMs).toBeLessThan(100)
     }
-    await expect(producer.client.ping(), 'what readiness asks').rejects.toThrow()
+    await expect(producer.client.ping(), 'the check of readiness').rejects.toThrow()
     await until('the log', () => recording.messages('warn').length > 0, { timeoutMs: 2_000 })
     await redis.start()
     await untilItTakes(producer, 2_000)
     expect(recording.messages('warn')).toEqual(['Redis is away, reconnecting'])
-    await until('it to say so', () => recording.messages('info').length > 0, { timeoutMs: 5_000 })
+    await until('the log of its return', () => recording.messages('info').length > 0, { timeoutMs: 5_000 })
     expect(recording.messages('info')).toEqual(['Redis is back'])
   })
 
-  test('the log says why, also where Node says it by the code alone', async () => {
+  test('the log says why, also where the error has a code and no message', async () => {
     const producer = await openReadyProducer()
-    // What connecting to "localhost" ends with where that is ::1 as well as 127.0.0.1.
+    // The error of connecting to "localhost" where that is both ::1 and 127.0.0.1.
     const refused = Object.assign(new AggregateError([], ''), { code: 'ECONNREFUSED' })
     producer.client.emit('error', refused)
     expect(JSON.parse(recording.lines.at(-1)!)).toMatchObject({
@@ -137,7 +137,7 @@ describe('while Redis is away', () => {
     })
   })
 
-  test('later, the same', async () => {
+  test('after a connection, an enqueue fails at once, and works within 2 s of its return', async () => {
     const producer = await openReadyProducer()
     await redis.stop()
     onTestFinished(redis.start)
@@ -161,7 +161,7 @@ describe('while Redis is away', () => {
 })
 
 describe('while Redis hangs', () => {
-  test('an enqueue fails within the command timeout, and works within 2 s of its going on', async () => {
+  test('an enqueue fails within the command timeout, and works within 2 s of its return', async () => {
     const producer = await openReadyProducer()
     redis.freeze()
     onTestFinished(redis.thaw)
@@ -174,7 +174,7 @@ describe('while Redis hangs', () => {
     await untilItTakes(producer, 2_000)
   })
 
-  test('for long, the connection is given up: an enqueue fails at once, and works within 2 s as well', async () => {
+  test('for long, an enqueue fails at once, and works within 2 s of its return', async () => {
     const producer = await openReadyProducer()
     redis.freeze()
     onTestFinished(redis.thaw)
@@ -197,7 +197,7 @@ describe('while Redis hangs', () => {
 })
 
 describe('while Redis refuses', () => {
-  test('because it is out of memory, an enqueue fails, is logged once, and works when there is room', async () => {
+  test('because it is out of memory, enqueues fail, are logged once, and work when there is room', async () => {
     const producer = await openReadyProducer()
     await redis.client.config('SET', 'maxmemory', '1')
     onTestFinished(async () => void (await redis.client.config('SET', 'maxmemory', '0')))
@@ -223,7 +223,7 @@ describe('while Redis refuses', () => {
   })
 })
 
-test('without enough replicas an enqueue fails and adds its batch once, however often it is tried', async () => {
+test('without enough replicas enqueues fail, and add one batch only', async () => {
   const prefix = freshPrefix()
   const { logger } = recording
   const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs, waitReplicas: 1 })
@@ -234,14 +234,14 @@ test('without enough replicas an enqueue fails and adds its batch once, however 
     expect(error).toBeInstanceOf(QueueUnavailableError)
     expect(tookMs).toBeLessThan(commandTimeoutMs + 200)
   }
-  await expect(producer.probe(), 'what readiness asks').rejects.toThrow()
+  await expect(producer.probe(), 'the check of readiness').rejects.toThrow()
   expect(await producer.shards[0]!.queue.getWaitingCount()).toBe(1)
 
   const { port, password } = new URL(redis.url)
   await replica.client.config('SET', 'masterauth', password)
   await replica.client.replicaof('127.0.0.1', port)
   onTestFinished(async () => void (await replica.client.replicaof('NO', 'ONE')))
-  // A batch that is added while the replica is still loading may have too few, and stays: it was not to be lost.
+  // A batch that is added while the replica still loads may have too few replicas, and would stay in the queue.
   await until('a replica in step', async () => /state=online/.test(await redis.client.info('replication')), {
     timeoutMs: 10_000,
   })
@@ -250,10 +250,10 @@ test('without enough replicas an enqueue fails and adds its batch once, however 
   await producer.probe()
 })
 
-test.skipIf(!tellsOfProbes)('a connection is probed, so that one that leads nowhere is noticed', async () => {
+test.skipIf(!tellsOfProbes)('an idle connection is probed, so that a dead one is noticed', async () => {
   const { client } = await openReadyProducer()
 
-  const probeMs = await until('A probe', () => idleProbeMs(client.stream as Socket), { timeoutMs: 2_000 })
+  const probeMs = await until('a probe', () => idleProbeMs(client.stream as Socket), { timeoutMs: 2_000 })
 
   expect(probeMs).toBeLessThanOrEqual(10_000)
 })

@@ -26,7 +26,7 @@ test('batches spread over the queues, and a consumer drains them all', async () 
   for (const body of sent) await producer.enqueue([makeDelivery(body)])
   const waiting = await Promise.all(producer.shards.map(({ queue }) => queue.getWaitingCount()))
   expect(waiting.reduce((sum, count) => sum + count)).toBe(sent.length)
-  // With chances that are equal, one of three has less than 5 of 60 once in 300,000 runs.
+  // At equal chances, one of three queues gets less than 5 of 60 batches once in 300,000 runs.
   for (const count of waiting) expect(count).toBeGreaterThanOrEqual(5)
 
   const handled: string[] = []
@@ -46,7 +46,7 @@ test('batches spread over the queues, and a consumer drains them all', async () 
   expect(handled.sort()).toEqual(sent.sort())
 })
 
-test('a batch that is sent again is recognised, whichever queue it went to', async () => {
+test('a batch that is sent again is not added again, in any of the queues', async () => {
   const { producer } = await openProducer()
   const ids = Array.from({ length: 12 }, () => uuidv7())
   for (const id of [...ids, ...ids]) await producer.enqueue([makeDelivery(id)], id)
@@ -59,7 +59,7 @@ test('a batch that is sent again is recognised, whichever queue it went to', asy
   ).toEqual(ids.sort())
 })
 
-test('what waits in one queue waits there still when there are more', async () => {
+test('a batch that waits in the only queue is still found when there are more queues', async () => {
   const prefix = freshPrefix()
   const single = createProducer({ redisUrl, prefix, logger, commandTimeoutMs: 5_000 })
   onTestFinished(() => single.close())
@@ -71,7 +71,7 @@ test('what waits in one queue waits there still when there are more', async () =
   expect(openBatch(job?.data).deliveryIds).toEqual([delivery.deliveryId])
 })
 
-test('the status counts deliveries over all queues, and their age since receipt', async () => {
+test('the status has the deliveries of all queues, and the age of the oldest since its receipt', async () => {
   const { producer } = await openProducer()
   const early = { ...makeDelivery('early'), receivedAtMs: Date.now() - 90_000 }
   for (const size of [1, 20, 300, 4]) {
@@ -83,7 +83,7 @@ test('the status counts deliveries over all queues, and their age since receipt'
   expect(status.oldestWaitingSeconds).toBeGreaterThanOrEqual(90)
 })
 
-test('of many batches the status estimates the deliveries', async () => {
+test('the status estimates the deliveries of many batches', async () => {
   const { producer } = await openProducer()
   const deliveries = [makeDelivery(), makeDelivery(), makeDelivery()]
   await Promise.all(Array.from({ length: 400 }, () => producer.enqueue(deliveries)))
@@ -91,7 +91,7 @@ test('of many batches the status estimates the deliveries', async () => {
   expect(status).toMatchObject({ jobs: { waiting: 400 }, deliveries: 1_200 })
 })
 
-test('metrics tell the queues apart', async () => {
+test('metrics have a label for each queue', async () => {
   const { producer } = await openProducer()
   const registry = createMetricsRegistry()
   observeQueue({ registry, shards: producer.shards, client: producer.client })

@@ -40,7 +40,7 @@ function read() {
   return readQueueStatus(producer.shards, producer.client)
 }
 
-/** Lets the batches that wait look older than they are. */
+/** Makes the waiting batches look older than they are. */
 async function ageWaiting(seconds: number): Promise<void> {
   for (const job of await producer.shards[0]!.queue.getJobs(['waiting'])) {
     await producer.client.hset(
@@ -55,7 +55,7 @@ async function enqueue(times: number): Promise<void> {
   for (let n = 0; n < times; n++) await producer.enqueue([makeDelivery()])
 }
 
-test('an empty queue has none of any kind, and nothing that waits', async () => {
+test('an empty queue has no batches of any state, and no oldest one', async () => {
   expect(await read()).toEqual({
     jobs: { waiting: 0, active: 0, delayed: 0, failed: 0 },
     deliveries: 0,
@@ -86,7 +86,7 @@ test('batches are counted by state', async () => {
   gate.open()
 })
 
-test('the oldest that waits is as old as its enqueueing', async () => {
+test('the age of the oldest counts from its receipt', async () => {
   await enqueue(1)
   await ageWaiting(90)
   await enqueue(1)
@@ -96,7 +96,7 @@ test('the oldest that waits is as old as its enqueueing', async () => {
 })
 
 describe('metrics', () => {
-  test('show the depth by state and the age of the oldest, read anew each time', async () => {
+  test('show the depth by state and the age of the oldest, as of each reading', async () => {
     const registry = createMetricsRegistry()
     observeQueue({ registry, shards: producer.shards, client: producer.client })
     const before = await registry.metrics()
@@ -111,7 +111,7 @@ describe('metrics', () => {
     expect(after).toMatch(/^vss_queue_oldest_waiting_seconds 9\d(\.\d+)?$/m)
   })
 
-  test('show no old value while Redis is away, and take no time', async () => {
+  test('show no value while Redis is away, without a wait', async () => {
     const registry = createMetricsRegistry()
     observeQueue({ registry, shards: producer.shards, client: producer.client })
     await enqueue(1)
@@ -127,7 +127,7 @@ describe('metrics', () => {
   })
 })
 
-test('metrics come within 2 s though Redis hangs under a consumer, which waits for it', async () => {
+test('metrics of a consumer come within 2 s though Redis hangs', async () => {
   const consumer = createConsumer({
     redisUrl: redis.url,
     prefix,

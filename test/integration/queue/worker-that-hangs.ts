@@ -1,6 +1,6 @@
 /**
- * A worker process that takes batches, leaves a trail on each, says so on standard output, and never ends them:
- * to be killed.
+ * A worker process that takes batches, leaves a trail on each, writes a line for each to standard output, and never ends
+ * them. Tests kill it.
  */
 
 import { createConsumer } from '@vss-pipeline/queue'

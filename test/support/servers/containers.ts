@@ -3,7 +3,7 @@ import type { GivenServers, TestServers } from './setup.ts'
 
 const engineTimeoutMs = 5_000
 
-/** Whether a Docker engine answers; one that hangs counts as none. */
+/** Whether a Docker engine answers. An engine that hangs counts as none. */
 export async function isDockerThere(): Promise<boolean> {
   const { getContainerRuntimeClient } = await import('testcontainers')
   try {
@@ -14,7 +14,7 @@ export async function isDockerThere(): Promise<boolean> {
   }
 }
 
-/** Starts containers for what is not given. Should this process be killed, testcontainers' reaper removes them. */
+/** Starts a container for each server that is not given. If this process is killed, testcontainers removes them. */
 export async function startContainers(given: GivenServers): Promise<TestServers> {
   const started: { stop(): Promise<unknown> }[] = []
   async function stop(): Promise<void> {
@@ -27,7 +27,7 @@ export async function startContainers(given: GivenServers): Promise<TestServers>
   const [database, redis] = starts
   if (database.status === 'rejected' || redis.status === 'rejected') {
     await stop()
-    throw new Error('A test container did not start; TEST_SERVERS=local does without Docker', {
+    throw new Error('A test container did not start; TEST_SERVERS=local needs no Docker', {
       cause: starts.find((start) => start.status === 'rejected')!.reason,
     })
   }
@@ -42,7 +42,7 @@ async function startPostgres(onStart: OnStart): Promise<string> {
     .withEnvironment({ POSTGRES_PASSWORD: 'test' })
     .withCommand(['postgres', '-c', 'max_connections=200'])
     .withExposedPorts(5432)
-    // Once while the image initialises the cluster, once for good.
+    // Postgres logs this twice: when the image initialises the cluster, and when it starts for good.
     .withWaitStrategy(Wait.forLogMessage('database system is ready to accept connections', 2))
     .start()
   onStart(container)

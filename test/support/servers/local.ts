@@ -4,7 +4,7 @@ import { createTemporaryFolder, startStack } from '@vss-pipeline/local-stack'
 import { readSetting } from '@vss-pipeline/runtime'
 import type { GivenServers, TestServers } from './setup.ts'
 
-/** Starts what is not given on free ports, in a temporary folder that goes with them. */
+/** Starts each server that is not given, on a free port and in a temporary folder. `stop` removes the folder too. */
 export async function startLocalServers(given: GivenServers): Promise<TestServers> {
   const unkeep = keepExitHandlers()
   const endSweeper = startSweeper()
@@ -31,9 +31,9 @@ export async function startLocalServers(given: GivenServers): Promise<TestServer
   }
 }
 
-/** Starts what stops the servers when this process is killed. @returns what ends it. */
+/** Starts a process that stops the servers when this one is killed. @returns a function that ends it. */
 function startSweeper(): () => void {
-  // The end of its standard input is the end of this process. Ctrl-C, for all in this terminal, is none of its business.
+  // Its standard input ends with this process. It is detached, so that Ctrl-C in this terminal does not end it.
   const sweeper = spawn(process.execPath, [fileURLToPath(new URL('sweeper.ts', import.meta.url))], {
     stdio: ['pipe', 'ignore', 'inherit'],
     detached: true,
@@ -43,9 +43,9 @@ function startSweeper(): () => void {
 }
 
 /**
- * On SIGINT and SIGTERM vitest exits without teardown, and the folder is removed by an exit handler. But
- * testcontainers, asked whether there is a Docker, brings the package signal-exit, which kills the process before
- * any such handler where it finds itself the only listener left. With these it does not.
+ * On SIGINT and SIGTERM vitest exits without teardown; then an exit handler removes the folder. Testcontainers, which
+ * looks for a Docker engine, loads the package signal-exit. That package kills the process before any exit handler
+ * runs, if its own listener for the signal is the only one left. So this adds listeners that do nothing.
  */
 function keepExitHandlers(): () => void {
   const signals = ['SIGINT', 'SIGTERM'] as const

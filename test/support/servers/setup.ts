@@ -7,7 +7,7 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** A Postgres in which the tests may create databases. */
     databaseUrl: string
-    /** A Redis that is shared by all test files: each uses a key prefix of its own. */
+    /** A Redis that all test files share. Each uses a key prefix of its own. */
     redisUrl: string
   }
 }
@@ -19,13 +19,13 @@ export interface TestServers {
   stop(): Promise<void>
 }
 
-/** What the environment gives; the rest is to be started. */
+/** The servers that the environment names. The others must be started. */
 export type GivenServers = Partial<Pick<TestServers, 'databaseUrl' | 'redisUrl'>>
 
 /**
- * Provides Postgres and Redis to all tests: `TEST_DATABASE_URL` and `TEST_REDIS_URL` where set, else containers
- * when a Docker engine answers and has the images, else servers of this machine; `TEST_SERVERS=containers|local`
- * decides instead.
+ * Provides Postgres and Redis to all tests. `TEST_DATABASE_URL` and `TEST_REDIS_URL` are used where they are set.
+ * Otherwise containers are started if a Docker engine answers and has the images, else servers on this machine.
+ * `TEST_SERVERS=containers` or `TEST_SERVERS=local` decides between these two.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const databaseUrl = readVariable(process.env, 'TEST_DATABASE_URL', settings.DATABASE_URL.kind)
@@ -46,7 +46,7 @@ async function start(given: GivenServers, kind: string | undefined): Promise<Tes
   try {
     return await startContainers(given)
   } catch (error) {
-    // Asked for, they are what is to be tested; otherwise an engine that cannot fetch images is as good as none.
+    // With TEST_SERVERS=containers nothing else will do. Otherwise an engine without images counts as no engine.
     if (kind === 'containers') throw error
     console.log(`${(error as Error).message}: ${reasonOf(error as Error)}`)
     return await startLocal(given)

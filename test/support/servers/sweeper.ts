@@ -1,6 +1,6 @@
 /**
- * Outlives the process that started it, however that ends, and then sweeps away what it has left in temporary
- * folders: a test run that is killed can do nothing itself any more.
+ * Stops and removes everything that a killed test run left in temporary folders, because the run itself cannot. It
+ * waits for the end of its standard input, which is the end of the run.
  */
 import { createTemporaryFolder } from '@vss-pipeline/local-stack'
 

@@ -3,15 +3,15 @@ import type { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { breakOff, disconnectRedis } from '../connection.ts'
 
-/** A connection that was lost is back at the first attempts, or Redis is away. */
+/** A lost connection that is not back after this long means that Redis is away. */
 const patienceMs = 500
-/** A slow disk lets Redis pause for a second or two. */
+/** Longer than a slow disk makes Redis pause, which is a second or two. */
 const silenceMs = 3_000
 const pollMs = 20
 
 /**
- * Closes workers once what they have in hand is done and reported. Where Redis is away or silent nothing can be
- * reported: the locks expire, and other workers run those batches again.
+ * Closes workers once their jobs in hand are done and reported. While Redis is away or silent nothing can be reported:
+ * then the locks expire, and other workers run those batches again.
  */
 export async function closeWorkers(workers: readonly Worker[], client: Redis): Promise<void> {
   const isThere = await isBackSoon(client)
@@ -29,7 +29,7 @@ async function isBackSoon(client: Redis): Promise<boolean> {
   return client.status === 'ready'
 }
 
-/** Resolves with `away` when Redis has been away for {@link patienceMs}, or silent for {@link silenceMs}, on end. */
+/** Resolves when Redis has been away for {@link patienceMs}, or silent for {@link silenceMs}, without a break. */
 async function untilAway(client: Redis, signal: AbortSignal): Promise<'away'> {
   const now = () => performance.now()
   let lastReadyAt = now()

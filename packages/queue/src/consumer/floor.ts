@@ -1,36 +1,40 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /**
- * Who may run now: batches beside each other, or one that stalled before alone. If that one kills this process too, it
- * takes nothing along.
+ * Decides which batches run now: several beside each other, or one alone that stalled before. A batch that runs alone
+ * harms no other if it kills this process too.
  */
 export interface Floor {
-  /** `open`: what comes runs. `alone`: only batches that stalled before, one after the other. */
+  /**
+   * `open`: every batch runs. `alone`: only batches that stalled before run, one after the other. `resting` and
+   * `closed`: no more jobs are taken.
+   */
   readonly state: 'open' | 'resting' | 'alone' | 'closed'
   /** Runs beside others. */
   runBeside(work: () => Promise<void>): Promise<void>
   /**
-   * Runs when everything that ran beside others has ended, and when it is its turn; nothing new is taken meanwhile.
+   * Waits until the batches that run beside others have ended and until its turn, and then runs. No more jobs are taken
+   * until it has ended.
    *
-   * @throws when the floor is closed before its turn
+   * @throws when the floor is closed before its turn.
    */
   runAlone(work: () => Promise<void>): Promise<void>
-  /** Takes nothing new for a moment. */
+  /** Takes no jobs for a moment. */
   rest(): Promise<void>
-  /** Nothing new is taken any more; what runs goes on. */
+  /** Takes no jobs any more. Batches that run go on. */
   close(): void
 }
 
 type State =
   | { name: 'open' }
   | { name: 'resting' }
-  /** `lastTurn` is the end of the last one's turn; the next begins there. */
+  /** `lastTurn` resolves at the end of the last turn, where the next begins. */
   | { name: 'alone'; inHand: number; lastTurn: Promise<void> }
   | { name: 'closed' }
 
 const restMs = 1_000
 
-/** @param deps to take no more jobs, and to take them again; `pause` does not wait for those in hand. */
+/** @param deps.pause stops the taking of jobs, without waiting for jobs in hand. `deps.resume` starts it again. */
 export function createFloor(deps: { pause: () => Promise<void>; resume: () => void }): Floor {
   const { pause, resume } = deps
   let state: State = { name: 'open' }
@@ -42,7 +46,7 @@ export function createFloor(deps: { pause: () => Promise<void>; resume: () => vo
     resume()
   }
 
-  /** Resolves when nothing runs, and nothing new comes. */
+  /** Resolves when no batch runs and no more jobs are taken. */
   async function clear(): Promise<void> {
     const othersDone = new Promise<void>((resolve) => {
       whenNoneRuns = resolve

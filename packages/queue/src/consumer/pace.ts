@@ -3,24 +3,24 @@ import type { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 
 const intervalMs = 1_000
-/** Of the lock's time; what is left is for the first renewal. */
+/** The share of the lock's time for taking jobs. The rest is for the first renewal of the locks. */
 const takingShare = 0.25
 
 /**
- * Lets workers take no more jobs at once than they can while their locks last. BullMQ takes one after the other, each
- * at the cost of a round trip, before it begins with the first; only from then on does it renew their locks. With 64
- * of them and a network of 100 ms each way all would stall, again and again.
+ * Keeps workers from taking more jobs at once than their locks allow. BullMQ takes jobs one after the other, with a round
+ * trip for each, and begins with the first of them after the last. Only then does it renew their locks. With 64 jobs and
+ * a network of 100 ms each way, all locks would expire, again and again.
  *
- * @param options.concurrency how many jobs each worker may take at most
- * @returns a function that ends it
+ * @param deps.concurrency is the number of jobs that each worker may take at most.
+ * @returns a function that stops the measuring.
  */
-export function keepPace(options: {
+export function keepPace(deps: {
   workers: readonly Worker[]
   client: Redis
   concurrency: number
   lockDurationMs: number
 }): () => void {
-  const { workers, client, concurrency, lockDurationMs } = options
+  const { workers, client, concurrency, lockDurationMs } = deps
   let lastMs = 0
 
   async function measure(): Promise<void> {
@@ -28,7 +28,7 @@ export function keepPace(options: {
     const startedAt = performance.now()
     await client.ping().catch(() => undefined)
     const roundTripMs = performance.now() - startedAt
-    // One that was long may have waited for a new connection.
+    // The shorter of two, because a long one may have waited for a new connection.
     const affordable = (takingShare * lockDurationMs) / Math.min(roundTripMs, lastMs)
     const allowed = Math.max(1, Math.floor(Math.min(concurrency, affordable)))
     for (const worker of workers) worker.concurrency = allowed

@@ -1,14 +1,15 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { boundConnections, type Connections } from './connections.ts'
+import { cutOffUnreadAnswers } from './unread-answers.ts'
 
 /**
- * An HTTP server that bounds what a client may hold of it: connections, requests, unread answers, header size and
- * time. Requests without a Host are handed over too.
+ * An HTTP server that bounds clients: their connections, requests, unread answers, size of headers and time. It takes
+ * requests without a Host as well.
  *
- * @param options.answerError Makes the whole answer to what Node finds to be no request, or too late.
- * @param options.requestTimeoutMs For a request to arrive, headers and body, and for an answer to be taken.
- * @param options.keepAliveTimeoutMs How long a connection without a request stays open.
+ * @param options.answerError makes the whole answer to bytes that Node finds to be no request, or too late.
+ * @param options.requestTimeoutMs for a request to arrive, headers and body, and for an answer to be read.
+ * @param options.keepAliveTimeoutMs is the time that a connection without a request stays open.
  */
 export function createBoundedServer(options: {
   listener: RequestListener
@@ -21,17 +22,18 @@ export function createBoundedServer(options: {
   const limits = {
     headersTimeout: requestTimeoutMs,
     requestTimeout: requestTimeoutMs,
-    // Node looks for late requests only so often; its default of 30 s would make the limits above a fiction.
+    // Node looks for late requests only at this interval. Its default of 30 s would be longer than the limits above.
     connectionsCheckingInterval: Math.min(requestTimeoutMs / 2, 1_000),
     keepAliveTimeout: keepAliveTimeoutMs,
     maxHeaderSize: 8 * 1024,
     requireHostHeader: false,
   }
-  // Who ends its side after its request still gets the answer. Not documented; without it the answer is dropped.
+  // A client may close its side after its request and still get the answer. The option is not documented.
   const server = Object.assign(createServer(limits, listener), { httpAllowHalfOpen: true })
-  const connections = boundConnections(server, { maxConnections, unreadTimeoutMs: requestTimeoutMs })
+  const connections = boundConnections(server, { maxConnections })
+  cutOffUnreadAnswers(server, { unreadTimeoutMs: requestTimeoutMs })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    // A probe that connects and says nothing has asked for nothing.
+    // A probe that connects and sends nothing gets no answer.
     if (error.code === 'ECONNRESET' || socket.bytesRead === 0) socket.destroy()
     else connections.endWith(socket, () => answerError(error))
   })

@@ -38,7 +38,7 @@ function countAnswers(socket: Socket): () => number {
   return () => received.split('HTTP/1.1 200').length - 1
 }
 
-/** How many requests Node has made objects of. */
+/** Counts the requests of which Node has made objects. */
 function countMadeRequests(): () => number {
   let made = 0
   const count = () => void made++
@@ -47,12 +47,12 @@ function countMadeRequests(): () => number {
   return () => made
 }
 
-test('of a flood in one write no more than 32 requests are made; they are answered, and the connection ends', async () => {
+test('of a flood in one write 32 requests are made and answered, and the connection ends', async () => {
   const made = countMadeRequests()
   const waiting: ServerResponse[] = []
   const port = await startServer((_request, response) => {
     waiting.push(response)
-    // All that one read has were handed over before this.
+    // By then, Node has handed over all requests of one read.
     if (waiting.length === 1) setImmediate(() => waiting.map((response) => response.end('answered')))
   })
   const socket = await openSocket(port)
@@ -63,7 +63,7 @@ test('of a flood in one write no more than 32 requests are made; they are answer
   expect(made()).toBe(32)
 })
 
-test('a client that waits for its answers may send as many requests as it likes', async () => {
+test('a client that reads its answers may send any number of requests', async () => {
   const port = await startServer((_request, response) => void response.end('answered'))
   const socket = await openSocket(port)
   const answers = countAnswers(socket)
@@ -73,7 +73,7 @@ test('a client that waits for its answers may send as many requests as it likes'
   }
 })
 
-test('who leaves an answer unread is cut off, and who reads some of it now and then is not', async () => {
+test('a client that leaves an answer unread is cut off, and a slow reader is not', async () => {
   const answer = Buffer.alloc(32 * 1024 * 1024)
   const closed: string[] = []
   const port = await startServer(

@@ -1,28 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { filterRequests } from './parser.ts'
 
-/** More than a client pipelines that means to read the answers. Each holds about 4 KB until it is answered. */
+/** More than a client pipelines that means to read the answers. Each takes about 4 KB until it is answered. */
 const maxRequestsInHand = 32
 
-interface ParsedRequest extends IncomingMessage {
-  upgrade: boolean
-}
-
-/** Node's parser hands over each request here, as soon as it has the headers. */
-type HandOver = (request: ParsedRequest, keepAlive: boolean) => number
-
-/**
- * Not documented. But one read may hold 2,400 requests, and Node makes all of them before any can be answered: they
- * are stopped here, or take their memory first.
- */
-interface ParsedSocket extends Socket {
-  parser: { onIncoming: HandOver }
-}
-
-/** What a parser takes for "another protocol follows": it leaves the rest of what was read. */
-const parseNoMore = 2
-
-/** A connection that serves nothing more: its last answer goes out when no more than `inHand` requests are. */
+/** A connection that takes no more requests. It is closed once no more than `inHand` of its requests are unanswered. */
 interface Ending {
   readonly lastAnswer: string
   readonly inHand: number
@@ -30,42 +13,35 @@ interface Ending {
 
 interface Connection {
   readonly socket: Socket
-  /** How many requests are not answered. Answers go out in their order; only the newest may still be arriving. */
+  /** How many requests are unanswered. Answers go out in their order; only the newest request may still be arriving. */
   inHand: number
   /** The response to the newest request, while one is in hand. */
   newest: ServerResponse | undefined
   ending: Ending | undefined
-  /** As of the last look: what is written and not taken yet, and what was written in all. */
-  unreadBytes: number
-  writtenBytes: number
 }
 
 export interface Connections {
   /**
-   * Sends a last answer after those to the requests that came before, and then closes the connection. A request
-   * whose body is still arriving gets none of its own.
+   * Ends a connection with a last answer, which goes out after the answers to earlier requests. A request whose body is
+   * still arriving gets no answer of its own.
    *
-   * @param makeAnswer is not called when the connection is ending already and hears nothing more.
+   * @param makeAnswer is not called where the connection is ending already, or its client can read nothing any more.
    */
   endWith(socket: Socket, makeAnswer: () => string): void
 }
 
 /**
- * Bounds what clients hold of a server: connections in all, and of each its requests in hand and unread answers.
+ * Bounds the connections of a server, and the requests that each has in hand.
  *
  * - At `maxConnections` the connection that has been idle for longest makes room for a new one. Where each has a
  *   request in hand, the new one is closed.
  * - A connection that sends a further request while 32 are in hand gets the answers to these, and is closed. So is one
- *   that sends a further request after one whose response has `shouldKeepAlive` set to false.
- * - A client that leaves its answers unread for `unreadTimeoutMs`, twice that at most, is cut off.
+ *   that sends a request after one whose response has `shouldKeepAlive` set to false.
  */
-export function boundConnections(
-  server: Server,
-  limits: { maxConnections: number; unreadTimeoutMs: number },
-): Connections {
-  const { maxConnections, unreadTimeoutMs } = limits
+export function boundConnections(server: Server, options: { maxConnections: number }): Connections {
+  const { maxConnections } = options
   const open = new Set<Connection>()
-  /** Those with no request in hand, the longest idle first. */
+  /** The connections with no request in hand, the longest idle first. */
   const idle = new Set<Connection>()
   const connectionOf = new WeakMap<Socket, Connection>()
 
@@ -74,19 +50,12 @@ export function boundConnections(
       socket.destroy()
       return
     }
-    const connection: Connection = {
-      socket,
-      inHand: 0,
-      newest: undefined,
-      ending: undefined,
-      unreadBytes: 0,
-      writtenBytes: 0,
-    }
+    const connection: Connection = { socket, inHand: 0, newest: undefined, ending: undefined }
     open.add(connection)
     idle.add(connection)
     connectionOf.set(socket, connection)
     socket.on('close', () => leave(connection))
-    boundRequests(connection)
+    filterRequests(socket, () => admitsRequest(connection))
   }
 
   /** @returns false when no connection is idle. */
@@ -103,19 +72,13 @@ export function boundConnections(
     idle.delete(connection)
   }
 
-  function boundRequests(connection: Connection): void {
-    const { parser } = connection.socket as ParsedSocket
-    const handOver = parser.onIncoming
-    parser.onIncoming = function handOverWithinBounds(request, keepAlive) {
-      if (connection.ending === undefined) {
-        const isLast = connection.newest?.shouldKeepAlive === false
-        if (!isLast && connection.inHand < maxRequestsInHand) return handOver(request, keepAlive)
-        end(connection, { lastAnswer: '', inHand: 0 })
-      }
-      // It is dropped with the rest, whatever it wants to upgrade to.
-      request.upgrade = false
-      return parseNoMore
-    }
+  /** Ends the connection where the answer is no. */
+  function admitsRequest(connection: Connection): boolean {
+    if (connection.ending !== undefined) return false
+    const isLast = connection.newest?.shouldKeepAlive === false
+    if (!isLast && connection.inHand < maxRequestsInHand) return true
+    end(connection, { lastAnswer: '', inHand: 0 })
+    return false
   }
 
   function begin(request: IncomingMessage, response: ServerResponse): void {
@@ -127,7 +90,7 @@ export function boundConnections(
     response.on('close', settle)
   }
 
-  /** A listener of responses, one for all: each knows its connection by its request. */
+  /** One listener serves all responses: each finds its connection by its request. */
   function settle(this: ServerResponse): void {
     const connection = connectionOf.get(this.req.socket)
     if (connection === undefined || !open.has(connection)) return
@@ -151,20 +114,8 @@ export function boundConnections(
     socket.destroySoon()
   }
 
-  function cutOffWhoDoesNotRead(): void {
-    for (const connection of open) {
-      const { socket, unreadBytes, writtenBytes } = connection
-      connection.unreadBytes = socket.writableLength
-      if (connection.unreadBytes === 0) continue
-      connection.writtenBytes = socket.bytesWritten
-      if (connection.unreadBytes === unreadBytes && connection.writtenBytes === writtenBytes) socket.destroy()
-    }
-  }
-
   server.on('connection', admit)
   server.prependListener('request', begin)
-  const looking = setInterval(cutOffWhoDoesNotRead, unreadTimeoutMs).unref()
-  server.on('close', () => clearInterval(looking))
 
   return {
     endWith(socket, makeAnswer) {

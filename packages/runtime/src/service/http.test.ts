@@ -32,13 +32,13 @@ async function openSocket(port: number, text: string): Promise<Socket> {
 }
 
 describe('listen', () => {
-  test('on port 0 tells the port it got', async () => {
+  test('on port 0 returns the port that was chosen', async () => {
     const { server, port } = await startServer()
     expect(port).toBe((server.address() as AddressInfo).port)
     expect(port).toBeGreaterThan(0)
   })
 
-  test('on a port in use says so in one line, with the variable to change', async () => {
+  test('on a port in use fails with one line that names the variable to change', async () => {
     const { port } = await startServer()
     const second = createServer()
     servers.push(second)
@@ -47,7 +47,7 @@ describe('listen', () => {
     ).rejects.toThrow(`cannot listen on 127.0.0.1:${port}: the port is in use (set OPS_PORT to another one)`)
   })
 
-  test('on an address that is not this machine’s names HOST', async () => {
+  test('on an address that this machine does not have fails with one that names HOST', async () => {
     const listening = listen(createServer(), {
       host: '192.0.2.1',
       port: 0,
@@ -58,7 +58,7 @@ describe('listen', () => {
     )
   })
 
-  test('on a name that nobody knows names HOST', async () => {
+  test('on an unknown name fails with one that names HOST', async () => {
     const listening = listen(createServer(), {
       host: 'no-such-host.invalid',
       port: 0,
@@ -71,7 +71,7 @@ describe('listen', () => {
 })
 
 describe('closeServer', () => {
-  test('lets requests under way be answered, and then accepts no more', async () => {
+  test('waits until requests under way are answered, and accepts no more', async () => {
     const { server, port } = await startServer((_request, response) => {
       server.once('released', () => response.end('answered'))
     })
@@ -88,7 +88,7 @@ describe('closeServer', () => {
     await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow()
   })
 
-  test('tells a client that sends on without waiting for answers that the connection ends', async () => {
+  test('tells a client that pipelines that the connection ends', async () => {
     const { server, port } = await startServer((_request, response) => {
       server.once('released', () => response.end('answered'))
     })
@@ -108,7 +108,7 @@ describe('closeServer', () => {
     expect(received.match(/^Connection: .*$/gm)).toEqual(['Connection: keep-alive', 'Connection: close'])
   })
 
-  test('closes though a kept-alive client never pauses, and answers each request it took', async () => {
+  test('closes though kept-alive clients never pause, and answers each request that it took', async () => {
     const { server, port } = await startServer((_request, response) => {
       setImmediate(() => response.end('answered'))
     })
@@ -150,7 +150,7 @@ describe('closeServer', () => {
   })
 
   test.each([
-    ['says nothing', ''],
+    ['sends nothing', ''],
     ['stops in the middle of its headers', 'POST / HTTP/1.1\r\nHost: a\r\n'],
     ['stops in the middle of its body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf'],
   ])('does not wait for ever for a client that %s', async (_, text) => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 /**
  * Starts to listen; `port` 0 picks a free one.
  *
- * @param options.variables Which settings host and port come from.
+ * @param options.variables names the settings of host and port, for the error.
  * @returns the port. @throws an Error that names the address, why it cannot be used and which variable sets it.
  */
 export function listen(
@@ -38,11 +38,11 @@ const hostErrors: Record<string, string> = {
 }
 
 /**
- * Stops accepting and resolves when the requests under way are answered. A kept-alive connection is closed with
+ * Stops accepting, and resolves when the requests under way are answered. A kept-alive connection is closed with
  * its next answer, or as soon as it is idle: otherwise a busy client would keep the server open for ever.
  *
- * @param options.graceMs How long clients may take to finish what they are sending; then they are cut off. They
- *   were promised nothing, and from `close` on Node watches no request timeout.
+ * @param options.graceMs is the time in which clients may finish sending; then they are cut off. Nothing was
+ *   acknowledged to them, and Node watches no request timeout after `close`.
  */
 export function closeServer(server: Server, options: { graceMs: number }): Promise<void> {
   return new Promise((resolve) => {

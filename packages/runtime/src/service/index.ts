@@ -1,4 +1,4 @@
-/** What a program that keeps running needs. Apart from the rest, because it loads pino, prom-client and hono. */
+/** The parts for programs that keep running. They are apart from the rest, because they load pino, prom-client and hono. */
 export * from './bounded-server.ts'
 export * from './connections.ts'
 export * from './http.ts'

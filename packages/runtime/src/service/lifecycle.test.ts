@@ -14,7 +14,7 @@ function createRecordingLifecycle(timeoutMs = 5_000) {
 
 const never = new Promise<void>(() => undefined)
 
-test('closers run one by one, the last one opened first', async () => {
+test('closers run one by one, the last one registered first', async () => {
   const { lifecycle, lines } = createRecordingLifecycle()
   const events: string[] = []
   for (const name of ['queue', 'ops', 'http']) {
@@ -36,7 +36,7 @@ test('closers run one by one, the last one opened first', async () => {
   expect(lines).toEqual([])
 })
 
-test('a closer that fails, at once or later, is logged and stops no other', async () => {
+test('a closer that fails, at once or later, is logged, and the others run', async () => {
   const { lifecycle, lines } = createRecordingLifecycle()
   let closed = 0
   lifecycle.onClose('last', () => closed++)
@@ -52,7 +52,7 @@ test('a closer that fails, at once or later, is logged and stops no other', asyn
   ])
 })
 
-test('at the deadline it goes on without those that hang, and still starts the others', async () => {
+test('at the deadline it gives up closers that hang, and still starts the others', async () => {
   const { lifecycle, lines } = createRecordingLifecycle(50)
   const closed: string[] = []
   lifecycle.onClose('quick', () => closed.push('quick'))
@@ -67,7 +67,7 @@ test('at the deadline it goes on without those that hang, and still starts the o
   expect(lines.map(({ closer }) => closer)).toEqual(['hangs', 'hangs too'])
 })
 
-test('a closer that fails after it was given up is no unhandled rejection', async () => {
+test('a closer that fails after the deadline is no unhandled rejection', async () => {
   const { lifecycle } = createRecordingLifecycle(10)
   const unhandled: unknown[] = []
   const onUnhandled = (reason: unknown) => unhandled.push(reason)
@@ -81,7 +81,7 @@ test('a closer that fails after it was given up is no unhandled rejection', asyn
   expect(unhandled).toEqual([])
 })
 
-test('closing again shares the first run', async () => {
+test('further closings share the first run', async () => {
   const { lifecycle } = createRecordingLifecycle()
   let runs = 0
   lifecycle.onClose('once', async () => {

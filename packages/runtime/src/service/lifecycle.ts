@@ -2,18 +2,18 @@ import { withinMs } from '../deadline.ts'
 import type { Logger } from './logger.ts'
 
 export interface Lifecycle {
-  /** Registers what must be closed, as it is opened. Closers run one by one in reverse order. */
+  /** Registers a closer, when its resource is opened. Closers run one by one, the last one first. */
   onClose(name: string, close: () => Promise<unknown> | unknown): void
   /**
-   * Runs the closers; further calls share the first one's run. A closer that fails or a deadline that passes
-   * is logged and makes the result false, but stops no other closer from being started.
+   * Runs the closers once: further calls share the first run. A closer that fails, or does not end by the deadline, is
+   * logged and makes the result false. The other closers run all the same.
    *
-   * @returns true when everything closed cleanly before the deadline.
+   * @returns true when all closed cleanly before the deadline.
    */
   close(): Promise<boolean>
 }
 
-/** Keeps what a process has opened and closes it in order, within `timeoutMs` in all. */
+/** Closes the resources of a process in the reverse order of their opening, within `timeoutMs` in all. */
 export function createLifecycle(options: { logger: Logger; timeoutMs: number }): Lifecycle {
   const { logger, timeoutMs } = options
   const closers: { name: string; close: () => Promise<unknown> | unknown }[] = []

@@ -1,6 +1,6 @@
 /**
- * Logs 4 MB without a pause, says on standard error how many lines were dropped, and crashes when standard input
- * says so: then, too, it says it on standard error before.
+ * Logs 4 MB without a pause, and writes to standard error how many lines were dropped. At the first input it writes
+ * `crashing` there, and crashes.
  */
 import { countDroppedLogLines } from './log-output.ts'
 import { createLogger } from './logger.ts'

@@ -14,29 +14,29 @@ interface Line {
   line?: number
 }
 
-/** Reads a stream from now on. @returns what gives the text so far. */
+/** Reads a stream from now on. @returns a function that gives the text so far. */
 function collect(stream: Readable): () => string {
   let text = ''
   stream.on('data', (chunk) => (text += chunk))
   return () => text
 }
 
-/** Starts the fixture with a standard output of a kind that nobody reads yet. */
+/** Starts the fixture with a standard output of this kind, which nobody reads yet. */
 function startFixture(kind: 'pipe' | 'socket') {
   const fifo = kind === 'pipe' ? makeFifo() : undefined
-  // What Node makes for "pipe" is a pair of sockets.
+  // For "pipe", Node makes a pair of sockets.
   const child = spawn(process.execPath, [fixture], { stdio: ['pipe', fifo?.writer ?? 'pipe', 'pipe'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   const complaints = collect(child.stderr!)
   return {
     exited: once(child, 'exit'),
     crash: () => child.stdin!.write('now'),
-    /** Waits until standard error says such a thing. */
+    /** Waits until standard error has a text of this pattern. */
     async said(pattern: RegExp): Promise<string[]> {
       await expect.poll(complaints, { timeout: 15_000 }).toMatch(pattern)
       return pattern.exec(complaints())!
     },
-    /** Begins to read. @returns what gives the lines so far. */
+    /** Begins to read. @returns a function that gives the lines so far. */
     read(): () => Line[] {
       const text = collect(fifo?.read() ?? child.stdout!)
       return () =>
@@ -53,7 +53,7 @@ function numbersFrom(first: number, through: number): number[] {
 }
 
 describe.each(['pipe', 'socket'] as const)('a %s that nobody reads', (kind) => {
-  test('stops nobody: lines are dropped, and one in their place says how many', async () => {
+  test('does not stop the program: lines are dropped, and one in their place says how many', async () => {
     const { said, read, crash, exited } = startFixture(kind)
     const dropped = Number((await said(/dropped (\d+)\n/))[1])
     expect(dropped).toBeGreaterThan(1_000)
@@ -70,7 +70,7 @@ describe.each(['pipe', 'socket'] as const)('a %s that nobody reads', (kind) => {
     await expect.poll(() => lines().at(-1)?.msg).toBe('last words')
   })
 
-  test('gets the last words of a crash when it is read at last', async () => {
+  test('still gets the last lines of a crash when a reader comes', async () => {
     const { said, read, crash, exited } = startFixture(kind)
     await said(/dropped/)
     crash()
@@ -80,7 +80,7 @@ describe.each(['pipe', 'socket'] as const)('a %s that nobody reads', (kind) => {
     await expect.poll(() => lines().at(-1)?.msg).toBe('last words')
   })
 
-  test('keeps no process from ending', async () => {
+  test('does not keep the program from ending', async () => {
     const { said, crash, exited } = startFixture(kind)
     await said(/dropped/)
     const startedAt = performance.now()
@@ -90,7 +90,7 @@ describe.each(['pipe', 'socket'] as const)('a %s that nobody reads', (kind) => {
   })
 })
 
-test('a line that cannot be written is no error of who logs; it waits, and the oldest gives way', async () => {
+test('lines that cannot be written wait, the oldest are dropped, and the caller gets no error', async () => {
   const fifo = makeFifo()
   fifo.fill()
   const fd = openSync(fifo.path, constants.O_WRONLY | constants.O_NONBLOCK)

@@ -3,31 +3,31 @@ import { sleepSync } from '../sleep.ts'
 
 /** Takes log lines. */
 export interface LogOutput {
-  /** Writes a line now, or once its reader has room for it. Never waits and never throws. */
+  /** Writes a line now, or once the reader has room for it. Never waits and never throws. */
   write(line: string): void
 }
 
-/** A few thousand lines. */
+/** About a few thousand lines. */
 const defaultMaxWaitingBytes = 1024 * 1024
-/** How often a reader that has fallen behind is tried again. */
+/** How often lines are offered again to a reader that has fallen behind. */
 const retryMs = 50
-/** At exit the reader has so long to take what waits: the last words of a crash are among it. */
+/** At exit the reader has this long to read the waiting lines, because the last of them explain a crash. */
 const exitGraceMs = 1_000
 
 let droppedLines = 0
 
-/** How many log lines this process has dropped, because nobody took them in time. */
+/** How many log lines this process has dropped, because nobody read them in time. */
 export function countDroppedLogLines(): number {
   return droppedLines
 }
 
 /**
- * Writes lines in their order and never waits for who reads them: a service must not stop because its log does. What
- * the reader has no room for waits in memory. Where that is more than `maxWaitingBytes`, the oldest lines are dropped
- * and counted, because the latest ones tell what is the matter now. A line in their place says how many are missing.
+ * Writes lines in their order and never waits for their reader: a service must not stop because its log does. Lines
+ * that the reader has no room for wait in memory. Where they are more than `maxWaitingBytes`, the oldest are dropped and
+ * counted, because the newest say what is wrong now. A line in their place says how many are missing.
  *
- * @param options.fd of an output that does not block; standard output unless it is given.
- * @param options.tellDropped makes the line, newline included, that says so of a number of lines.
+ * @param options.fd is a descriptor that does not block; standard output by default.
+ * @param options.tellDropped makes the line, newline included, that says how many lines are missing.
  */
 export function createLogOutput(options: {
   fd?: number
@@ -38,7 +38,7 @@ export function createLogOutput(options: {
   let { fd } = options
   const waiting: Buffer[] = []
   let waitingBytes = 0
-  /** A part of it may be written, so that it is no longer one to drop. */
+  /** A part of this line may be written already, so it cannot be dropped. */
   let lineInHand: Buffer | undefined
   let untoldLines = 0
   let retry: NodeJS.Timeout | undefined
@@ -55,7 +55,7 @@ export function createLogOutput(options: {
     return line
   }
 
-  /** Writes what the reader takes at once. @returns why something is left: EAGAIN where there is no room. */
+  /** Writes lines while the reader has room. @returns why some are left: EAGAIN where it has no room. */
   function writeWhatFits(): string | undefined {
     try {
       fd ??= openStandardOutput()
@@ -93,7 +93,7 @@ export function createLogOutput(options: {
       const bytes = Buffer.from(line)
       waiting.push(bytes)
       waitingBytes += bytes.length
-      // While others wait it is not this one's turn.
+      // While older lines wait, it is not this one's turn.
       if (retry === undefined && writeWhatFits() !== undefined) tryAgainLater()
       dropOldest()
     },
@@ -101,8 +101,9 @@ export function createLogOutput(options: {
 }
 
 /**
- * Standard output as a descriptor whose writes do not wait. A file is what it is. Else it is opened once more where
- * the system allows that: O_NONBLOCK on the descriptor that we were given would be there for all who share it.
+ * Standard output as a descriptor whose writes do not wait. Writes to a file never wait for a reader. Other outputs are
+ * opened once more, where the system allows that, because O_NONBLOCK on the descriptor that we were given would apply to
+ * all processes that share it.
  */
 function openStandardOutput(): number {
   const standardOutput = 1
@@ -111,7 +112,7 @@ function openStandardOutput(): number {
     const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
     return openSync(`/proc/self/fd/${standardOutput}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
   } catch {
-    // A socket, another user's pipe, or no Linux. Node makes a pipe or a socket non-blocking when it is first asked for.
+    // A socket, another user's pipe, or not Linux. Node makes a pipe or a socket non-blocking at the first use of it.
     return process.stdout.fd
   }
 }

@@ -49,7 +49,7 @@ test('timestamps, ids, addresses, ports and counts stay', () => {
   expect(redactNumbers(line)).toBe(line)
 })
 
-test('a redacted line is still JSON, holds no number and keeps what is no text', () => {
+test('a redacted line is still JSON, holds no phone number and keeps values that are not text', () => {
   const number = fc.integer({ min: 1_000_000 }).map((digits) => `+${digits}`)
   const text = fc.array(
     fc.oneof(fc.string({ unit: 'binary' }), number, fc.constantFrom('\\', '"', '\n', ':', ' ')),
@@ -103,7 +103,7 @@ describe('a logger', () => {
     })
   })
 
-  test('lets no number through: not in a message, a field, an error, its stack, its fields or its cause', () => {
+  test('lets no phone number through in a message, a field, or an error with its stack, fields and cause', () => {
     const { logger, lines } = createRecordingLogger()
     const cause = new Error('Key (source)=(+6591234567) already exists')
     const error = Object.assign(new Error('call to +6591234567 failed', { cause }), {
@@ -122,7 +122,7 @@ describe('a logger', () => {
   })
 })
 
-test('an error is logged with its causes, and without what a library hung on it', () => {
+test('an error is logged with its causes, and without the members that a library added', () => {
   const lines: string[] = []
   const logger = createLogger({
     service: 'test',
@@ -141,7 +141,7 @@ test('an error is logged with its causes, and without what a library hung on it'
   expect(lines[0]).not.toContain('the whole batch')
 })
 
-test('an error that is its own cause is logged all the same', () => {
+test('an error that is its own cause is logged', () => {
   const lines: string[] = []
   const logger = createLogger({
     service: 'test',

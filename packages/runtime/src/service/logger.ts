@@ -4,11 +4,11 @@ import { createLogOutput } from './log-output.ts'
 export type { Logger }
 
 /**
- * A structured logger: one JSON object a line on standard output. It never waits for who reads them: lines that
- * nobody takes are dropped, and counted in the next one that somebody does.
+ * A structured logger: one JSON object a line on standard output. It never waits for a reader. Lines that nobody reads
+ * in time are dropped, and a line in their place says how many.
  *
- * Phone numbers are personal data and never reach a log: every line passes {@link redactNumbers} on its way
- * out, so that no call site, library or error message can leak one.
+ * Phone numbers are personal data and never reach a log: every line passes {@link redactNumbers}, so that no call site,
+ * library or error message can leak one.
  */
 export function createLogger(options: {
   service: string
@@ -34,13 +34,13 @@ export function createLogger(options: {
     }
     return `${JSON.stringify(line)}\n`
   }
-  // Not pino's own: that one waits for its reader, either at each line or, with a buffer, at exit and without end.
+  // pino's own destination waits for its reader, at each line or, with a buffer, at exit and without end.
   return pino(settings, options.destination ?? createLogOutput({ tellDropped }))
 }
 
 /**
- * What a log line says of an error. Only this: libraries hang more on their errors, such as a Redis command with
- * its arguments, which are a batch of bodies.
+ * The members of an error that are logged. Libraries add others, such as a Redis command with its arguments, which hold
+ * a batch of bodies.
  */
 function describeError(error: unknown, causesLeft: number): object {
   if (!(error instanceof Error)) return { message: String(error) }
@@ -52,7 +52,7 @@ function describeError(error: unknown, causesLeft: number): object {
     : { ...description, cause: describeError(cause, causesLeft - 1) }
 }
 
-/** Nothing forbids an error to be its own cause. */
+/** A bound, because an error may be its own cause. */
 const maxCauses = 8
 
 // Digits after a `+`, with or without spaces, dashes and brackets between them.
@@ -62,8 +62,8 @@ const bare = /(?<=["' (=<]|[^"]:|\\[nrt])\d{8,15}(?=["' ).,:;>\\])/
 const phoneNumbers = new RegExp(`${international.source}|${bare.source}`, 'gi')
 
 /**
- * Replaces what may be a phone number in a JSON log line: digits after a `+`, or a run of 8 to 15 digits that
- * stands as a word of its own inside a text. JSON numbers, timestamps and UUIDs stay as they are.
+ * Replaces possible phone numbers in a JSON log line: digits after a `+`, and a run of 8 to 15 digits that is a word of
+ * its own inside a text. JSON numbers, timestamps and UUIDs stay as they are.
  */
 export function redactNumbers(line: string): string {
   return line.replace(phoneNumbers, '[number]')

@@ -20,13 +20,13 @@ async function readyz(checks: Record<string, ReadinessCheck>) {
   return { status: response.status, body: await response.json() }
 }
 
-test('livez answers while nothing is ready', async () => {
+test('livez is 200 though a check of readiness fails', async () => {
   const response = await createTestApp({ redis: () => Promise.reject(new Error('down')) }).request('/livez')
   expect(response.status).toBe(200)
   expect(await response.json()).toEqual({ status: 'alive' })
 })
 
-test('livez is 503 when what is in hand does not move on', async () => {
+test('livez is 503 when the work in hand does not move on', async () => {
   const stuck = { ...progress, isStuck: true }
   const response = await createOpsApp({ registry: new Registry(), checks: {}, progress: stuck }).request(
     '/livez',
@@ -42,7 +42,7 @@ test('readyz is 200 when every check passes, and names them', async () => {
   })
 })
 
-test('readyz is 503 when one fails, at once or later, without saying why to whoever asks', async () => {
+test('readyz is 503 when a check fails, at once or later, and does not show why', async () => {
   const { status, body } = await readyz({
     redis: () => Promise.reject(new Error('redis://:secret@host')),
     postgres: () => {
@@ -65,7 +65,7 @@ test('readyz answers within 2 s though a check hangs', async () => {
   expect(body).toEqual({ status: 'not ready', checks: { redis: 'failed', clock: 'ok' } })
 })
 
-test('metrics are Prometheus text, with the process’s own', async () => {
+test('metrics are Prometheus text, and have those of the process', async () => {
   const registry = createMetricsRegistry()
   new Counter({ name: 'test_total', help: 'A test.', registers: [registry] }).inc(3)
   const response = await createTestApp({}, registry).request('/metrics')
@@ -76,7 +76,7 @@ test('metrics are Prometheus text, with the process’s own', async () => {
   expect(text).toMatch(/^process_resident_memory_bytes \d+$/m)
 })
 
-test('those who ask for metrics at once share one rendering; who asks later gets a new one', async () => {
+test('requests for metrics at the same time share one rendering, and a later one gets a new one', async () => {
   const registry = new Registry()
   let renderings = 0
   new Gauge({
@@ -95,7 +95,7 @@ test('those who ask for metrics at once share one rendering; who asks later gets
   expect(await read()).toMatch(/^renderings 2$/m)
 })
 
-test('anything else is 404', async () => {
+test('other paths and methods are 404', async () => {
   expect((await createTestApp().request('/')).status).toBe(404)
   expect((await createTestApp().request('/livez', { method: 'POST' })).status).toBe(404)
 })
@@ -115,7 +115,7 @@ test('the ops listener serves until its lifecycle closes', async () => {
   await expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toThrow()
 })
 
-test('a flood of requests on the ops port is bounded: each connection costs one rendering and is closed', async () => {
+test('a flood of pipelined requests costs one rendering a connection, which is then closed', async () => {
   const lifecycle = createLifecycle({ logger: silent(), timeoutMs: 5_000 })
   onTestFinished(() => void lifecycle.close())
   const registry = new Registry()

@@ -7,23 +7,25 @@ import { createBoundedServer } from './bounded-server.ts'
 import { closeServer, listen } from './http.ts'
 import type { Lifecycle } from './lifecycle.ts'
 
-/** Few ask, every few seconds. */
+/** A few clients ask, every few seconds. */
 const limits = { maxConnections: 100, requestTimeoutMs: 10_000, keepAliveTimeoutMs: 75_000 }
 
-/** One thing a service needs to do its work: resolves when it is there, throws when it is not. */
+/** Checks one thing that a service needs for its work: resolves when it is there, throws when it is not. */
 export type ReadinessCheck = () => Promise<unknown>
 
 /**
- * What operators and orchestrators ask a service, on a port of its own so that it is never public:
- * `GET /livez` (200 while the event loop turns and what is in hand moves on, else 503: restart it), `/readyz` (200 when every check passes, else 503; both name
- * each check), `/metrics` (Prometheus text).
+ * The health and the metrics of a service. They have a port of their own, so that they are never public.
+ *
+ * - `GET /livez`: 200 while the event loop turns and the work in hand moves on; 503 when only a restart can help.
+ * - `GET /readyz`: 200 when every check passes, else 503, with the result of each check.
+ * - `GET /metrics`: Prometheus text.
  */
-export function createOpsApp(options: {
+export function createOpsApp(deps: {
   registry: Registry
   checks: Record<string, ReadinessCheck>
   progress: Progress
 }): Hono {
-  const { registry, checks, progress } = options
+  const { registry, checks, progress } = deps
   const check = shareWhileRunning(() => runChecks(checks))
   const render = shareWhileRunning(() => registry.metrics())
   const app = new Hono()
@@ -41,7 +43,7 @@ export function createOpsApp(options: {
   return app
 }
 
-/** Those who ask while the work is being done share its result: many at once cost no more than one. */
+/** Calls that come while the work is going on share its result, so that many at once cost no more than one. */
 function shareWhileRunning<Result>(work: () => Promise<Result>): () => Promise<Result> {
   let running: Promise<Result> | undefined
   return function share() {
@@ -67,7 +69,7 @@ async function runChecks(checks: Record<string, ReadinessCheck>): Promise<Record
 }
 
 /** Serves {@link createOpsApp} until the lifecycle closes. @returns the port. */
-export async function startOpsServer(options: {
+export async function startOpsServer(deps: {
   host: string
   port: number
   registry: Registry
@@ -75,9 +77,9 @@ export async function startOpsServer(options: {
   progress: Progress
   lifecycle: Lifecycle
 }): Promise<number> {
-  const { host, port, registry, checks, progress, lifecycle } = options
+  const { host, port, registry, checks, progress, lifecycle } = deps
   const { fetch } = createOpsApp({ registry, checks, progress })
-  // A health check over HTTP/1.0 names no host.
+  // The name is for health checks over HTTP/1.0, which have no Host.
   const { server } = createBoundedServer({
     listener: getRequestListener(fetch, { hostname: 'localhost' }),
     answerError: () => 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',

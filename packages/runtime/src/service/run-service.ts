@@ -5,9 +5,8 @@ import type { Logger } from './logger.ts'
 import { keepHeapLean } from './memory.ts'
 
 /**
- * Runs a service until it is told to stop: starts it, then on SIGTERM or SIGINT closes what it opened and
- * exits 0, or 1 when the shutdown deadline passed. A wrong setting or a failed start is one line and exit 1.
- * `--help` prints its settings instead.
+ * Runs a service until SIGTERM or SIGINT. Then closes what it opened, and exits with 0, or with 1 when that was not
+ * clean. A wrong setting or a failed start prints one line and exits with 1. `--help` prints the settings instead.
  */
 export async function runService<Config extends { shutdownTimeoutMs: number }>(service: {
   name: 'ingest' | 'worker'

@@ -14,7 +14,7 @@ function startTeller() {
   return { teller, messages, pass: (ms: number) => (nowMs += ms) }
 }
 
-test('a condition is told once, until it is over', () => {
+test('a condition is logged once, until it is over', () => {
   const { teller, messages, pass } = startTeller()
   for (let times = 0; times < 3; times++) {
     teller.once('spooling', 'warn', 'it spools')
@@ -25,7 +25,7 @@ test('a condition is told once, until it is over', () => {
   expect(messages).toEqual(['it spools', 'it spools again'])
 })
 
-test('its end is told, where its beginning was', () => {
+test('the end of a condition is logged where its beginning was', () => {
   const { teller, messages } = startTeller()
   teller.over('spooling', 'it spools no more')
   teller.once('spooling', 'warn', 'it spools')
@@ -34,7 +34,7 @@ test('its end is told, where its beginning was', () => {
   expect(messages).toEqual(['it spools', 'it spools no more'])
 })
 
-test('a condition that needs a hand is told every half minute', () => {
+test('a condition that needs an operator is logged every half minute', () => {
   const { teller, messages, pass } = startTeller()
   for (let seconds = 0; seconds < 95; seconds++) {
     teller.repeatedly('withholding', 'error', `at ${seconds}`)

@@ -2,16 +2,16 @@ import type { Logger } from './logger.ts'
 
 type Level = 'warn' | 'error'
 
-/** A condition that needs somebody's hand is told again this often. */
+/** How often a condition that needs an operator is logged again. */
 const repeatAfterMs = 30_000
 
-/** Says of conditions that last for a while that they have begun and ended, not each time that they are met. */
+/** Logs the beginning and the end of conditions that last, and not each time that they are met. */
 export interface Teller<Condition extends string> {
-  /** Says that a condition has begun: once, however often it is met, until it is over. */
+  /** Logs a condition when it is met first, and not again until it is over. */
   once(condition: Condition, level: Level, message: string, fields?: object): void
-  /** As `once`, and again every half minute while it is met. */
+  /** Logs a condition when it is met first, and then every half minute while it is met. */
   repeatedly(condition: Condition, level: Level, message: string, fields?: object): void
-  /** Ends a condition; says so, where it had been told of and there is a message. */
+  /** Ends a condition. Logs the message, if there is one, where the condition had been logged. */
   over(condition: Condition, message?: string, fields?: object): void
 }
 

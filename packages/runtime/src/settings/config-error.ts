@@ -1,4 +1,4 @@
-/** A setting that stops the start. Its message is one line that names the variable, what it got and what it takes. */
+/** A setting that stops the start. The message is one line with the variable, its value and the values that it takes. */
 export class ConfigError extends Error {
   readonly code = 'invalid_config'
   override readonly name = 'ConfigError'

@@ -47,18 +47,18 @@ test.each([
     'postgres://vss:geheim@one/vss?sslkey=/',
     'DATABASE_URL: cannot read sslkey "/" (EISDIR): it takes the path of a readable file',
   ],
-])('%s is refused in one line that does not show it', (url, message) => {
+])('%s is refused in one line that does not show the password', (url, message) => {
   expect(() => read({ DATABASE_URL: url })).toThrow(
     expect.objectContaining({ code: 'invalid_config', message }),
   )
 })
 
-test('the line names what the operator knows it by', () => {
+test('the error names the option where the URL came from one', () => {
   const env = { '--database-url': 'postgres://one,two/vss' }
   expect(() => read(env, '--database-url')).toThrow(/^--database-url names several hosts: /)
 })
 
-test('without any it says what it takes', () => {
+test('the error for an unset URL says what it takes', () => {
   expect(() => read({})).toThrow(
     'DATABASE_URL is not set: it takes a URL that begins with postgres:// or postgresql://',
   )

@@ -3,15 +3,15 @@ import { ConfigError } from './config-error.ts'
 import { url } from './kinds.ts'
 import type { Kind } from './variable.ts'
 
-/** What pg reads when it connects, and has no word of the URL in its error. */
+/** Parameters that name files. pg reads these when it connects, and its error does not say that the URL names them. */
 const fileParameters = ['sslrootcert', 'sslcert', 'sslkey']
 
-/** User and password may hold commas: the hosts come after the last @ before the path. */
+/** Hosts come after the last @ before the path, because user and password may hold commas. */
 const severalHosts = /^postgres(?:ql)?:\/\/(?:[^/?#]*@)?[^@/?#]*,[^@/?#]*(?:[/?#]|$)/
 
 /**
- * The URL of a Postgres, with all that can be told to be wrong without connecting. It may hold a password: errors do
- * not show it.
+ * The URL of a Postgres. It is checked as far as that is possible without connecting. It may hold a password, so errors
+ * do not show it.
  */
 export function databaseUrl(): Kind<string> {
   const { takes, read } = url('postgres:', 'postgresql:')
@@ -19,7 +19,7 @@ export function databaseUrl(): Kind<string> {
     takes,
     read(given) {
       const { name } = given
-      // No URL to the parser either, which would say less of it.
+      // First, because the URL parser refuses several hosts as well, with an error that says less.
       if (severalHosts.test(given.text.trim())) throw severalHostsError(name)
       const value = read(given)
       if (value === undefined) return undefined
@@ -38,7 +38,7 @@ function severalHostsError(name: string): ConfigError {
   )
 }
 
-/** The port after the host is a part of every URL, and checked with it. */
+/** Checks the parameter `port`. The URL parser has checked the port after the host. */
 function checkPort(name: string, port: string | null): void {
   if (port === null || (/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) return
   throw new ConfigError(`${name}: port is ${JSON.stringify(port)}: it takes a whole number from 0 to 65535`)

@@ -10,18 +10,18 @@ const projectRoot = join(import.meta.dirname, '..', '..', '..', '..')
 const services = ['ingest', 'worker'] as const
 type Service = (typeof services)[number]
 
-/** The containers' own: the image sets HOST, and docker-compose.yml says where the ports are published. */
+/** Settings that compose does not pass on: the image sets HOST, and docker-compose.yml says where ports are published. */
 const fixedInContainers = ['HOST', 'PORT', 'OPS_HOST']
 
 /**
- * Writes the files that repeat the table: docs/settings.md, .env.example, and the names in docker-compose.yml that compose
- * passes on. To be run after a change of the table; a test fails where one of the three is stale.
+ * Writes the files that repeat the table: docs/settings.md, .env.example, and the names in docker-compose.yml that
+ * compose passes on. Run it after a change of the table. A test fails where one of the three is stale.
  */
 function main(): void {
   for (const { path, text } of renderFiles()) writeFileSync(join(projectRoot, path), text)
 }
 
-/** The files as the table has them, by their paths from the project's folder. */
+/** Makes the text of the files from the table. The paths begin at the project's folder. */
 export function renderFiles(): { path: string; text: string }[] {
   const compose = readFileSync(join(projectRoot, 'docker-compose.yml'), 'utf8')
   return [
@@ -36,12 +36,12 @@ function renderPage(): string {
     const { help, kind, readBy } = setting
     return tableRow([`\`${name}\``, readBy.join(', '), defaultsOf(setting), help, kind.takes])
   })
-  return `<!-- Written by packages/runtime/src/settings/generate.ts from the table beside it: change that one. -->
+  return `<!-- Written by packages/runtime/src/settings/generate.ts from the table beside it: change the table, not this file. -->
 
 # Settings
 
-By environment alone; any setting also as \`NAME_FILE\`, the path of a regular file with its value. A wrong value stops
-the start with one line that names it. \`--help\` shows the settings that a program reads.
+Settings come from the environment alone. Any of them can be given as \`NAME_FILE\` instead: the path of a regular file
+with its value. A wrong value stops the start with one line that names it. \`--help\` shows the settings of a program.
 
 | program | what it does |
 |---|---|
@@ -53,7 +53,7 @@ ${Object.entries(programs)
 ${settingRows.join('')}`
 }
 
-/** One default when all programs have the same, else each with its programs. */
+/** One default where all programs have the same, else each default with its programs. */
 function defaultsOf(setting: AnySetting): string {
   const readers = Map.groupBy(setting.readBy, (program) => describeDefault(setting, program))
   const parts = [...readers].map(([words, programs]) => ({ words, programs: programs.join(', ') }))
@@ -65,7 +65,7 @@ function tableRow(cells: string[]): string {
   return `| ${cells.join(' | ')} |\n`
 }
 
-/** Settings without a default have an example there. */
+/** Values in .env.example of settings that have no default. */
 const examples: Record<string, string> = {
   REDIS_URL: 'redis://127.0.0.1:6379',
   DATABASE_URL: 'postgres://vss:vss@127.0.0.1:5432/vss',
@@ -73,15 +73,15 @@ const examples: Record<string, string> = {
 
 function renderExample(): string {
   const lines = { ingest: exampleLines('ingest'), worker: exampleLines('worker') }
-  // OPS_PORT, whose default differs, stands with each of the two.
+  // OPS_PORT is not among them: its default differs, so each of the two has its own line.
   const shared = lines.ingest.filter((line) => lines.worker.includes(line))
   const own = (service: Service) => lines[service].filter((line) => !shared.includes(line))
   return `# Settings of ingest and worker, with their defaults where they have any. Written by
 # packages/runtime/src/settings/generate.ts. docs/settings.md says more.
 #
-# Compose reads a copy of this file named .env by itself. There, DATABASE_URL and REDIS_URL are for servers of your
-# own; without them it is those of docker-compose.yml. HOST, PORT, OPS_HOST and OPS_PORT are fixed in the containers,
-# and ALLOW_UNAUTHENTICATED is true: it counts for nothing where WEBHOOK_SECRETS is set.
+# Compose reads a copy of this file that is named .env. Set DATABASE_URL and REDIS_URL there to use servers of your own
+# instead of those in docker-compose.yml. HOST, PORT, OPS_HOST and OPS_PORT are fixed in the containers.
+# ALLOW_UNAUTHENTICATED is true there, which has no effect where WEBHOOK_SECRETS is set.
 
 # Both services
 
@@ -96,13 +96,13 @@ ${own('worker').join('')}
 
 # Where ingest is published: a port, an address and a port, or a range of ports for --scale ingest=2.
 #INGEST_PORT=127.0.0.1:8080
-# Of the bundled Postgres' superuser, when its volume is new, and of the role of migrate.
+# The password of the bundled Postgres' superuser, when its volume is new, and of the role of migrate.
 #POSTGRES_PASSWORD=vss
-# Of the role of the workers, which may only write.
+# The password of the role of the workers, which may only write.
 #WORKER_POSTGRES_PASSWORD=vss
-# What the bundled Redis may hold. From 85 % of it on ingest spools, and answers 503 when the spool is full.
+# The memory of the bundled Redis. From 85 % of it on, ingest spools, and answers 503 when the spool is full.
 #REDIS_MAXMEMORY=512mb
-# Longer than SHUTDOWN_TIMEOUT_MS.
+# It must be longer than SHUTDOWN_TIMEOUT_MS.
 #STOP_GRACE_PERIOD=30s
 `
 }
@@ -115,13 +115,13 @@ function exampleLines(service: Service): string[] {
   })
 }
 
-/** The default as it could be set; empty for one that is no text of its own. */
+/** The default as a text that could be set; empty where the default is no value of its own. */
 function literalDefault(setting: AnySetting, program: Program): string {
   const value = defaultFor(setting, program)
   return isNone(value) || isSameAs(value) ? '' : String(value ?? '')
 }
 
-/** The names without a value, which compose takes from .env or the shell, in the `environment` of each service. */
+/** Renews the names without a value in the `environment` of each service: compose takes those from .env or the shell. */
 function renewCompose(compose: string): string {
   return services.reduce((text, service) => {
     const command = `command: [${programs[service].command.replace(' ', ', ')}]\n`

@@ -4,10 +4,10 @@ import { type AnySetting, defaultFor, isNone, isSameAs } from './setting.ts'
 import { settings } from './table.ts'
 
 /**
- * Answers the command line of a program that is told everything by its environment: `--help` prints its settings,
- * and any other argument is a mistake, with exit code 2.
+ * Answers the command line of a program that has all its settings from the environment: `--help` prints them, and any
+ * other argument is an error, with exit code 2.
  *
- * @returns whether that was all: the program then has nothing to do but end.
+ * @returns whether there was an argument: the program then has nothing else to do.
  */
 export function answerArguments(program: Program, args: readonly string[]): boolean {
   const [argument] = args
@@ -30,7 +30,7 @@ export function renderHelp(program: Program): string {
     `Usage: ${command}`,
     wrap(does),
     wrap(
-      'It takes its settings from the environment, each also as NAME_FILE: the path of a regular file that holds the value.',
+      'Its settings come from the environment. Any of them can be given as NAME_FILE instead: the path of a regular file that holds the value.',
     ),
     ...settingNames(program).map((name) => renderSetting(name, settings[name], program)),
   ]
@@ -56,7 +56,7 @@ export function describeDefault(setting: AnySetting, program: Program): string {
   return Array.isArray(fallback) && fallback.length === 0 ? 'none' : String(fallback)
 }
 
-/** Breaks sentences into lines of so many columns at most, each with the margin before it. */
+/** Breaks sentences into lines of `columns` at most, each with the margin before it. */
 export function wrap(sentences: string, options: { margin?: string; columns?: number } = {}): string {
   const { margin = '', columns = 80 } = options
   const lines: string[] = []

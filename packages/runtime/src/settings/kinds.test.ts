@@ -15,7 +15,7 @@ function fileWith(content: string): string {
   return path
 }
 
-/** What a setting's error says; fails when there is none. */
+/** The message of the error that a read throws. */
 function errorOf(read: () => unknown): string {
   try {
     read()
@@ -42,7 +42,7 @@ describe('a text', () => {
     }
   })
 
-  test('that is none of the choices is refused with variable, value and choices', () => {
+  test('that is not one of the choices is refused with variable, value and choices', () => {
     const env = { LOG_LEVEL: 'loud' }
     expect(errorOf(() => readVariable(env, 'LOG_LEVEL', oneOf('info', 'warn')))).toBe(
       'LOG_LEVEL is "loud": it takes one of info, warn',
@@ -133,7 +133,7 @@ describe('a list of addresses', () => {
     expect(readVariable(env, 'ALLOWED_IPS', addresses())).toEqual(['::1', '10.0.0.0/8', '10.0.0.1'])
   })
 
-  test('is empty when it is nothing but commas', () => {
+  test('is empty when it holds commas alone', () => {
     expect(readVariable({ ALLOWED_IPS: ' , ,' }, 'ALLOWED_IPS', addresses())).toEqual([])
   })
 })
@@ -166,7 +166,7 @@ describe('secrets', () => {
 })
 
 describe('NAME_FILE', () => {
-  test('gives the value that stands in the file, trimmed', () => {
+  test('gives the value in the file, trimmed', () => {
     const env = { PROXIES_FILE: fileWith('::1\n::2\n'), PORT_FILE: fileWith('81\n') }
     expect(readVariable(env, 'PROXIES', addresses())).toEqual(['::1', '::2'])
     expect(readVariable(env, 'PORT', integer({ min: 0, max: 100 }))).toBe(81)
@@ -201,7 +201,7 @@ describe('NAME_FILE', () => {
   })
 })
 
-test('an error is one line, whatever the value holds', () => {
+test('an error is one line, even where the value has several', () => {
   const env = { PORT: '1\n2', FLAG: 'a\nb', HOST_FILE: 'a\nb' }
   for (const message of [
     errorOf(() => readVariable(env, 'PORT', integer({ min: 0, max: 9 }))),

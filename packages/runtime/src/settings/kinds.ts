@@ -30,7 +30,7 @@ export function flag(): Kind<boolean> {
   })
 }
 
-/** `1` is true, and anything else false. */
+/** `1` is true, and every other text false. */
 export function one(): Kind<boolean> {
   return trimmed('1, or anything else for no', (value) => value === '1')
 }
@@ -68,8 +68,8 @@ export function addresses(): Kind<string[]> {
 }
 
 /**
- * Secrets: separated by commas in the variable, one a line in its file. Set to none of them is refused: where no
- * secret stands for "accept anyone", a slip must not. Errors do not show them.
+ * Secrets: separated by commas in the variable, one a line in its file. A variable that is set but holds no secret is
+ * refused, because ingest accepts anyone where there is no secret. Errors show no secret.
  */
 export function secrets(): Kind<string[]> {
   const takes = 'secrets, separated by commas'
@@ -87,16 +87,16 @@ export function secrets(): Kind<string[]> {
   }
 }
 
-/** The secrets in a file of them: one a line, because any other character may be part of one. */
+/** The secrets in their file: one a line, because any other character may be part of a secret. */
 export function secretsInFile(text: string): string[] {
   return splitTrimmed(text, '\n')
 }
 
 /**
- * A kind that sees no blanks around a value, and takes one of nothing but blanks for unset.
+ * A kind that ignores blanks around a value, and takes a value of blanks alone for unset.
  *
- * @param parse gives the value. `refuse(shown)` throws the error that shows what was given, for values that are no
- * secret; `name` is for errors of its own.
+ * @param parse gives the value. Its `refuse(shown)` throws an error that shows the given text, for values that are no
+ *   secret. Its `name` is for errors that it makes itself.
  */
 function trimmed<Value>(
   takes: string,
@@ -123,7 +123,7 @@ function isAddressRange(range: string): boolean {
   return family !== 0 && more.length === 0 && bits <= (family === 4 ? 32 : 128)
 }
 
-/** Lines count as separators too, for files. */
+/** Line breaks separate too, for values in files. */
 function splitList(text: string): string[] {
   return splitTrimmed(text, /[,\n]/)
 }

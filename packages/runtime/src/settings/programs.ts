@@ -1,4 +1,4 @@
-/** The programs that read settings: how each is started, and what it does. */
+/** The programs that read settings, with the command that starts each and a sentence about it. */
 export const programs = {
   ingest: {
     command: 'node services/ingest/src/main.ts',

@@ -3,7 +3,7 @@ import { readSetting, readSettings, type SettingName, type SettingsOf } from './
 
 const urls = { REDIS_URL: 'redis://127.0.0.1', DATABASE_URL: 'postgres://127.0.0.1/vss' }
 
-test('a program gets the settings that it reads, each by its default where it is not set', () => {
+test('a program gets the settings that it reads, with defaults for those that are not set', () => {
   const worker = {
     redisUrl: 'redis://127.0.0.1',
     databaseUrl: 'postgres://127.0.0.1/vss',
@@ -19,7 +19,7 @@ test('a program gets the settings that it reads, each by its default where it is
   expectTypeOf<SettingsOf<'migrate'>>().toEqualTypeOf<{ databaseUrl: string }>()
 })
 
-test('a program of which a setting is required does not do without, and others may', () => {
+test('a setting may be required by one program and optional for another', () => {
   expect(() => readSettings({ ...urls, DATABASE_URL: '' }, 'worker')).toThrow(
     'DATABASE_URL is not set: it takes a URL that begins with postgres:// or postgresql://',
   )
@@ -35,13 +35,13 @@ test('a default may be the value of another setting, or differ by program', () =
   expect(readSetting({}, 'worker', 'OPS_PORT')).toBe(9465)
 })
 
-test('a setting that a program does not read is none of its configuration', () => {
+test('a setting that a program does not read is not in its configuration', () => {
   expect(readSettings({ ...urls, PORT: 'wrong' }, 'worker')).not.toHaveProperty('port')
   expectTypeOf<'PORT'>().not.toExtend<SettingName<'worker'>>()
   expectTypeOf<'PORT'>().toExtend<SettingName<'ingest'>>()
 })
 
-test('a database of several hosts stops a worker, in a line that does not show the URL', () => {
+test('a database of several hosts stops a worker, with an error that does not show the URL', () => {
   const env = { REDIS_URL: 'redis://127.0.0.1', DATABASE_URL: 'postgres://vss:geheim@one,two/vss' }
   expect(() => readSettings(env, 'worker')).toThrow(
     'DATABASE_URL names several hosts: it takes one, such as an address that follows the primary',

@@ -32,7 +32,7 @@ type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
 /**
  * All settings that a program reads, from an environment in which each may also be given as `NAME_FILE`.
  *
- * @throws ConfigError with one line that names the variable, what it got and what it takes.
+ * @throws ConfigError with one line that names the variable, its value and the values that it takes.
  */
 export function readSettings<P extends Program>(env: NodeJS.ProcessEnv, program: P): SettingsOf<P> {
   const entries = settingNames(program).map((name) => [toCamelCase(name), readSetting(env, program, name)])

@@ -4,10 +4,10 @@ import type { Kind } from './variable.ts'
 /** A row of the table: a setting that is one variable of the environment. */
 export interface Setting<Value> {
   readonly kind: Kind<Value>
-  /** The value while it is not set, for all programs or by program. Without one, a program that reads it does not start. */
+  /** The value where it is not set, for all programs or by program. A program without a default needs it to start. */
   readonly default?: Default<Value> | { readonly [program in Program]?: Default<Value> }
   readonly readBy: readonly Program[]
-  /** Whole sentences for operators, with the unit of a number. */
+  /** Sentences for operators, with the unit of a number. */
   readonly help: string
 }
 
@@ -20,7 +20,7 @@ export interface SameAs {
   readonly sameAs: string
 }
 
-/** No value: the program does without, or finds one itself. The words tell operators so: "default: no spool". */
+/** No value: the program works without, or finds one itself. The words say so to operators: "default: no spool". */
 export interface None {
   readonly none: string
 }

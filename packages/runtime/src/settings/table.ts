@@ -6,9 +6,9 @@ const mib = 1024 * 1024
 const gib = 1024 * mib
 
 /**
- * Every setting of every program. The programs' configurations and their `--help` follow from this table; after a
- * change of it, `node packages/runtime/src/settings/generate.ts` writes the files that repeat it. A program reads its
- * settings with `readSettings`: SPOOL_DIR is `spoolDir` there.
+ * Every setting of every program. The programs' configurations and their `--help` follow from this table. After a change
+ * of it, run `node packages/runtime/src/settings/generate.ts`, which writes the files that repeat it. A program reads
+ * its settings with `readSettings`, which gives SPOOL_DIR as `spoolDir`.
  */
 export const settings = {
   REDIS_URL: {
@@ -21,7 +21,7 @@ export const settings = {
     kind: integer({ min: 0, max: 16 }),
     default: 0,
     readBy: ['ingest'],
-    help: 'So many replicas of Redis must have a delivery before it is acknowledged; docs/reliability.md says why.',
+    help: 'The number of Redis replicas that must have a delivery before it is acknowledged; docs/reliability.md says why.',
   },
   QUEUE_PREFIX: {
     kind: text(),
@@ -30,11 +30,11 @@ export const settings = {
     help: 'Begins the name of every key in Redis. The braces keep all keys in one slot of a cluster.',
   },
   QUEUE_SHARDS: {
-    // Each is a queue of its own, and a connection of every worker.
+    // A bound, because each queue costs every worker a connection.
     kind: integer({ min: 1, max: 64 }),
     default: 1,
     readBy: ['ingest', 'worker', 'vss'],
-    help: 'How many queues the batches are spread over: the same for every program, and never less than before while batches wait.',
+    help: 'The number of queues that batches are spread over: the same for every program. Do not lower it while batches wait.',
   },
   DATABASE_URL: {
     kind: databaseUrl(),
@@ -70,7 +70,7 @@ export const settings = {
     kind: secrets(),
     default: [],
     readBy: ['ingest', 'npm start'],
-    help: 'A request with any of them is authentic. In a file they stand one a line. Unless HOST is loopback, ingest needs one, and each has 16 characters or more: openssl rand -hex 32.',
+    help: 'The secrets of the webhook: a request with one of them is authentic. A file has one a line. Unless HOST is loopback, ingest needs a secret, and each must have 16 characters or more: openssl rand -hex 32.',
   },
   WEBHOOK_AUTH_HEADER: {
     kind: headerName(),
@@ -88,13 +88,13 @@ export const settings = {
     kind: addresses(),
     default: [],
     readBy: ['ingest'],
-    help: 'The senders that are allowed, separated by commas; without any, all are.',
+    help: 'The addresses of senders that are allowed, separated by commas. Without any, all are.',
   },
   TRUSTED_PROXIES: {
     kind: addresses(),
     default: [],
     readBy: ['ingest'],
-    help: 'The proxies whose X-Forwarded-For is believed, separated by commas.',
+    help: 'The addresses of proxies whose X-Forwarded-For is trusted, separated by commas.',
   },
   MAX_BODY_BYTES: {
     kind: integer({ min: 1_024, max: 16 * mib }),
@@ -106,7 +106,7 @@ export const settings = {
     kind: integer({ min: 1, max: 1_000_000 }),
     default: 4_096,
     readBy: ['ingest'],
-    help: 'Beyond so many connections the longest idle one makes room. If none is idle, the new one is closed.',
+    help: 'The number of open connections. Beyond it the one that has been idle for longest is closed, or the new one if none is idle.',
   },
   REQUEST_TIMEOUT_MS: {
     kind: integer({ min: 100, max: 600_000 }),
@@ -116,17 +116,17 @@ export const settings = {
   },
   KEEP_ALIVE_TIMEOUT_MS: {
     kind: integer({ min: 1_000, max: 86_400_000 }),
-    // Longer than the usual proxies keep their side open, Google's 600 s included: one that sends while we close
-    // finds the connection reset, and does not send a POST again.
+    // Longer than the usual proxies keep their side open, Google's 600 s included. A proxy that sends while ingest
+    // closes finds the connection reset, and does not send a POST again.
     default: 620_000,
     readBy: ['ingest'],
-    help: 'Milliseconds that a connection without a request stays open: longer than a proxy in front keeps it, see docs/deploying.md.',
+    help: 'Milliseconds that a connection without a request stays open. It must be longer than a proxy in front keeps it, see docs/deploying.md.',
   },
   ENQUEUE_TIMEOUT_MS: {
     kind: integer({ min: 10, max: 60_000 }),
     default: 500,
     readBy: ['ingest'],
-    help: 'Milliseconds from the receipt of a delivery until Redis must have it on disk. After that it goes to the spool or, without one, is answered 503.',
+    help: 'Milliseconds from the receipt of a delivery until Redis must have it on disk. A later one goes to the spool or, without a spool, is answered 503.',
   },
   SPOOL_DIR: {
     kind: text('the path of a folder'),
@@ -150,7 +150,7 @@ export const settings = {
     kind: integer({ min: 1, max: 1_000 }),
     default: 64,
     readBy: ['worker'],
-    help: 'Batches that a worker has in hand at once.',
+    help: 'The number of batches that a worker has in hand at once.',
   },
   LOG_LEVEL: {
     kind: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
@@ -162,7 +162,7 @@ export const settings = {
     kind: integer({ min: 100, max: 600_000 }),
     default: 20_000,
     readBy: ['ingest', 'worker'],
-    help: 'Milliseconds after SIGTERM to finish what is in hand.',
+    help: 'Milliseconds after SIGTERM to finish the work in hand.',
   },
   DATA_DIR: {
     kind: text('the path of a folder'),

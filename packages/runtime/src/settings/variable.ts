@@ -3,16 +3,16 @@ import { ConfigError } from './config-error.ts'
 
 /** A value as the operator gave it. */
 export interface Given {
-  /** The variable, or the option, that the operator knows it by: errors name it. */
+  /** The variable or the option that it came from. Errors name it. */
   name: string
   text: string
-  /** The file that it stood in, where it was given as `NAME_FILE`. */
+  /** The path of its file, where it was given as `NAME_FILE`. */
   path?: string
 }
 
-/** How a text becomes a value. `kinds.ts` has them all. */
+/** A kind of value: how a text becomes one. `kinds.ts` has all kinds. */
 export interface Kind<Value> {
-  /** As an error and the help end: "it takes *a whole number from 0 to 65535*". */
+  /** Ends the sentences of errors and help: "it takes *a whole number from 0 to 65535*". */
   readonly takes: string
   /** The value; undefined for a text that counts as unset. @throws ConfigError */
   read(given: Given): Value | undefined

@@ -8,12 +8,12 @@ import { type Bodies, generateBodies, readBodies } from './bodies.ts'
 import { openIdFile } from './id-file.ts'
 import { createPace } from './pace.ts'
 import { createPoster } from './post.ts'
-import { startProgress } from './progress.ts'
+import { startProgressBar } from './progress-bar.ts'
 import { postAll } from './run.ts'
 import { renderSummary, summarize } from './summary.ts'
 import { createTally } from './tally.ts'
 
-/** Posts what the options ask for, and prints what became of it. @throws CommandFailure */
+/** Posts the bodies that the options ask for, and prints a summary. @throws CommandFailure */
 export async function runSend(options: SendOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const { url, concurrency } = options
   const headers = credentialHeaders(options, env)
@@ -24,7 +24,7 @@ export async function runSend(options: SendOptions, env: NodeJS.ProcessEnv): Pro
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
 
-  const progress = startProgress(bodies.total)
+  const progressBar = startProgressBar(bodies.total)
   const startedAtMs = performance.now()
   let gaveUpFor: string | null
   try {
@@ -36,12 +36,12 @@ export async function runSend(options: SendOptions, env: NodeJS.ProcessEnv): Pro
       tally,
       onAnswer({ deliveryId }) {
         if (deliveryId !== null) ids?.add(deliveryId)
-        progress.advance()
+        progressBar.advance()
       },
       stop,
     })
   } finally {
-    progress.stop()
+    progressBar.stop()
     await poster.close()
     ids?.close()
   }

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { CommandFailure } from '../failure.ts'
 
-/** What is to be posted, made as it is needed. */
+/** The bodies to post. They are made one by one, on demand. */
 export interface Bodies {
   total: number
-  /** Gives the same bodies again; null when they come from files. */
+  /** The seed that gives the same bodies again; null when they come from files. */
   seed: string | null
   values: Iterator<Uint8Array, void>
 }
 
-/** The files' contents as they are, byte for byte. @throws CommandFailure before anything is sent. */
+/** Reads files, whose bytes are posted as they are. @throws CommandFailure where one cannot be read. */
 export function readBodies(paths: readonly string[]): Bodies {
   const contents = paths.map((path) => {
     try {
@@ -24,7 +24,7 @@ export function readBodies(paths: readonly string[]): Bodies {
   return { total: contents.length, seed: null, values: contents.values() }
 }
 
-/** Generated Voice Session Summaries. */
+/** Generates Voice Session Summaries. */
 export async function generateBodies(options: {
   count: number
   seed: string

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { CommandFailure } from '../failure.ts'
 
 export interface IdFile {
-  /** Writes a line at once: what was acknowledged is in the file, even if this process is killed. */
+  /** Writes a line at once, so that the file has every acknowledged id even if this process is killed. */
   add(deliveryId: string): void
   close(): void
 }

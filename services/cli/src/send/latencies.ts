@@ -1,6 +1,6 @@
 import { createHistogram } from 'node:perf_hooks'
 
-/** Milliseconds. */
+/** Percentiles in milliseconds. */
 export interface LatencySummary {
   p50: number
   p90: number
@@ -9,9 +9,9 @@ export interface LatencySummary {
 }
 
 export interface Latencies {
-  /** Milliseconds, up to an hour; longer ones count as one. */
+  /** Adds a latency in milliseconds. One of more than an hour counts as an hour. */
   add(latencyMs: number): void
-  /** To three digits; null when there are none. */
+  /** Sums up, to three digits; null where there are no latencies. */
   summarize(): LatencySummary | null
 }
 

@@ -15,7 +15,7 @@ it('gives no turn before its time', async () => {
     Array.from({ length: 20 }, () => waitForTurn().then(() => performance.now() - startedAtMs)),
   )
   turnsAtMs.forEach((atMs, turn) => {
-    // Timers of Node may fire up to a millisecond early.
+    // Node's timers may fire up to a millisecond early.
     expect(atMs).toBeGreaterThanOrEqual(turn * 5 - 1)
   })
 })

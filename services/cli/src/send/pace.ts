@@ -1,11 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
 
-/** Resolves when the next one may go: true, or false when the signal has been aborted. */
+/** Waits for the next turn. Resolves with true, or with false when the signal has been aborted. */
 export type WaitForTurn = () => Promise<boolean>
 
 /**
- * Spreads turns evenly: the n-th comes n/rate seconds after the first. The plan is kept to the clock, so that a
- * late turn makes no later one late. Without a rate every turn comes at once.
+ * Spreads turns evenly: the n-th comes n/rate seconds after the first. The times follow the clock, so that a late turn
+ * does not delay the next ones. Without a rate every turn comes at once.
  */
 export function createPace(ratePerSecond: number | undefined, signal: AbortSignal): WaitForTurn {
   if (ratePerSecond === undefined) return async () => !signal.aborted

@@ -9,7 +9,7 @@ describe('readAnswer', () => {
   })
 
   it.each(['{}', 'null', '"OK"', '<html>', '', '{"deliveryId":7}', '{"deliveryId":"../../etc/passwd"}'])(
-    'takes a 200 with %j for none',
+    'takes a 200 with %j for no acknowledgement',
     (text) => {
       expect(readAnswer(200, text)).toEqual({ status: 200, code: 'no_delivery_id', deliveryId: null })
     },
@@ -27,7 +27,7 @@ describe('readAnswer', () => {
     },
   )
 
-  it('ignores the delivery id of anything but a 200', () => {
+  it('ignores a delivery id in an answer other than 200', () => {
     expect(readAnswer(503, JSON.stringify({ deliveryId })).deliveryId).toBeNull()
   })
 })

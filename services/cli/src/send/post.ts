@@ -1,18 +1,18 @@
-import { isUuid } from '@vss-pipeline/delivery/id'
+import { isUuid } from '@vss-pipeline/delivery'
 import { Pool } from 'undici'
 
-/** What one POST came to. */
+/** The result of one POST. */
 export interface Answer {
   /** The HTTP status; null when no answer came. */
   status: number | null
-  /** Of the answer's error, or of why none came (`ECONNREFUSED`); null for an acknowledgement. */
+  /** The code of the answer's error, or the reason why no answer came (`ECONNREFUSED`); null for an acknowledgement. */
   code: string | null
-  /** Given by an acknowledgement, and by nothing else. */
+  /** The id in an acknowledgement; null for every other answer. */
   deliveryId: string | null
 }
 
 export interface Poster {
-  /** Posts one body. Settles within about 20 s, whatever the other side does. */
+  /** Posts one body. Settles within about 20 s, even where the server hangs. */
   post(body: Uint8Array): Promise<Answer>
   close(): Promise<void>
 }
@@ -20,7 +20,7 @@ export interface Poster {
 const connectTimeoutMs = 5_000
 const answerTimeoutMs = 10_000
 
-/** Posts to one URL, on as many connections as there are posts at a time, which stay open between them. */
+/** Posts to one URL on `connections` that stay open between posts. */
 export function createPoster(options: {
   url: URL
   connections: number
@@ -33,7 +33,7 @@ export function createPoster(options: {
     connect: { timeout: connectTimeoutMs },
     headersTimeout: answerTimeoutMs,
     bodyTimeout: answerTimeoutMs,
-    // Ingest's answers are short; a URL of something else may answer with anything.
+    // Ingest's answers are short, but the URL may be that of another server.
     maxResponseSize: 64 * 1024,
   })
   const path = url.pathname + url.search
@@ -54,7 +54,7 @@ export function createPoster(options: {
   }
 }
 
-/** A 200 is an acknowledgement only with the delivery's id: anything else on the web answers 200, too. */
+/** Reads an answer. A 200 is an acknowledgement only with a delivery's id, because other servers answer 200 too. */
 export function readAnswer(status: number, text: string): Answer {
   const { deliveryId, error } = parseObject(text) as { deliveryId?: unknown; error?: { code?: unknown } }
   if (status === 200 && typeof deliveryId === 'string' && isUuid(deliveryId)) {

@@ -29,7 +29,7 @@ it('posts every body once, and never more than the limit at a time', async () =>
   expect(gaveUpFor).toBeNull()
 })
 
-it('gives up at the first post when nothing ever answered', async () => {
+it('gives up at the first post without an answer when none ever came', async () => {
   const { gaveUpFor, tally } = await run({ count: 100, concurrency: 4, post: async () => refused })
   expect(gaveUpFor).toBe('ECONNREFUSED')
   expect(tally.posted).toBe(4)
@@ -43,7 +43,7 @@ it('goes on through an outage, but not for ever', async () => {
   expect(tally.posted).toBeLessThanOrEqual(21 + 20 + 1)
 })
 
-it('never gives up on someone who answers, whatever the answer', async () => {
+it('never gives up while answers come, of any status', async () => {
   const { gaveUpFor, tally } = await run({ count: 100, concurrency: 4, post: async () => unavailable })
   expect(gaveUpFor).toBeNull()
   expect(tally).toMatchObject({ posted: 100, acknowledged: 0 })

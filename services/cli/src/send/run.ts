@@ -3,13 +3,13 @@ import type { Answer } from './post.ts'
 import type { Tally } from './tally.ts'
 
 /**
- * Posts all bodies, up to `concurrency` at a time, and tallies the answers. Ends early when `stop` is aborted, by
- * the operator or by itself because nobody answers: at the first post that gets no answer when none ever came,
- * later at ten rounds of them. The posts under way are finished first.
+ * Posts all bodies, up to `concurrency` at a time, and tallies the answers. It ends early when `stop` is aborted by the
+ * operator. It aborts `stop` itself when nobody answers: at the first post without an answer if none ever came, else
+ * after ten times `concurrency` such posts in a row. Posts under way are finished first.
  *
- * @returns the code of the last post that got no answer when nobody answers; null otherwise.
+ * @returns the code of the last post without an answer where nobody answers; null otherwise.
  */
-export async function postAll(options: {
+export async function postAll(deps: {
   bodies: Iterator<Uint8Array, void>
   concurrency: number
   waitForTurn: WaitForTurn
@@ -18,7 +18,7 @@ export async function postAll(options: {
   onAnswer: (answer: Answer) => void
   stop: AbortController
 }): Promise<string | null> {
-  const { bodies, concurrency, waitForTurn, post, tally, onAnswer, stop } = options
+  const { bodies, concurrency, waitForTurn, post, tally, onAnswer, stop } = deps
   let gaveUpFor: string | null = null
 
   async function postInTurn(): Promise<void> {

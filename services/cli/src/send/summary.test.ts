@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { renderSummary } from './summary.ts'
 
-it('fits 80 columns, whatever was posted where', () => {
+it('fits 80 columns with the longest values', () => {
   const latency = 123_456_789.1
   const text = renderSummary({
     url: `https://ingest.telephony.example.com/${'webhooks/'.repeat(9)}vss`,

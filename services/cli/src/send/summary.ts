@@ -3,16 +3,16 @@ import type { Bodies } from './bodies.ts'
 import type { LatencySummary } from './latencies.ts'
 import type { AnswerCount, Tally } from './tally.ts'
 
-/** What `vss send` reports; with `--json` as it stands. */
+/** The report of `vss send`, which `--json` prints as it is. */
 export interface SendSummary {
   url: string
   seed: string | null
-  /** How many were to be posted, were posted, and were acknowledged. */
+  /** The number of bodies to post. `posted` and `acknowledged` count some of these. */
   planned: number
   posted: number
   acknowledged: number
   answers: AnswerCount[]
-  /** Null when nothing was answered. */
+  /** Null where there was no answer. */
   latencyMs: LatencySummary | null
   seconds: number
   ratePerSecond: number
@@ -33,7 +33,7 @@ export function summarize(run: { url: URL; bodies: Bodies; tally: Tally; elapsed
   }
 }
 
-/** The same for people. */
+/** The summary for people. */
 export function renderSummary(summary: SendSummary): string {
   const { url, seed, planned, posted, acknowledged, answers, latencyMs, seconds, ratePerSecond } = summary
   const of = posted === planned ? '' : ` of ${displayCount(planned)}`

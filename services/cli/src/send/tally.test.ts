@@ -25,14 +25,14 @@ it('does not count a 200 without a delivery id as acknowledged', () => {
   expect(tally.acknowledged).toBe(0)
 })
 
-it('leaves the time until a connection was refused out of the latencies', () => {
+it('does not count a post without an answer in the latencies', () => {
   const tally = createTally()
   tally.add(acknowledged, 3)
   tally.add(refused, 5_000)
   expect(tally.latencies()).toMatchObject({ max: 3 })
 })
 
-it('counts unanswered posts in a row, until the next answer of any kind', () => {
+it('counts posts without an answer until the next answer of any kind', () => {
   const tally = createTally()
   tally.add(refused, 1)
   tally.add(refused, 1)

@@ -9,17 +9,17 @@ export interface AnswerCount {
 
 export interface Tally {
   add(answer: Answer, latencyMs: number): void
-  /** Posts that are over, answered or not. */
+  /** The number of posts that have ended, answered or not. */
   readonly posted: number
   readonly acknowledged: number
-  /** How many posts in a row, up to now, got no answer at all. */
+  /** The number of posts without an answer since the last answer. */
   readonly unansweredInARow: number
-  /** By kind, the most frequent first. */
+  /** The answers by kind, the most frequent first. */
   answers(): AnswerCount[]
   latencies(): LatencySummary | null
 }
 
-/** Counts answers by status and code, and how long they took. */
+/** Counts answers by status and code, and collects their latencies. */
 export function createTally(): Tally {
   const counts = new Map<string, AnswerCount>()
   const latencies = createLatencies()

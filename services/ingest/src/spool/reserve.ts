@@ -3,17 +3,17 @@ import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync
 import { join } from 'node:path'
 
 /**
- * Room on a disk, kept by a file that takes it. On a disk that is full nothing can be deleted from a database either:
- * what a deletion changes is written to its log first. This is the room for that.
+ * Room on a disk, kept by a file that fills it. On a full disk nothing can be deleted from a database either, because
+ * a deletion is written to the database's log first. The reserve is the room for that.
  */
 export interface Reserve {
-  /** Takes the room, unless it has it. @throws ENOSPC, or what else the file system says. */
+  /** Takes the room, unless it has it. @throws ENOSPC, or another error of the file system's. */
   keep(): void
-  /** Gives the room to who writes next. */
+  /** Frees the room for the next write. */
   release(): void
 }
 
-/** The reserve in a folder: it has what a process before this one kept there. */
+/** Opens the reserve of a folder. It has the room already where an earlier process kept it. */
 export function openReserve(folder: string, bytes: number): Reserve {
   const path = join(folder, 'reserve')
   let isKept = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= bytes
@@ -27,7 +27,7 @@ export function openReserve(folder: string, bytes: number): Reserve {
     keep() {
       if (isKept) return
       release()
-      // So that what little is left is not taken, and given back, at every try.
+      // Else each try would take the little that is left, and give it back.
       const { bavail, bsize } = statfsSync(folder)
       if (bavail * bsize < bytes) throw noSpace(folder, bytes)
       try {
@@ -42,7 +42,7 @@ export function openReserve(folder: string, bytes: number): Reserve {
   }
 }
 
-/** Random, because a file system may compress what is not. */
+/** Random bytes, because a file system may compress others. */
 function writeRandom(path: string, bytes: number): void {
   const file = openSync(path, 'w', 0o600)
   try {

@@ -1,24 +1,31 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { batchLimits, type Delivery, receivedAtMsOf } from '@vss-pipeline/delivery'
-import type { SpoolContent } from './store.ts'
+import type { SpoolContent } from './rows.ts'
 import type { SpoolAnswer, SpoolCall } from './thread.ts'
 
-/** Deliveries on local disk until the queue can take them. One instance's; it outlives the process. */
+/** Deliveries from the head of the spool, oldest first. */
+export interface OldestBatch {
+  deliveries: Delivery[]
+  /** {@link Spool.remove} takes it, once the deliveries are durable elsewhere. */
+  through: number
+}
+
+/** Deliveries on local disk, until the queue can take them. It belongs to one instance and outlives its process. */
 export interface Spool {
-  /** The folder that it was opened in. */
+  /** The folder of all instances' spools. */
   readonly dir: string
-  /** Why it took nothing when it was opened: its disk has no room to keep in reserve. */
+  /** Why it takes nothing: the disk had no room to keep in reserve at the opening. Undefined where it had. */
   readonly reserveProblem: string | undefined
-  /** How much it holds, as of its last answer. */
+  /** How much it held at the thread's last answer. */
   readonly content: Readonly<SpoolContent>
-  /** Whether it takes much more yet. */
+  /** Whether it is well below its limit. */
   readonly hasRoom: boolean
   /** Resolves when the deliveries are on disk, all of them. @throws SpoolUnavailableError */
   append(deliveries: readonly Delivery[]): Promise<void>
   /** The oldest deliveries, a batch at most; null when it is empty. */
-  oldest(): Promise<{ deliveries: Delivery[]; through: number } | null>
-  /** Forgets what {@link oldest} gave. */
+  oldest(): Promise<OldestBatch | null>
+  /** Removes the deliveries that {@link oldest} gave. */
   remove(through: number): Promise<void>
   /** Takes over deliveries of instances that are gone, a batch at most. @returns how many. */
   adopt(): Promise<number>
@@ -38,10 +45,10 @@ function unavailable(cause: Error): SpoolUnavailableError {
 const nearlyFullShare = 0.95
 
 /**
- * Opens the spool of this instance in `dir`, and with it what an instance that is gone has left there.
+ * Opens the spool of this instance in `dir`. It may hold deliveries of an instance that is gone.
  *
  * @param options.maxBodyBytes of a delivery: the room that is kept for giving it back depends on it.
- * @throws what the file system or SQLite says when the folder cannot be used.
+ * @throws the error of the file system or of SQLite when the folder cannot be used.
  */
 export async function openSpool(options: {
   dir: string
@@ -56,8 +63,8 @@ export async function openSpool(options: {
   const [opened] = (await once(thread, 'message')) as [SpoolAnswer]
   let content = opened.content
 
-  // The thread answers in order. An error that it does not answer with ends it, and this process: no promise it
-  // has made is lost, since whatever it has acknowledged is on disk.
+  // The thread answers in order. An error that is no answer ends the thread and this process. That breaks no
+  // promise: all that was acknowledged is on disk.
   thread.on('message', (answer: SpoolAnswer) => {
     content = answer.content
     const call = waiting.shift()
@@ -85,7 +92,7 @@ export async function openSpool(options: {
       return content.bytes < nearlyFullShare * options.maxBytes
     },
     async append(deliveries) {
-      // Copies: what Node reads from a socket shares its memory with what it read before.
+      // Copies, because a body shares its memory with other reads of its socket, and transferring takes all of it.
       const bodies = deliveries.map(({ body }) => new Uint8Array(body))
       await ask(
         {

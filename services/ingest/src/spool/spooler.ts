@@ -3,29 +3,28 @@ import { batchLimits, type Delivery, sizeOfDelivery } from '@vss-pipeline/delive
 import { type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
 import { CommitTimeoutError, createBackoff, createGroupCommit } from '@vss-pipeline/runtime'
 import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
-import { v7 as uuidv7 } from 'uuid'
+import { createDisk } from './disk.ts'
+import { createMoveOldest } from './head.ts'
 import type { Spool } from './spool.ts'
 
-// How often a queue that is away is asked again: soon enough that its return is noticed within a second.
+// Short, so that the queue's return is noticed within a second.
 const retryDelayMs = createBackoff({ firstMs: 100, longestMs: 500 })
-/** How often an idle spooler looks for what instances that are gone have left. */
+/** How often an idle spooler looks for deliveries of instances that are gone. */
 const adoptionIntervalMs = 10_000
-/** How long a disk may take to keep a delivery; the sender waits for it. */
+/** How long a disk may take to keep a delivery. The sender waits for it. */
 const appendTimeoutMs = 5_000
-/** After a refusal the spool is taken to be full for this long. */
-const refusalCountsMs = 10_000
 
-/** Keeps deliveries on disk while the queue does not take them, and enqueues them, oldest first, when it does. */
+/** Keeps deliveries on disk while the queue does not take them. When it does, enqueues them, oldest first. */
 export interface Spooler {
-  /** True from a failed enqueue until one succeeds: what arrives meanwhile need not wait for the next failure. */
+  /** True from a failed enqueue until one succeeds. Until then, deliveries go to the spool without trying the queue. */
   readonly isQueueAway: boolean
-  /** Whether it is of use while the queue is away: it has room, and its disk did not refuse just now. */
+  /** Whether a delivery could be kept now: there is room, and the disk did not refuse one just now. */
   readonly takesDeliveries: boolean
-  /** It holds deliveries that it cannot give back: somebody has to see to its disk. */
+  /** Whether it cannot give back the deliveries that it holds: its disk has to be mended. */
   readonly isWithholding: boolean
-  /** Resolves when the delivery, which the queue has not taken, is on disk. Throws when it cannot be. */
+  /** Resolves when a delivery that the queue has not taken is on disk. @throws when it cannot be kept. */
   keep(delivery: Delivery): Promise<void>
-  /** Enqueues what it can, while the queue takes it. The rest stays in the spool, for the next start. */
+  /** Enqueues deliveries while the queue takes them. The rest stays in the spool for the next start. */
   close(): Promise<void>
 }
 
@@ -37,22 +36,12 @@ export function createSpooler(deps: {
   closeTimeoutMs: number
 }): Spooler {
   const { spool, producer, logger, closeTimeoutMs } = deps
+  const disk = createDisk({ spool, logger })
+  const told = createTeller<'spooling' | 'orphans'>(logger)
   const stop = new AbortController()
   let stopsAtMs = Number.POSITIVE_INFINITY
-  let isQueueAway = false
-  let isWithholding = false
-  let refusedAtMs = Number.NEGATIVE_INFINITY
-  let returned = 0
-  /** From the head of the spool, on its way to the queue or there already; forgotten when the spool forgets it. */
-  let head: { batchId: string; deliveries: Delivery[]; through: number; isEnqueued: boolean } | undefined
+  let queue: 'taking' | 'away' = 'taking'
   let wake: (() => void) | undefined
-  const told = createTeller<'spooling' | 'refusing' | 'withholding' | 'orphans'>(logger)
-  if (spool.reserveProblem !== undefined) {
-    logger.error(
-      { reason: spool.reserveProblem },
-      `the spool takes nothing: make room on the disk of ${spool.dir}`,
-    )
-  }
 
   const appends = createGroupCommit<Delivery>({
     commit: (deliveries) => spool.append(deliveries),
@@ -61,57 +50,41 @@ export function createSpooler(deps: {
     maxInFlight: 1,
   })
 
-  /** @returns false when there was nothing in the spool. */
-  async function returnOldest(): Promise<boolean> {
-    if (head === undefined) {
-      const batch = await spool.oldest()
-      if (batch === null) return false
-      head = { ...batch, batchId: uuidv7(), isEnqueued: false }
-    }
-    if (!head.isEnqueued) {
-      await producer.enqueue(head.deliveries, head.batchId)
-      head.isEnqueued = true
-      isQueueAway = false
-      returned += head.deliveries.length
-    }
-    await spool.remove(head.through)
-    head = undefined
-    told.over('refusing')
-    refusedAtMs = Number.NEGATIVE_INFINITY
-    return true
-  }
+  const moveOldest = createMoveOldest({
+    spool,
+    async enqueue(deliveries, batchId) {
+      await producer.enqueue(deliveries, batchId)
+      queue = 'taking'
+    },
+  })
 
-  async function returnAll(): Promise<void> {
-    for (let failures = 0; performance.now() < stopsAtMs; ) {
+  /** Moves all deliveries to the queue, as they come, until the spooler is closed. */
+  async function moveAll(): Promise<void> {
+    let failures = 0
+    let movedSinceEmpty = 0
+    while (performance.now() < stopsAtMs) {
       try {
-        const isReturned = await returnOldest()
-        isWithholding = false
-        told.over('withholding')
-        if (isReturned) {
+        const moved = await moveOldest()
+        disk.gaveBack()
+        if (moved > 0) {
+          disk.freed()
           failures = 0
+          movedSinceEmpty += moved
           continue
         }
         if (stop.signal.aborted) return
-        if (returned > 0) logger.info({ deliveries: returned }, 'what was spooled is in the queue')
-        returned = 0
+        if (movedSinceEmpty > 0)
+          logger.info({ deliveries: movedSinceEmpty }, 'the spooled deliveries are in the queue')
+        movedSinceEmpty = 0
         told.over('spooling')
         if (!(await adopt())) await untilSpooled()
       } catch (error) {
         if (stop.signal.aborted) return
-        if (error instanceof QueueUnavailableError) isQueueAway = true
-        else withhold(error)
+        if (error instanceof QueueUnavailableError) queue = 'away'
+        else disk.withheld(error)
         await pause(retryDelayMs(failures++), stop.signal)
       }
     }
-  }
-
-  function withhold(error: unknown): void {
-    isWithholding = true
-    const remedy = `make room on the disk of ${spool.dir}, or mend it`
-    told.repeatedly('withholding', 'error', `the spool does not give back what it holds: ${remedy}`, {
-      err: error,
-      deliveries: spool.content.deliveries,
-    })
   }
 
   /** @returns whether there was something to take over. */
@@ -119,17 +92,20 @@ export function createSpooler(deps: {
     try {
       const adopted = await spool.adopt()
       told.over('orphans')
-      if (adopted > 0) logger.info({ deliveries: adopted }, 'took over what another instance had spooled')
+      if (adopted > 0)
+        logger.info({ deliveries: adopted }, 'took over deliveries that another instance had spooled')
       return adopted > 0
     } catch (error) {
-      told.once('orphans', 'error', 'what another instance has spooled cannot be taken over', { err: error })
+      told.once('orphans', 'error', 'deliveries that another instance has spooled cannot be taken over', {
+        err: error,
+      })
       return false
     }
   }
 
-  /** Resolves when a delivery was spooled, when we stop, or when it is time to look for orphans. */
+  /** Resolves when a delivery is in the spool, at the close, or when it is time to look for orphans. */
   async function untilSpooled(): Promise<void> {
-    // Spooled while we were looking at something else.
+    // A delivery may have come during the look for orphans.
     if (spool.content.deliveries > 0) return
     const woken = new AbortController()
     wake = () => woken.abort()
@@ -137,29 +113,26 @@ export function createSpooler(deps: {
     wake = undefined
   }
 
-  const returning = returnAll()
+  const moving = moveAll()
 
   return {
     get isQueueAway() {
-      return isQueueAway
+      return queue === 'away'
     },
     get takesDeliveries() {
-      return spool.hasRoom && performance.now() - refusedAtMs > refusalCountsMs
+      return spool.hasRoom && !disk.isRefusing
     },
     get isWithholding() {
-      return isWithholding
+      return disk.isWithholding
     },
     async keep(delivery) {
-      isQueueAway = true
+      queue = 'away'
       try {
         await appends.submit(delivery, appendTimeoutMs)
       } catch (error) {
-        refusedAtMs = performance.now()
-        told.once('refusing', 'error', 'the queue is away, and the spool does not take deliveries', {
-          err: error,
-        })
-        // With nothing to return, or a disk that hangs, nobody else would find the queue again.
-        if (spool.content.deliveries === 0 || error instanceof CommitTimeoutError) isQueueAway = false
+        disk.refused(error)
+        // An empty spool and one whose disk hangs enqueue nothing: the next delivery has to try the queue itself.
+        if (spool.content.deliveries === 0 || error instanceof CommitTimeoutError) queue = 'taking'
         throw error
       }
       told.once('spooling', 'warn', 'the queue is away: deliveries are kept in the spool')
@@ -168,7 +141,7 @@ export function createSpooler(deps: {
     async close() {
       stopsAtMs = performance.now() + closeTimeoutMs
       stop.abort()
-      await returning
+      await moving
       const { deliveries } = spool.content
       if (deliveries > 0) logger.warn({ deliveries }, 'deliveries stay in the spool for the next start')
       await spool.close()

@@ -12,7 +12,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { openSpoolStore, type SpooledDelivery, SpoolFullError, type SpoolStore } from './store.ts'
+import type { SpooledDelivery } from './rows.ts'
+import { openSpoolStore, SpoolFullError, type SpoolStore } from './store.ts'
 
 const maxBytes = 1024 * 1024
 const limits = { maxCount: 500, maxBytes }
@@ -47,7 +48,7 @@ function idsOf(store: SpoolStore, from = limits): string[] | undefined {
   return store.oldest(from)?.deliveries.map(({ deliveryId }) => deliveryId)
 }
 
-test('gives back what was appended, oldest first, until it is removed', () => {
+test('gives back deliveries, oldest first, until they are removed', () => {
   const store = open()
   expect(store.oldest(limits)).toBeNull()
   store.append(deliveries('b', 'a'))
@@ -61,7 +62,7 @@ test('gives back what was appended, oldest first, until it is removed', () => {
   expect(idsOf(store)).toEqual(['d'])
 })
 
-test('gives back what is known of a delivery besides its body', () => {
+test('gives back the context of a delivery', () => {
   const store = open()
   const [delivery] = deliveries('a')
   const imported = { ...delivery!, context: { source: 'import' as const } }
@@ -69,7 +70,7 @@ test('gives back what is known of a delivery besides its body', () => {
   expect(store.oldest(limits)?.deliveries).toEqual([imported])
 })
 
-test('gives back what the release before has spooled, which knew no context and no version', () => {
+test('gives back deliveries of the release before, whose file has no context and no version', () => {
   const file = join(dir, '1', 'spool.sqlite')
   mkdirSync(join(dir, '1'))
   const before = new DatabaseSync(file)
@@ -89,7 +90,7 @@ test('gives back what the release before has spooled, which knew no context and 
   expect(open().oldest(limits)?.deliveries, 'once more').toEqual(deliveries('a', 'b'))
 })
 
-test('leaves alone what a newer release has spooled, and says so', () => {
+test('leaves the file of a newer release alone, and says so', () => {
   mkdirSync(join(dir, '1'))
   const newer = new DatabaseSync(join(dir, '1', 'spool.sqlite'))
   newer.exec('CREATE TABLE deliveries (later TEXT) STRICT; PRAGMA user_version = 99')
@@ -119,7 +120,7 @@ test('outlives its process', () => {
   expect(after.oldest(limits)?.deliveries).toEqual(deliveries('a', 'b'))
 })
 
-test('takes no more than it may, and all of a group or none', () => {
+test('takes no more than its limit, and all of a group or none', () => {
   const store = open({ maxBytes: 400 })
   store.append(deliveries('a', 'b'))
   expect(() => store.append(deliveries('c', 'd'))).toThrow(SpoolFullError)
@@ -132,17 +133,17 @@ test('takes no more than it may, and all of a group or none', () => {
   expect(idsOf(store)).toEqual(['c', 'd'])
 })
 
-test('is one instance’s alone', () => {
+test('belongs to one instance alone', () => {
   const one = open()
   const other = open()
   one.append(deliveries('a'))
   other.append(deliveries('b'))
   expect(idsOf(one)).toEqual(['a'])
   expect(idsOf(other)).toEqual(['b'])
-  expect(one.adopt(limits), 'from one that lives').toBe(0)
+  expect(one.adopt(limits), 'from an instance that runs').toBe(0)
 })
 
-test('takes over what an instance that is gone has left, a page at a time', () => {
+test('takes over the deliveries of an instance that is gone, a page at a time', () => {
   const own = open()
   const gone = open()
   own.append(deliveries('a'))
@@ -151,14 +152,14 @@ test('takes over what an instance that is gone has left, a page at a time', () =
 
   const page = { maxCount: 2, maxBytes }
   expect([own.adopt(page), own.adopt(page), own.adopt(page)]).toEqual([2, 1, 0])
-  expect(existsSync(join(dir, '1', 'reserve')), 'where there is something to give back').toBe(true)
-  expect(existsSync(join(dir, '2', 'reserve')), 'where there is nothing').toBe(false)
+  expect(existsSync(join(dir, '1', 'reserve')), 'where there is a delivery to give back').toBe(true)
+  expect(existsSync(join(dir, '2', 'reserve')), 'where there is none').toBe(false)
   expect(idsOf(own)).toEqual(['a', 'b', 'c', 'd'])
   expect(own.content).toMatchObject({ deliveries: 4 })
   expect(idsOf(open()), 'of the next instance').toBeUndefined()
 })
 
-test('leaves to the instance that is gone what it has no room for', () => {
+test('leaves deliveries that it has no room for in the folder of the instance that is gone', () => {
   const own = open({ maxBytes: 300 })
   const gone = open()
   gone.append(deliveries('b', 'c', 'd'))
@@ -169,7 +170,7 @@ test('leaves to the instance that is gone what it has no room for', () => {
   expect(idsOf(open())).toEqual(['b', 'c', 'd'])
 })
 
-test('passes over a folder that is damaged, and takes over the others before it complains', () => {
+test('skips a damaged folder, and reports it once it has taken over the others', () => {
   mkdirSync(join(dir, '1'))
   writeFileSync(join(dir, '1', 'spool.sqlite'), 'no database at all'.repeat(1_000))
   const own = open()
@@ -182,7 +183,7 @@ test('passes over a folder that is damaged, and takes over the others before it 
   expect(idsOf(own)).toEqual(['a'])
 })
 
-test('leaves nothing of a body on the disk once it was removed', () => {
+test('leaves nothing of a body on the disk after its removal', () => {
   const store = open()
   const onDisk = () =>
     readdirSync(dir, { recursive: true, encoding: 'utf8' })

@@ -1,15 +1,10 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import {
-  openSpoolStore,
-  type SpoolContent,
-  type SpooledBatch,
-  type SpooledDelivery,
-  SpoolFullError,
-} from './store.ts'
+import type { SpoolContent, SpooledBatch, SpooledDelivery } from './rows.ts'
+import { openSpoolStore, SpoolFullError } from './store.ts'
 
-/** Spools on a thread of its own, so that waiting for the disk holds up nobody. Calls are answered in their order. */
+/** Runs the store on a thread of its own, so that nobody else waits for the disk. Calls are answered in their order. */
 
-/** What the thread is asked; `oldest` and `adopt` are asked for a batch at most. */
+/** A call to the thread. `oldest` and `adopt` ask for a batch at most. */
 export type SpoolCall =
   | { name: 'append'; deliveries: SpooledDelivery[] }
   | { name: 'oldest' }
@@ -20,7 +15,7 @@ export type SpoolCall =
 export type SpoolAnswer = {
   /** How much the spool holds now. */
   content: SpoolContent
-  /** In the first answer, which nobody asked for: `reserveProblem` of the store. */
+  /** The store's `reserveProblem`. It stands in the first answer, which comes without a call. */
   reserveProblem?: string | undefined
 } & ({ error: Error; isOutage: boolean } | { batch?: SpooledBatch | null; adopted?: number })
 
@@ -43,7 +38,7 @@ function answer(call: SpoolCall): SpoolAnswer {
   }
 }
 
-/** Whether the spool is full, or its disk refuses: everything else is a bug. */
+/** Whether the spool is full or its disk refuses. Every other error is a bug. */
 function isOutage(error: unknown): boolean {
   return error instanceof SpoolFullError || typeof (error as NodeJS.ErrnoException).code === 'string'
 }

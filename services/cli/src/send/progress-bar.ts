@@ -1,18 +1,18 @@
 import { Presets, SingleBar } from 'cli-progress'
 
-export interface Progress {
+export interface ProgressBar {
   advance(): void
   stop(): void
 }
 
-/** A bar on standard error that vanishes at the end; nothing at all where that is no terminal. */
-export function startProgress(total: number): Progress {
+/** Shows a bar on standard error, which is removed at the end. Shows nothing where that is not a terminal. */
+export function startProgressBar(total: number): ProgressBar {
   const stream = process.stderr
   if (!stream.isTTY) return { advance() {}, stop() {} }
   const bar = new SingleBar(
     {
       stream,
-      // With nine digits on either side it still fits 80 columns.
+      // Short enough for 80 columns with nine digits on either side.
       barsize: 30,
       format: '{bar} {value}/{total} | {rate}/s | {eta_formatted} left',
       clearOnComplete: true,
