@@ -1,4 +1,4 @@
--- What is read by the columns of packages/storage. Written by statements.test.ts: npx vitest run statements -u
+-- The reader's statements, by the columns of packages/storage. Written by statements.test.ts: npx vitest run statements -u
 
 SELECT
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,

@@ -54,7 +54,7 @@ export const sessionColumns = {
   anomalyDetails: notYetWritten('jsonb'),
 } as const satisfies Complete<SessionSources>
 
-/** Two deliveries of the same content are a duplicate, even where only the second one's receipt makes sense. */
+/** The anomaly depends on the time of receipt, and a repeated delivery has another one. */
 function withoutImplausibleTime(anomalies: string): string {
   return `array_remove(${anomalies}, 'implausible_time')`
 }
@@ -128,7 +128,7 @@ export const deliveryColumns = {
 /** A row of `vss.deliveries` as it is read. */
 export type DeliveryColumns = RowAsRead<typeof deliveryColumns, DeliverySources>
 
-/** Columns by what their values are called in our objects. */
+/** Columns by the names of their values in our objects. */
 export type Columns = Readonly<Record<string, Column>>
 
 export type Column = MemberColumn | OneForAllColumn | ComputedColumn | UnwrittenColumn

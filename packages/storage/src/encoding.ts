@@ -4,7 +4,7 @@ import { StorageFault } from './errors.ts'
 /**
  * Returns when the database keeps every character that an event may have.
  *
- * @throws StorageFault when its encoding is another than UTF-8: what it cannot hold is no fault of an event's.
+ * @throws StorageFault when its encoding is not UTF-8: a character that it lacks is no fault of the event.
  */
 export async function expectUtf8(client: Pick<ClientBase, 'query'>): Promise<void> {
   const { rows } = await client.query<{ name: string; encoding: string }>(

@@ -4,12 +4,12 @@ import { UnstorableValue } from './arrays.ts'
 /**
  * The reason why storage could not do its work, through no fault of the data: try again later.
  *
- * - `database_unavailable`: no usable connection. Nothing will succeed until that changes.
- * - `schema_missing`: schema `vss`, or a table of it, is not there: nothing will succeed until `vss migrate` has run.
- * - `permission_denied`: the role may not do this: nothing will succeed until it is given more, or another is used.
- * - `wrong_encoding`: the database is not in UTF-8: it cannot hold every event until another one takes its place.
+ * - `database_unavailable`: there is no usable connection. Nothing succeeds until there is one.
+ * - `schema_missing`: schema `vss`, or a table of it, is missing. Nothing succeeds until `vss migrate` has run.
+ * - `permission_denied`: the role may not do this. Nothing succeeds until it may, or another role is used.
+ * - `wrong_encoding`: the database is not in UTF-8. It lacks characters until another database takes its place.
  * - `database_busy`: another connection held a row or a table for longer than this one waits for a lock.
- * - `database_fault`: this attempt failed: a deadlock, a timeout, a bug.
+ * - `database_fault`: this attempt failed, by a deadlock, a timeout or a bug.
  *
  * Neither `message` nor `cause` quotes row data, so both may be logged.
  */
@@ -22,7 +22,7 @@ export class StorageFault extends Error {
     | 'wrong_encoding'
     | 'database_busy'
     | 'database_fault'
-  /** The five characters of Postgres' error code, where Postgres was the one to fail. */
+  /** The five characters of Postgres' error code; absent when Postgres did not answer. */
   readonly sqlState?: string
 
   constructor(
@@ -50,9 +50,10 @@ export function toStorageFault(error: unknown): StorageFault {
 }
 
 /**
- * The SQLSTATE when an error is about the values of a row, so that the row alone is to blame; undefined for
- * faults. Two that look like it are faults: 22P03 says that our encoding of a parameter is wrong, and 23514
- * without a constraint's name that no partition takes the row.
+ * Tells whether the values of a row are to blame for an error. Two errors look like it and are faults: 22P03 says that
+ * our encoding of a parameter is wrong, and 23514 without a constraint's name says that no partition takes the row.
+ *
+ * @returns the SQLSTATE; undefined for a fault.
  */
 export function dataErrorState(error: unknown): string | undefined {
   if (error instanceof UnstorableValue) return error.sqlState
@@ -90,7 +91,7 @@ const meaningOfState: readonly [RegExp, StorageFault['code']][] = [
   [/^55P03/, 'database_busy'],
 ]
 
-/** Classes whose messages name objects, settings or limits, never values: the rest may quote a row. */
+/** The messages of these classes name objects, settings or limits. Others may quote a row. */
 const quotableStates = /^(08|25|28|3D|3F|40|42|53|55|57|58)/
 
 function faultOfServer(error: pg.DatabaseError): StorageFault {
@@ -122,7 +123,7 @@ const connectionErrorCodes = new Set([
 /** The codes that OpenSSL and Node give a certificate that does not hold. */
 const certificateErrorCode = /^(CERT_|ERR_TLS_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|HOSTNAME_MISMATCH)/
 
-/** pg and pg-pool give the errors they make themselves no code. */
+/** The errors that pg and pg-pool make themselves have no code. */
 const connectionErrorText =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed|The server does not support SSL)/
 
@@ -137,7 +138,7 @@ function isConnectionError(error: unknown): boolean {
   )
 }
 
-/** One line. Node's AggregateError, when each address of a name fails, has a code but no message. */
+/** Takes one line. When each address of a name fails, Node's AggregateError has a code but no message. */
 function textOf(error: unknown): string {
   const text = error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error)
   return text?.split('\n', 1)[0] || 'unknown error'

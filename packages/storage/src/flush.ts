@@ -90,7 +90,7 @@ async function writeSessions(
 
   const storedIds = deliveryIdsOf(stored)
   const decided = deliveryIdsOf([...stored, ...repeating])
-  // The session's row as it stands now judges every other version.
+  // Every other version is judged by the row as it stands now.
   const superseded = await selectOtherContent(
     client,
     versions.filter((version) => !decided.has(version.deliveryId)),
@@ -154,7 +154,7 @@ function partition<Item>(items: readonly Item[], test: (item: Item) => boolean):
 
 type LedgerKey = { receivedAtMs: number; deliveryId: string }
 
-/** The order of (received_at, delivery_id) in Postgres: as text, lower-case UUIDs sort like their bytes. */
+/** Sorts like (received_at, delivery_id) in Postgres, because lower-case UUIDs sort like their bytes. */
 function byLedgerKey(one: LedgerKey, other: LedgerKey): number {
   return one.receivedAtMs - other.receivedAtMs || compareText(one.deliveryId, other.deliveryId)
 }

@@ -8,17 +8,17 @@ import { createGrantFunction } from './privileges.ts'
 
 const migrationsFolder = join(import.meta.dirname, '..', 'migrations')
 
-/** Any number would do that no other program locks in the same database. */
+/** No other program may lock this number in the same database. */
 const migrationLockKey = 5_337_700_118_077
 
-/** A change that waits for a table makes all writers wait behind it: it rather fails, and is run again. */
+/** Writers wait behind a migration that waits for a table. So it waits only this long, and somebody runs it again. */
 const tableLockTimeoutMs = 2_000
 
 /**
- * Brings schema `vss` up to date: applies the migrations that are missing, each in a transaction, then gives the
- * roles of deploy/postgres/roles.sql, where there are any, what privileges.ts says, and creates the ledger's partitions
- * of the coming months. Any number of processes may call it at once: one does the work, the others wait for it, up to
- * two minutes.
+ * Brings schema `vss` up to date. It applies the migrations that are missing, each in a transaction. Then it gives the
+ * roles of deploy/postgres/roles.sql, where there are any, the privileges of privileges.ts, and creates the ledger's
+ * partitions of the coming months. Any number of processes may call it at once: one does the work, and the others wait
+ * for it for up to two minutes.
  *
  * @returns the names of the migrations it applied; empty when there was nothing to do.
  * @throws StorageFault
@@ -52,13 +52,13 @@ export async function migrate(options: {
   } catch (error) {
     throw toStorageFault(error)
   } finally {
-    // Closing the connection gives the lock back, whatever happened.
+    // The lock ends with the connection, also after a fault.
     await client.end().catch(() => {})
   }
 }
 
 async function applyMigrations(client: pg.Client): Promise<{ name: string }[]> {
-  // Only this function needs it: a worker that imports the package starts faster without.
+  // A worker that imports the package starts faster without it.
   const { runner } = await import('node-pg-migrate')
   try {
     return await runner({
@@ -82,13 +82,13 @@ async function applyMigrations(client: pg.Client): Promise<{ name: string }[]> {
   }
 }
 
-/** CREATE SCHEMA IF NOT EXISTS asks for the right to create one even where an administrator has done so. */
+/** CREATE SCHEMA IF NOT EXISTS needs the right to create one, even where an administrator has created it. */
 async function createSchemaIfMissing(client: pg.Client): Promise<void> {
   const { rows } = await client.query(`SELECT FROM pg_namespace WHERE nspname = 'vss'`)
   if (rows.length === 0) await client.query('CREATE SCHEMA vss')
 }
 
-/** node-pg-migrate prints statements and errors; the error that it throws says as much. */
+/** node-pg-migrate prints errors that it also throws. */
 const silentLogger = { info() {}, warn() {}, error() {} }
 
 async function main(): Promise<void> {

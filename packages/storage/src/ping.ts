@@ -8,7 +8,7 @@ import { inTransaction } from './transaction.ts'
  * Returns when the database can take deliveries: reachable, not read-only, migrated, open to its role's
  * writes, and in UTF-8. It is for readiness checks. A connection that is found read-only is closed.
  *
- * @throws StorageFault that says which of these it is not.
+ * @throws StorageFault that says which of these is missing.
  */
 export async function pingDatabase(pool: Pool): Promise<void> {
   try {

@@ -10,7 +10,7 @@ import {
 } from './arrays.ts'
 
 /**
- * How values of each Postgres type come and go.
+ * Says how values of each Postgres type are written and read.
  *
  * - `encode`: a column of values as a binary array.
  * - `sentAs` with `parse`: the type that is sent where arrays of the type itself cannot be, and the SQL that makes the
@@ -34,7 +34,7 @@ export const postgresTypes = {
   /** A transaction id of 64 bits; JavaScript has no number for it. */
   xid8: { encode: textArray, sentAs: 'text', parse: (column: string) => `${column}::xid8` },
   inet: { encode: textArray, sentAs: 'text', parse: (column: string) => `${column}::inet` },
-  /** Texts that hold no comma. */
+  /** Its texts must hold no comma. */
   'text[]': {
     encode: (values: readonly (readonly string[])[]) => textArray(values.map((texts) => texts.join(','))),
     sentAs: 'text',
@@ -59,7 +59,7 @@ interface PostgresTypeHandling {
 
 export type PostgresType = keyof typeof postgresTypes
 
-/** The same, for code that treats every type alike. */
+/** Gives an entry of {@link postgresTypes} to code that treats every type alike. */
 export function handlingOf(type: PostgresType): PostgresTypeHandling {
   return postgresTypes[type]
 }

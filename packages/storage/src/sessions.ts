@@ -8,7 +8,7 @@ import { insertInto, replacements } from './statements.ts'
 export interface SessionVersion {
   deliveryId: string
   receivedAtMs: number
-  /** Null only where there is no body, which the table refuses. */
+  /** Null when there is no body; the table refuses it. */
   bodySha256: Buffer | null
   session: Session
 }
@@ -47,11 +47,17 @@ export async function insertSessions(
  * Locks the rows of these sessions until the transaction ends, in the order of their ids. A session that has no row is
  * absent from the result.
  *
- * Two flushes cannot wait for each other. Each of them first inserts, then locks, then records deliveries, and goes
- * through the keys in one order in each phase. Say that one waits for a row. The transaction that it waits for has
- * inserted the row, in which case it has come further in the same phase or is in a later one; or it has locked the row,
- * in which case it inserts no more. So a chain of transactions that wait only ever leads forward, and never back to its
- * start. The lock finds the row of whoever was waited for, because a new statement sees all that is committed.
+ * Flushes cannot wait for each other in a circle. A flush has three phases: it inserts sessions, locks sessions, records
+ * deliveries. In each phase it takes the keys in one order. When it waits for a row, another flush has that row:
+ *
+ * - In the first phase the other has inserted or changed it. So it is in the same phase past that key, or in a later
+ *   phase.
+ * - In the second phase the other has locked it, because a row that this flush can see is committed. So it is in the
+ *   second phase past that key, or in the third.
+ * - In the third phase the other has recorded that delivery, and is past that key.
+ *
+ * So each flush waits for one that is further ahead, and no circle closes. Only a session that is deleted in between
+ * takes a flush back to the first phase; should a circle close then, Postgres ends one of them, and it is tried again.
  *
  * @returns the delivery that each row stands for, by session id.
  */
@@ -79,7 +85,7 @@ export const replaceSessionsStatement = `${sessionInsert.text}
 ON CONFLICT (session_id) DO UPDATE SET
 ${replacements(sessionColumns, { key: 'sessionId' })}`
 
-/** Gives sessions, whose rows the caller has locked, other content. It counts a revision of each. */
+/** Gives other content to sessions whose rows the caller has locked. It counts a revision of each. */
 export async function replaceSessions(
   client: ClientBase,
   versions: readonly SessionVersion[],
@@ -96,7 +102,7 @@ function sessionValues(versions: readonly SessionVersion[], pipelineVersion: str
   return [...values, pipelineVersion]
 }
 
-/** Says of sessions, whose rows the caller has locked, that a newer delivery told them as they are. */
+/** Names the newer delivery that told the same content, in rows that the caller has locked. */
 export async function advanceSessions(
   client: ClientBase,
   versions: readonly SessionVersion[],

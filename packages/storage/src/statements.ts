@@ -59,7 +59,7 @@ function givenValue(member: string, { type }: Column): string {
 }
 
 /**
- * An INSERT of the given rows.
+ * Makes an INSERT of the given rows.
  *
  * @param target the table, with an alias where the rest of the statement wants one
  */
@@ -87,7 +87,7 @@ function writtenOf(columns: Columns): [member: string, Exclude<Column, { isUnwri
   )
 }
 
-/** `status = excluded.status, ...`: gives a row that is there the values of the one that was to be inserted. */
+/** `status = excluded.status, ...`: gives a row that is there the values of the row that conflicts with it. */
 export function replacements(columns: Columns, options: { key: string }): string {
   return writtenOf(columns)
     .filter(([member]) => member !== options.key)
@@ -133,7 +133,7 @@ export function selected(columns: Columns): string {
 
 const longestLine = 110
 
-/** Separated by commas, on indented lines that can be read without scrolling. */
+/** Separates by commas, on indented lines that can be read without scrolling. */
 function listed(items: readonly string[]): string {
   const lines: string[] = []
   let line = ' '

@@ -12,7 +12,7 @@ import { inTransaction } from './transaction.ts'
 export interface Recorded {
   deliveryId: string
   outcome: Outcome
-  /** Why it was rejected; empty unless it was. */
+  /** The reasons for a rejection; empty unless it was rejected. */
   reasons: Reason[]
   /** The entry as it was given, also where the database refused it. */
   entry: LedgerEntry
@@ -20,8 +20,8 @@ export interface Recorded {
 
 export interface Writer {
   /**
-   * Writes deliveries with their sessions and legs, all of them or, when it throws, possibly some: writing the
-   * same entries again is harmless, in whatever order, alone or among others, by any number of writers.
+   * Writes deliveries with their sessions and legs: all of them, or perhaps some when it throws. Any number of writers
+   * may write the same entries again, in any order, alone or among others.
    *
    * A delivery whose values Postgres refuses is rejected alone, with reason `refused_by_database`.
    *
@@ -80,7 +80,7 @@ export function createWriter(options: { pool: Pool; pipelineVersion: string }): 
   }
 }
 
-/** The same delivery, rejected, without the values of its own that the ledger might refuse too. */
+/** Rejects a delivery, without values of its own that the ledger might refuse too. */
 function refusedEntry(entry: LedgerEntry, sqlState: string): LedgerEntry {
   const sessionId = sessionIdOf(entry)
   const reason: Reason = {

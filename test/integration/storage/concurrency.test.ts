@@ -45,7 +45,7 @@ test('writers that correct the same sessions at once, in opposite orders, never 
 test('writers that record the same deliveries at once, in opposite orders, never deadlock', async () => {
   const { url, pool, writer } = await openStorage()
   const entries = Array.from({ length: 21 }, (_, index) => rejectedDelivery({ receivedAtMs: 1e12 + index }))
-  // Both writers are made to wait in the middle, where each would hold what the other wants next.
+  // Both writers wait in the middle. In opposite orders each would hold rows that the other wants next.
   const blocker = await lockDelivery(url, entries[10]!)
 
   const writing = Promise.all([writer.write(entries), writer.write(entries.toReversed())])
@@ -93,13 +93,13 @@ interface Sent {
 
 const sent: fc.Arbitrary<Sent> = fc.record({
   session: fc.nat({ max: 3 }),
-  // Few milliseconds, so that some deliveries differ in their id alone.
+  // There are few milliseconds, so that some deliveries differ in their id alone.
   receivedAfterMs: fc.nat({ max: 4 }),
   content: fc.nat({ max: 2 }),
   spaces: fc.nat({ max: 2 }),
 })
 
-test('whatever the order, the split and the repetitions, the newest delivery decides each session', async () => {
+test('the newest delivery decides each session, in any order, split and repetition', async () => {
   const storage = await openStorage()
   await fc.assert(
     fc.asyncProperty(

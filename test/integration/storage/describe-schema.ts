@@ -5,8 +5,8 @@ const fileHeader = `-- Schema vss as the migrations leave it. Written by schema.
 `
 
 /**
- * Schema `vss` as SQL that would create it, the same on every supported release of Postgres.
- * (pg_dump would need to be at least as new as the server.)
+ * Writes schema `vss` as SQL that creates it, the same on every supported release of Postgres. pg_dump would have to be
+ * as new as the server.
  */
 export async function describeSchema(client: pg.ClientBase): Promise<string> {
   // With nothing on the search path, Postgres writes every name with its schema.
@@ -87,7 +87,7 @@ async function selectColumns(client: pg.ClientBase, tableOid: number) {
   return rows
 }
 
-/** All but foreign keys, which come after every table, and NOT NULL, which Postgres 18 lists here too. */
+/** Leaves out foreign keys, which come after every table, and NOT NULL, which only Postgres 18 lists here. */
 async function selectConstraints(client: pg.ClientBase, tableOid: number): Promise<string[]> {
   const { rows } = await client.query<{ definition: string }>(
     `SELECT 'CONSTRAINT ' || conname || ' ' || pg_catalog.pg_get_constraintdef(oid) AS definition

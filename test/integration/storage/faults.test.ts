@@ -120,7 +120,7 @@ test('a read-only database is database_unavailable', async () => {
   await expect(
     createWriter({ pool: fresh, pipelineVersion: '1.2.3' }).write([delivery(session())]),
   ).rejects.toMatchObject({ code: 'database_unavailable', sqlState: '25006' })
-  // Connections that were open before are as they were: only new ones are read-only.
+  // Only new connections are read-only.
   expect(await writer.write([delivery(session())])).toHaveLength(1)
 })
 
@@ -177,7 +177,7 @@ test('a writer that vanishes while it waits for a lock leaves its own locks soon
   await vi.waitUntil(isGone, { timeout: 3_500 })
 })
 
-test('a transaction limits itself, and nothing goes to the server before it that a pooler would refuse', async () => {
+test('a transaction limits itself, and the server gets no parameter before it that a pooler would refuse', async () => {
   const { pool } = await openStorage({ statementTimeoutMs: 12_000 })
 
   const inside = await inTransaction(pool, readLimits)

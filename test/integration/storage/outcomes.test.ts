@@ -40,7 +40,7 @@ test('a first delivery is stored with every value as it was given', async () => 
   ])
 })
 
-test('a session of nothing but required values, without legs, is stored', async () => {
+test('a session with only its required values, without legs, is stored', async () => {
   const { pool, writer } = await openStorage()
   const empty = Object.fromEntries(Object.keys(session()).map((name) => [name, null]))
   const { sessionId, subAccountId, status, startedAtMs, endedAtMs } = session()
@@ -64,7 +64,7 @@ test('a session of nothing but required values, without legs, is stored', async 
   expect(stored?.legs).toEqual(legs.map(asRead))
 })
 
-test('a leg of nothing but its letter is stored', async () => {
+test('a leg with only its letter is stored', async () => {
   const { pool, writer } = await openStorage()
   const empty = Object.fromEntries(Object.keys(callLeg('C')).map((name) => [name, null]))
   const content = session({ legs: [callLeg('C', { ...empty, leg: 'C' })] })
@@ -160,7 +160,7 @@ test('an older delivery with other content is superseded, and changes nothing', 
   expect(after?.legs).toEqual(before?.legs)
 })
 
-test('of deliveries in the same millisecond the one with the greater id decides', async () => {
+test('the delivery with the greater id decides where two came in the same millisecond', async () => {
   const { pool, writer } = await openStorage()
   const one = session()
   const other = session({ sessionId: one.sessionId, status: 'BUSY' })
@@ -175,7 +175,7 @@ test('of deliveries in the same millisecond the one with the greater id decides'
   expect((await readSession(pool, one.sessionId))?.session.deliveryId).toBe(greater?.deliveryId)
 })
 
-test('within one write only the newest of a session is stored, and the others are judged against it', async () => {
+test('one write stores only the newest delivery of a session, and judges the others by it', async () => {
   const { pool, writer } = await openStorage()
   const draft = session()
   const final = session({ sessionId: draft.sessionId, status: 'BUSY' })
@@ -191,7 +191,7 @@ test('within one write only the newest of a session is stored, and the others ar
   expect((await readSession(pool, draft.sessionId))?.session).toMatchObject({ status: 'BUSY', revision: 1 })
 })
 
-test('within one write all are judged against the stored row when that is newer than any of them', async () => {
+test('one write judges all deliveries by the stored row when that is newer than they are', async () => {
   const { pool, writer } = await openStorage()
   const draft = session()
   const final = session({ sessionId: draft.sessionId, status: 'BUSY' })
@@ -212,7 +212,7 @@ test('within one write all are judged against the stored row when that is newer 
   expect((await readSession(pool, draft.sessionId))?.session).toMatchObject({ status: 'BUSY', revision: 1 })
 })
 
-test('within one write a change and its reversal leave the stored content as it was', async () => {
+test('a change and its reversal in one write leave the stored content as it was', async () => {
   const { pool, writer } = await openStorage()
   const content = session()
   const change = session({ sessionId: content.sessionId, status: 'BUSY' })
@@ -259,7 +259,7 @@ test('a delivery of a batch that could not be decoded is in the ledger without a
   expect(await readBody(pool, entry.deliveryId)).toBeNull()
 })
 
-test('a write of nothing is nothing', async () => {
+test('a write of no entries does nothing', async () => {
   const { writer } = await openStorage()
   expect(await writer.write([])).toEqual([])
 })
@@ -356,7 +356,7 @@ test('another value in any column is other content: newer it is stored, older it
   ).toEqual(trials.map(({ name }) => [name, 'stored', 'superseded']))
 })
 
-test('a newer release that reads the same body otherwise stores it, and older deliveries are judged by that', async () => {
+test('a newer release stores a body that it reads otherwise, and judges older deliveries by that', async () => {
   const { pool, writer } = await openStorage()
   const body = Buffer.from('the same')
   const content = session()
@@ -395,7 +395,7 @@ test('change_xid is the transaction that wrote the content, and a duplicate leav
   expect(await nextXid(storage)).toBeGreaterThan(BigInt(xids[4]!))
 })
 
-test('the ledger says where a delivery came from', async () => {
+test('the ledger names the source of each delivery', async () => {
   const { pool, writer } = await openStorage()
   const [posted, traced, imported] = [
     delivery(session()),
@@ -436,7 +436,7 @@ test('a session that is deleted while its repeated delivery is written is stored
   expect(stored?.legs).toHaveLength(2)
 })
 
-/** The delivery that a body becomes. */
+/** Makes a delivery of a body, with the session that the body tells. */
 function received(text: string, changes: Partial<LedgerEntry>): LedgerEntry {
   const body = Buffer.from(text)
   const validation = validateEvent(body)
@@ -450,7 +450,7 @@ function contentOf({ verdict }: LedgerEntry): Session {
   return verdict.session
 }
 
-/** Changes to a session, one for each column, with a name. */
+/** Makes changes to a session, one for each column, each with a name. */
 function contentChanges(): [name: string, change: (content: Session) => Session][] {
   const { sessionId: _, ...ofSession } = columnsFrom(sessionColumns, 'session')
   const { leg: __, ...ofLeg } = columnsFrom(callLegColumns, 'leg')

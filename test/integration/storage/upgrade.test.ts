@@ -26,7 +26,7 @@ test('migrations rewrite no table and make no writer wait, and end in the schema
   expect(await describeSchema(client)).toBe(await readFile(schemaFile, 'utf8'))
 })
 
-test('rows from before a migration are one change, and deliveries from before are of the webhook', async () => {
+test('rows from before the migration are one change, and deliveries from before came by webhook', async () => {
   const { url, client } = await earlierDatabase({ sessions: 100 })
 
   await migrate({ databaseUrl: url })
@@ -52,7 +52,7 @@ test('a worker of the release before gives the sessions that it inserts or corre
   ])
 })
 
-test('a session whose delivery is repeated keeps its change_xid, whatever writes it', async () => {
+test('a session keeps its change_xid when an update leaves its revision alone', async () => {
   const { url, client } = await earlierDatabase({ sessions: 1 })
   await migrate({ databaseUrl: url })
 
@@ -61,7 +61,7 @@ test('a session whose delivery is repeated keeps its change_xid, whatever writes
   expect(await readChanges(client)).toEqual([{ sessions: 1, isOwn: false }])
 })
 
-test('a migration that waits for a reader gives up before writers have waited for long, and runs later', async () => {
+test('a migration that waits for a reader gives up after 2 s, and runs later', async () => {
   const { url, client } = await earlierDatabase({ sessions: 10 })
   const reader = await connect(url)
   await reader.query('BEGIN')
