@@ -5,7 +5,8 @@ import { UnstorableValue } from './arrays.ts'
  * The reason why storage could not do its work, through no fault of the data: try again later.
  *
  * - `database_unavailable`: there is no usable connection. Nothing succeeds until there is one.
- * - `schema_missing`: schema `vss`, or a table of it, is missing. Nothing succeeds until `vss migrate` has run.
+ * - `schema_missing`: schema `vss`, or a table or column of it, is missing. Nothing succeeds until `vss migrate` has
+ *   run.
  * - `permission_denied`: the role may not do this. Nothing succeeds until it may, or another role is used.
  * - `wrong_encoding`: the database is not in UTF-8. It lacks characters until another database takes its place.
  * - `database_busy`: another connection held a row or a table for longer than this one waits for a lock.
@@ -82,11 +83,11 @@ export function isLasting({ code }: StorageFault): boolean {
  *
  * 08 connection, 28 credentials, 3D no such database, 53 out of connections, memory or disk, 57P shutting down,
  * starting up or cut off, 58 trouble with files, 25006 read-only, as a standby is during a failover; 3F no such schema,
- * 42P01 no such table; 42501 not permitted; 55P03 a wait for a lock took longer than `lock_timeout`.
+ * 42P01 no such table, 42703 no such column; 42501 not permitted; 55P03 a wait for a lock took longer than `lock_timeout`.
  */
 const meaningOfState: readonly [RegExp, StorageFault['code']][] = [
   [/^(08|28|3D|53|57P|58|25006)/, 'database_unavailable'],
-  [/^(3F|42P01)/, 'schema_missing'],
+  [/^(3F|42P01|42703)/, 'schema_missing'],
   [/^42501/, 'permission_denied'],
   [/^55P03/, 'database_busy'],
 ]

@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg'
 import { expectUtf8 } from './encoding.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 import type { Pool } from './pool.ts'
+import { tables } from './privileges.ts'
 import { inTransaction } from './transaction.ts'
 
 /**
@@ -21,12 +22,18 @@ export async function pingDatabase(pool: Pool): Promise<void> {
   }
 }
 
+/** Postgres refuses to look for the privilege on a column that is not there: then the schema is an old one. */
+const writtenColumns = (['sessions', 'call_legs', 'deliveries'] as const).flatMap((table) =>
+  tables[table].map((column) => [table, column] as const),
+)
+
 async function expectWritable(client: PoolClient): Promise<void> {
   const { rows } = await client.query<{ is_read_only: boolean; has_schema: boolean; may_write: boolean }>(
     `SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
             to_regclass('vss.deliveries') IS NOT NULL AS has_schema,
-            (SELECT bool_and(has_table_privilege(to_regclass(name)::oid, 'INSERT'))
-             FROM unnest(ARRAY['vss.deliveries', 'vss.sessions', 'vss.call_legs']) AS name) AS may_write`,
+            (SELECT bool_and(has_column_privilege(to_regclass('vss.' || table_name)::oid, column_name, 'INSERT'))
+             FROM unnest($1::text[], $2::text[]) AS written (table_name, column_name)) AS may_write`,
+    [writtenColumns.map(([table]) => table), writtenColumns.map(([, column]) => column)],
   )
   const [state] = rows
   if (state?.is_read_only) throw new StorageFault('database_unavailable', 'the database is read-only')

@@ -6,10 +6,12 @@ import {
   pingDatabase,
   StorageFault,
 } from '@vss-pipeline/storage'
+import { migrate } from '@vss-pipeline/storage/migrate'
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { inTransaction } from '../../../packages/storage/src/transaction.ts'
 import { createEmptyDatabase } from '../../support/databases.ts'
+import { migrateToEarlier } from '../../support/earlier-schema.ts'
 import { callLeg, delivery, session } from '../../support/entries.ts'
 import { openPool, openStorage } from '../../support/open-storage.ts'
 import { openTcpProxy } from '../../support/tcp-proxy.ts'
@@ -108,6 +110,26 @@ test('a table that is not there yet is schema_missing to writers and readers, an
     code: 'schema_missing',
     message: 'schema vss is missing: run the migrations',
   })
+})
+
+test('a schema of the release before is schema_missing to the writer and the readiness check', async () => {
+  const database = await createEmptyDatabase(inject('databaseUrl'))
+  onTestFinished(() => database.drop())
+  await migrateToEarlier(await connect(database.url), 4)
+  const pool = openPool(database.url)
+  const writer = createWriter({ pool, pipelineVersion: '1.2.3' })
+  const oldSchema = {
+    code: 'schema_missing',
+    sqlState: '42703',
+    message: expect.stringContaining('change_xid'),
+  }
+
+  await expect(writer.write([delivery(session())])).rejects.toMatchObject(oldSchema)
+  await expect(pingDatabase(pool)).rejects.toMatchObject(oldSchema)
+
+  await migrate({ databaseUrl: database.url })
+  await expect(pingDatabase(pool)).resolves.toBeUndefined()
+  expect(await writer.write([delivery(session())])).toMatchObject([{ outcome: 'stored' }])
 })
 
 test('a read-only database is database_unavailable', async () => {
