@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createTemporaryFolder, startPostgres, until } from '@vss-pipeline/local-stack'
+import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { readDelivery, readSession } from '@vss-pipeline/reader'
 import { createPool, createWriter, type Pool, pingDatabase } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
@@ -17,6 +17,7 @@ import { createEmptyDatabase } from '../../support/databases.ts'
 import { callLeg, delivery, deliveryIdAt, rejectedDelivery, session } from '../../support/entries.ts'
 import { completedSession, errorSession } from '../../support/example-sessions.ts'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
+import { startTestPostgres } from '../../support/servers/postgres.ts'
 import { vss } from '../../support/vss-command.ts'
 
 const roles = Object.keys(privileges) as Role[]
@@ -31,7 +32,7 @@ const administrator = { user: 'administrator', password: 'administrator' }
 
 beforeAll(async () => {
   const folder = await createTemporaryFolder()
-  const server = await startPostgres({ dataDir: join(folder.path, 'postgres'), port: 0 })
+  const server = await startTestPostgres(join(folder.path, 'postgres'))
   serverUrl = server.url
   const { user, password } = administrator
   await runSql(serverUrl, `CREATE ROLE ${user} LOGIN CREATEDB CREATEROLE PASSWORD '${password}'`)

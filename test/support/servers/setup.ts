@@ -25,7 +25,8 @@ export type GivenServers = Partial<Pick<TestServers, 'databaseUrl' | 'redisUrl'>
 /**
  * Provides Postgres and Redis to all tests: `TEST_DATABASE_URL` and `TEST_REDIS_URL` where set, else containers
  * when a Docker engine answers and has the images, else servers of this machine; `TEST_SERVERS=containers|local`
- * decides instead.
+ * decides instead. `TEST_POSTGRES=15` has those that are started be a Postgres of that version: Debian's, where servers
+ * of this machine are started.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const databaseUrl = readVariable(process.env, 'TEST_DATABASE_URL', settings.DATABASE_URL.kind)
