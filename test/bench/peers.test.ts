@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { receivedAtMsOf } from '@vss-pipeline/delivery'
 import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
@@ -49,7 +50,10 @@ test.each(peers.map((peer) => [peer.name, peer] as const))(
   '%s: stores the rows of the pipeline',
   async (_, peer) => {
     const db = await runPeer(peer)
-    await expect.poll(() => readRows(db), { timeout: 10_000 }).toEqual(ours)
+    const areOurs = async () => isDeepStrictEqual(await readRows(db), ours)
+    // What is missing after that time shows best in what the assertion prints.
+    await until("The pipeline's rows", areOurs, { timeoutMs: 10_000 }).catch(() => undefined)
+    expect(await readRows(db)).toEqual(ours)
   },
 )
 

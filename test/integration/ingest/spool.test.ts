@@ -11,6 +11,7 @@ import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected } from '../../support/redis-connection.ts'
 
 const redis = await startOwnRedis()
 let dir: string
@@ -33,7 +34,7 @@ async function startProducer(): Promise<Producer> {
     commandTimeoutMs: 500,
   })
   onTestFinished(() => producer.close())
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
   return producer
 }
 

@@ -8,6 +8,7 @@ import { killBlockingClient } from '../../support/blocking-client.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected, untilConnectionLost } from '../../support/redis-connection.ts'
 import { createGate, openAllGates } from './gate.ts'
 
 const redis = await startOwnRedis()
@@ -168,10 +169,10 @@ test('a consumer that starts while Redis is away begins when Redis starts', asyn
 
 test('a consumer closes at once while Redis is away', async () => {
   const consumer = consume()
-  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(consumer)
   await redis.stop()
   onTestFinished(redis.start)
-  await until('the loss', () => consumer.client.status !== 'ready', { timeoutMs: 2_000 })
+  await untilConnectionLost(consumer)
   const startedAt = performance.now()
   await consumer.close()
   expect(performance.now() - startedAt).toBeLessThan(2_000)
@@ -213,7 +214,7 @@ test('a consumer that closes while it reconnects finishes the batch in hand or p
 
   expect(performance.now() - startedAt).toBeLessThan(2_000)
   // A batch that is still active would stall for 10 s or more.
-  await until('a connection of the producer', () => producer.client.status === 'ready', { timeoutMs: 2_000 })
+  await untilConnected(producer)
   expect(await producer.shards[0]!.queue.getActiveCount()).toBe(0)
 })
 
@@ -233,10 +234,10 @@ test('a consumer closes in seconds when Redis stops during the close', async () 
 
 test('a command that waits for its answer is rejected when a consumer closes without Redis', async () => {
   const consumer = consume()
-  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(consumer)
   await redis.stop()
   onTestFinished(redis.start)
-  await until('the loss', () => consumer.client.status !== 'ready', { timeoutMs: 2_000 })
+  await untilConnectionLost(consumer)
   const answer = expect(consumer.client.ping()).rejects.toThrow('Connection is closed.')
 
   await consumer.close()
@@ -246,7 +247,7 @@ test('a command that waits for its answer is rejected when a consumer closes wit
 
 test('an idle consumer closes in seconds while Redis hangs', async () => {
   const consumer = consume()
-  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(consumer)
   redis.freeze()
   onTestFinished(redis.thaw)
   const startedAt = performance.now()
@@ -319,7 +320,7 @@ test('a batch that ends after its consumer closed without Redis logs no error', 
   await until('its start', () => started.includes('in hand'), { timeoutMs: 5_000 })
   await redis.stop()
   onTestFinished(redis.start)
-  await until('the loss', () => consumer.client.status !== 'ready', { timeoutMs: 2_000 })
+  await untilConnectionLost(consumer)
   await consumer.close()
   gate.open()
   await untilHandled(['in hand'])
@@ -331,7 +332,7 @@ test('an outage is one warning in the log, and nothing on the console', async ()
   const onConsole = vi.spyOn(console, 'error').mockImplementation(() => undefined)
   onTestFinished(() => onConsole.mockRestore())
   const consumer = consume()
-  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(consumer)
   await redis.stop()
   onTestFinished(redis.start)
   let attempts = 0

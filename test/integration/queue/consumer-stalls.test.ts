@@ -15,6 +15,7 @@ import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { bodiesOf, freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected } from '../../support/redis-connection.ts'
 import { createGate, openAllGates } from './gate.ts'
 
 const redisUrl = inject('redisUrl')
@@ -34,7 +35,7 @@ beforeEach(async () => {
   recording = createRecordingLogger()
   const { logger } = createRecordingLogger()
   producer = createProducer({ redisUrl, prefix, logger, commandTimeoutMs: 5_000 })
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
 })
 
 afterEach(async () => {

@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { bodiesOf, freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected } from '../../support/redis-connection.ts'
 import { createGate, openAllGates } from './gate.ts'
 
 const redisUrl = inject('redisUrl')
@@ -26,7 +27,7 @@ beforeEach(async () => {
   recording = createRecordingLogger()
   const { logger } = createRecordingLogger()
   producer = createProducer({ redisUrl, prefix, logger, commandTimeoutMs: 5_000 })
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
 })
 
 afterEach(async () => {
@@ -243,7 +244,7 @@ describe('close', () => {
 
   test('of an idle consumer returns at once, and may be repeated', async () => {
     const consumer = consume(async () => undefined)
-    await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+    await untilConnected(consumer)
     const startedAt = performance.now()
     await Promise.all([consumer.close(), consumer.close()])
     expect(performance.now() - startedAt).toBeLessThan(2_000)

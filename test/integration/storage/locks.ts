@@ -1,5 +1,6 @@
+import { until } from '@vss-pipeline/local-stack'
 import pg from 'pg'
-import { onTestFinished, vi } from 'vitest'
+import { onTestFinished } from 'vitest'
 
 /** A connection that is closed when the test has finished. */
 export async function connect(url: string): Promise<pg.Client> {
@@ -39,7 +40,8 @@ export async function lockDelivery(
 
 /** Waits until so many connections wait for this one, or for each other behind it, and tells their process ids. */
 export async function waitingBackends(client: pg.Client, count: number): Promise<number[]> {
-  return await vi.waitUntil(
+  return await until(
+    `A wait of ${count} connections`,
     async () => {
       const { rows } = await client.query<{ pid: number }>(
         `WITH RECURSIVE waiting (pid) AS (
@@ -49,8 +51,8 @@ export async function waitingBackends(client: pg.Client, count: number): Promise
          )
          SELECT pid FROM waiting WHERE pid <> pg_backend_pid()`,
       )
-      return rows.length === count && rows.map((row) => row.pid)
+      return rows.length === count ? rows.map((row) => row.pid) : undefined
     },
-    { timeout: 10_000 },
+    { timeoutMs: 10_000 },
   )
 }
