@@ -20,9 +20,8 @@ import { createGate, openAllGates } from './gate.ts'
 
 const redisUrl = inject('redisUrl')
 const program = fileURLToPath(new URL('worker-that-hangs.ts', import.meta.url))
-type Timing = { lockDurationMs?: number; stalledIntervalMs?: number }
-/** Short times: only one test waits as long as a real worker would. */
-const soon: Timing = { lockDurationMs: 600, stalledIntervalMs: 300 }
+/** The locks of a worker that is killed expire so soon; test/faults waits as long as a real worker would. */
+const victimLockMs = 600
 
 let prefix: string
 let producer: Producer
@@ -50,7 +49,8 @@ async function enqueue(...bodies: string[]): Promise<void> {
   for (const body of bodies) await producer.enqueue([makeDelivery(body)])
 }
 
-function consume(handle: (batch: BatchInHand) => Promise<void>, timing: Timing = soon): Consumer {
+/** Its own locks last as those of a real worker, or it would take what it has in hand for stalled when it is slow. */
+function consume(handle: (batch: BatchInHand) => Promise<void>): Consumer {
   const { logger } = recording
   const consumer = createConsumer({
     redisUrl,
@@ -61,21 +61,21 @@ function consume(handle: (batch: BatchInHand) => Promise<void>, timing: Timing =
       await handle(batch)
       return 'done'
     },
-    ...timing,
+    stalledIntervalMs: 300,
   })
   consumers.push(consumer)
   return consumer
 }
 
 /** Starts a worker process that takes the waiting batches, and kills it while it has them in hand. */
-async function killWorkerWith(bodies: string[], timing: Timing = soon): Promise<void> {
+async function killWorkerWith(bodies: string[]): Promise<void> {
   await enqueue(...bodies)
   const env = {
     ...process.env,
     REDIS_URL: redisUrl,
     QUEUE_PREFIX: prefix,
     CONCURRENCY: String(bodies.length),
-    TIMING: JSON.stringify(timing),
+    LOCK_DURATION_MS: String(victimLockMs),
   }
   const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
@@ -101,15 +101,13 @@ async function startsOfWaiting(): Promise<number[]> {
   return jobs.map(({ attemptsStarted }) => attemptsStarted)
 }
 
-test('the batch of a killed worker runs again within 20 s, with its stall and its trail', async () => {
-  await killWorkerWith(['victim'], {})
-  const killedAt = performance.now()
+test('the batch of a killed worker runs again, with its stall and its trail', async () => {
+  await killWorkerWith(['victim'])
   const seen: unknown[] = []
   consume(async ({ stalledBefore, trail, ...batch }) => {
     seen.push({ bodies: bodiesOf(batch), stalledBefore, trail })
-  }, {})
-  await until('its second start', () => seen.length > 0, { timeoutMs: 25_000 })
-  expect(performance.now() - killedAt).toBeLessThan(20_000)
+  })
+  await until('its second start', () => seen.length > 0, { timeoutMs: 10_000 })
   expect(seen).toEqual([{ bodies: ['victim'], stalledBefore: true, trail: { suspect: 'batch', starts: 1 } }])
   await untilEmpty()
 })
@@ -121,19 +119,20 @@ test('a batch that stalled before runs alone', async () => {
   const inHand = new Set<string>()
   const besideVictim = new Set<string>()
   const handled: string[] = []
+  const stalled: string[] = []
   consume(async ({ stalledBefore, ...batch }) => {
     const [body] = bodiesOf(batch) as [string]
     inHand.add(body)
     if (inHand.has('victim')) for (const other of inHand) besideVictim.add(other)
-    expect(stalledBefore).toBe(body === 'victim')
+    if (stalledBefore) stalled.push(body)
     await (body === 'victim' ? victimGate.passed : othersGate.passed)
     inHand.delete(body)
     handled.push(body)
   })
   await enqueue('a', 'b')
   await until('the others in hand', () => inHand.size === 2, { timeoutMs: 5_000 })
-  const stalled = 'batches stalled: their worker did not answer'
-  await until('the stall', () => recording.messages('warn').includes(stalled), { timeoutMs: 10_000 })
+  const warning = 'batches stalled: their worker did not answer'
+  await until('the stall', () => recording.messages('warn').includes(warning), { timeoutMs: 10_000 })
   await enqueue('c', 'd')
   // The victim waits for the batches in hand. New ones go back to the queue.
   await until(
@@ -163,6 +162,7 @@ test('a batch that stalled before runs alone', async () => {
 
   victimGate.open()
   await untilEmpty()
+  expect(stalled).toEqual(['victim'])
   expect([...besideVictim]).toEqual(['victim'])
   expect(handled.slice(0, 3).toSorted()).toEqual(['a', 'b', 'victim'])
   expect(handled.toSorted()).toEqual(['a', 'b', 'c', 'd', 'e', 'victim'])
