@@ -2,8 +2,8 @@ import { connect, type Socket } from 'node:net'
 import { generateEvents } from '@vss-pipeline/generator'
 import { expect, onTestFinished, test } from 'vitest'
 import { expectAccountedFor } from '../support/accounting.ts'
+import { startFaultyPipeline } from '../support/faulty-pipeline.ts'
 import { postUntilAcknowledged } from '../support/load.ts'
-import { startFaultyPipeline } from './faulty-pipeline.ts'
 
 /** Sends a request's head a byte a second, and never comes to its end. */
 function openSlowClient(port: number, onClose: () => void): Socket {

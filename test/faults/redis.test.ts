@@ -2,17 +2,18 @@ import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '@vss-pipeline/local-stack'
 import { expect, onTestFinished, test } from 'vitest'
-import { type FaultyServer, killProcess } from '../support/faulty-server.ts'
-import { redisCommand } from '../support/redis-command.ts'
-import { readMetric } from '../support/service-metric.ts'
-import { mayMount, mountSmallDisk } from '../support/small-disk.ts'
 import {
   type Aftermath,
   expectEveryPostAcknowledged,
   type FaultyPipeline,
   startFaultyPipeline,
   surviveUnderLoad,
-} from './faulty-pipeline.ts'
+} from '../support/faulty-pipeline.ts'
+import { type FaultyServer, killProcess } from '../support/faulty-server.ts'
+import { surviveKillsOfRedisWithoutSpool, untilSpooled } from '../support/outages.ts'
+import { redisCommand } from '../support/redis-command.ts'
+import { readMetric } from '../support/service-metric.ts'
+import { mayMount, mountSmallDisk } from '../support/small-disk.ts'
 
 const kib = 1024
 const mib = 1024 * kib
@@ -106,6 +107,11 @@ test.each(outages)('Redis $is', async ({ seed, count, connections, lastsMs, begi
   expect(aftermath.recoveredMs).toBeLessThan(45_000)
 })
 
+test('Redis is killed twice, and there is no spool', async () => {
+  const load = { seed: 'redis-killed-without-spool', count: 6_000, connections: 32, times: 2 }
+  await surviveKillsOfRedisWithoutSpool(await startFaultyPipeline({ env: { SPOOL_DIR: '' } }), load)
+})
+
 test('a backlog fills Redis, and drains with no more memory once a worker is back', async () => {
   const pipeline = await startFaultyPipeline()
   const { redis, ingest, workers } = pipeline
@@ -119,8 +125,7 @@ test('a backlog fills Redis, and drains with no more memory once a worker is bac
       const info = await tellRedis(redis.url, 'INFO memory')
       const used = Number(/^used_memory:(\d+)/m.exec(info)![1])
       await tellRedis(redis.url, `CONFIG SET maxmemory ${used + 2 * mib}`)
-      const spooled = () => readMetric(ingest.opsUrl, 'vss_spool_deliveries')
-      await until('What Redis has no room for', async () => (await spooled()) > 100, { timeoutMs: 30_000 })
+      await untilSpooled(ingest, 101)
       await pipeline.startWorker()
     },
   })

@@ -16,6 +16,13 @@ export async function openStorage(options: { statementTimeoutMs?: number } = {})
   return { url: database.url, pool, writer: createWriter({ pool, pipelineVersion: '1.2.3' }) }
 }
 
+/** One connection, as it was opened, for what a test does to a database; ended when the test has finished. */
+export function openAdminPool(databaseUrl: string): Pool {
+  const admin = createPool({ databaseUrl, maxConnections: 1, applicationName: 'vss-test-admin' })
+  onTestFinished(() => admin.end())
+  return admin
+}
+
 /** A pool that is ended when the test has finished. */
 export function openPool(databaseUrl: string, options: { statementTimeoutMs?: number } = {}): Pool {
   const pool = createPool({ databaseUrl, maxConnections: 4, applicationName: 'vss-test', ...options })

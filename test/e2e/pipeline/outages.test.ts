@@ -1,0 +1,43 @@
+import { test } from 'vitest'
+import { startFaultyPipeline } from '../../support/faulty-pipeline.ts'
+import {
+  surviveEndOfPostgres,
+  surviveKilledIngestWithSpool,
+  surviveKillsOfRedisWithoutSpool,
+  surviveLockedLedger,
+  surviveRestartsOfIngest,
+  surviveRestartsOfWorkers,
+  terminated,
+} from '../../support/outages.ts'
+
+const small = { count: 2_000, connections: 16 }
+
+test('Postgres may leave and come back: deliveries are acknowledged meanwhile, and none becomes a reject', async () => {
+  const load = { seed: 'postgres-killed', ...small }
+  await surviveEndOfPostgres(await startFaultyPipeline(), { ...load, end: 'kill', awayMs: 0 })
+})
+
+test('a flush whose rows another connection holds waits in hand, and goes on when they are free', async () => {
+  await surviveLockedLedger(await startFaultyPipeline(), { seed: 'postgres-locked', ...small })
+})
+
+test('Redis killed and restarted under load loses nothing that was acknowledged', async () => {
+  const load = { seed: 'redis-killed', ...small }
+  const pipeline = await startFaultyPipeline({ env: { SPOOL_DIR: '' } })
+  await surviveKillsOfRedisWithoutSpool(pipeline, { ...load, times: 1 })
+})
+
+test('while Redis is away every POST is acknowledged, also by an ingest that was killed meanwhile', async () => {
+  const load = { seed: 'ingest-killed-with-spool', ...small }
+  await surviveKilledIngestWithSpool(await startFaultyPipeline(), { ...load, spooled: 500 })
+})
+
+test('SIGTERM under load ends ingest with 0 in time, and loses nothing that was acknowledged', async () => {
+  const load = { seed: 'ingest-restarted', ...small }
+  await surviveRestartsOfIngest(await startFaultyPipeline(), { ...load, ...terminated, times: 1 })
+})
+
+test('SIGTERM under load ends a worker with 0 in time, and leaves no batch behind as stalled', async () => {
+  const load = { seed: 'worker-restarted', ...small }
+  await surviveRestartsOfWorkers(await startFaultyPipeline(), { ...load, times: 1 })
+})
