@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '@vss-pipeline/local-stack'
 import { createProducer, openBatch, type Producer } from '@vss-pipeline/queue'
 import { createProgress } from '@vss-pipeline/runtime'
@@ -185,7 +186,8 @@ describe('while Redis hangs', () => {
     const answers: Promise<Answer>[] = []
     for (let n = 0; n < 8; n++) {
       answers.push(post(ingest.url))
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      // Their times are to end one after the other.
+      await pause(100)
     }
     for (const { status, retryAfter, tookMs } of await Promise.all(answers)) {
       expect(status).toBe(503)

@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Delivery } from '@vss-pipeline/delivery'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { createProducer, openBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
@@ -119,11 +118,18 @@ test('deliveries that are left at the close are there at the next start', async 
 
 test('the close enqueues deliveries while the queue takes them', async () => {
   const enqueued: Delivery[] = []
-  const slow = { enqueue: (batch: readonly Delivery[]) => pause(50).then(() => void enqueued.push(...batch)) }
-  const spooler = await startSpooler(slow)
+  const closing = Promise.withResolvers<void>()
+  const spooler = await startSpooler({
+    async enqueue(batch) {
+      await closing.promise
+      enqueued.push(...batch)
+    },
+  })
   const deliveries = Array.from({ length: 1_200 }, (_, index) => makeDelivery(String(index)))
   await Promise.all(deliveries.map((delivery) => spooler.keep(delivery)))
-  await spooler.close()
+  const closed = spooler.close()
+  closing.resolve()
+  await closed
   expect(enqueued.map(({ deliveryId }) => deliveryId)).toEqual(deliveries.map(({ deliveryId }) => deliveryId))
 })
 

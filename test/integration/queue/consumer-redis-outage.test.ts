@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '@vss-pipeline/local-stack'
 import { type Consumer, createConsumer, createProducer, type Producer } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -9,6 +9,7 @@ import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
 import { untilConnected, untilConnectionLost } from '../../support/redis-connection.ts'
+import { openTcpProxy } from '../../support/tcp-proxy.ts'
 import { createGate, openAllGates } from './gate.ts'
 
 const redis = await startOwnRedis()
@@ -69,34 +70,6 @@ async function untilHandled(bodies: string[]): Promise<void> {
   await until(`the handling of ${bodies}`, () => bodies.every((body) => handled.includes(body)), {
     timeoutMs: 15_000,
   })
-}
-
-/** A proxy to Redis that can fall silent, as a network does: connections stay open and nothing passes. */
-async function startProxy(target: URL): Promise<{ url: string; swallowEverything(): void }> {
-  const pairs: [Socket, Socket][] = []
-  const server = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname)
-    pairs.push([client, upstream])
-    for (const socket of [client, upstream]) socket.on('error', () => undefined)
-    client.pipe(upstream).pipe(client)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    for (const socket of pairs.flat()) socket.destroy()
-    server.close()
-  })
-  const url = new URL(target)
-  url.port = String((server.address() as AddressInfo).port)
-  return {
-    url: url.href,
-    swallowEverything() {
-      for (const [client, upstream] of pairs.splice(0)) {
-        client.unpipe(upstream).resume()
-        upstream.unpipe(client).resume()
-      }
-    },
-  }
 }
 
 /** Lets Redis refuse new connections. Open connections stay. */
@@ -278,7 +251,8 @@ test('a batch in hand while Redis hangs for longer than its lock is done, at mos
   await until('its start', () => started.includes('in hand'), { timeoutMs: 5_000 })
   redis.freeze()
   onTestFinished(redis.thaw)
-  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  // Its lock expires by the clock.
+  await pause(1_000)
   redis.thaw()
   gate.open()
   await enqueue('after')
@@ -289,11 +263,11 @@ test('a batch in hand while Redis hangs for longer than its lock is done, at mos
 })
 
 test('a consumer notices a connection that has fallen silent, and opens another', async () => {
-  const proxy = await startProxy(new URL(redis.url))
+  const proxy = await openTcpProxy(redis.url)
   consume(undefined, { redisUrl: proxy.url, lockDurationMs: 500, stalledIntervalMs: 500 })
   await enqueue('before')
   await untilHandled(['before'])
-  proxy.swallowEverything()
+  proxy.abandon()
   await enqueue('after')
   await untilHandled(['after'])
 })

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { until } from '@vss-pipeline/local-stack'
@@ -16,6 +17,7 @@ import { bodiesOf, freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
 import { untilConnected } from '../../support/redis-connection.ts'
+import { closeIdleConsumer } from './closing.ts'
 import { createGate, openAllGates } from './gate.ts'
 
 const redisUrl = inject('redisUrl')
@@ -157,7 +159,8 @@ test('a batch that stalled before runs alone', async () => {
   expect([...inHand]).toEqual(['victim'])
   // Waiting batches are not taken and put back again and again.
   const starts = await startsOfWaiting()
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  // Nothing tells that it is left alone: to take it and hand it back would take milliseconds.
+  await pause(200)
   expect(await startsOfWaiting()).toEqual(starts)
 
   victimGate.open()
@@ -247,7 +250,7 @@ test('a consumer that closes while a batch runs alone waits for it', async () =>
   })
   await until('its start', () => log.length > 0, { timeoutMs: 10_000 })
   const closing = consumer.close().then(() => log.push('closed'))
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await closeIdleConsumer(redisUrl)
   gate.open()
   await closing
   expect(log).toEqual(['started', 'ended', 'closed'])

@@ -13,6 +13,7 @@ import { bodiesOf, freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
 import { untilConnected } from '../../support/redis-connection.ts'
+import { closeIdleConsumer } from './closing.ts'
 import { createGate, openAllGates } from './gate.ts'
 
 const redisUrl = inject('redisUrl')
@@ -215,7 +216,7 @@ describe('close', () => {
     await untilJobsAre({ active: 2, waiting: 2 })
     let closed = false
     const closing = consumer.close().then(() => (closed = true))
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await closeIdleConsumer(redisUrl)
     expect(closed).toBe(false)
     gate.open()
     await closing
