@@ -10,7 +10,7 @@ import {
   surviveUnderLoad,
 } from '../support/faulty-pipeline.ts'
 import { type FaultyServer, killProcess } from '../support/faulty-server.ts'
-import { surviveKillsOfRedisWithoutSpool, untilSpooled } from '../support/outages.ts'
+import { untilMoreRows, untilSpooled } from '../support/outages.ts'
 import { redisCommand } from '../support/redis-command.ts'
 import { readMetric } from '../support/service-metric.ts'
 import { mayMount, mountSmallDisk } from '../support/small-disk.ts'
@@ -108,8 +108,22 @@ test.each(outages)('Redis $is', async ({ seed, count, connections, lastsMs, begi
 })
 
 test('Redis is killed twice, and there is no spool', async () => {
-  const load = { seed: 'redis-killed-without-spool', count: 6_000, connections: 32, times: 2 }
-  await surviveKillsOfRedisWithoutSpool(await startFaultyPipeline({ env: { SPOOL_DIR: '' } }), load)
+  const pipeline = await startFaultyPipeline({ env: { SPOOL_DIR: '' } })
+  const { redis } = pipeline
+  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+    seed: 'redis-killed-without-spool',
+    count: 6_000,
+    connections: 32,
+    async fault() {
+      for (let times = 0; times < 2; times++) {
+        if (times > 0) await untilMoreRows(pipeline, 500)
+        await redis.kill()
+        await redis.start()
+      }
+    },
+  })
+  expect(answers.get('503'), 'refused while Redis was away').toBeGreaterThan(0)
+  expect(recoveredMs).toBeLessThan(45_000)
 })
 
 test('a backlog fills Redis, and drains with no more memory once a worker is back', async () => {
