@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { readDelivery, readSession } from '@vss-pipeline/reader'
-import { createPool, createWriter, type Pool, pingDatabase } from '@vss-pipeline/storage'
+import { createWriter, type Pool, pingDatabase } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
-import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import {
   functions,
   privileges,
@@ -13,9 +13,11 @@ import {
   tables,
 } from '../../../packages/storage/src/privileges.ts'
 import { readBody } from '../../support/accounting.ts'
-import { createEmptyDatabase } from '../../support/databases.ts'
+import { createEmptyDatabase, rowsOf } from '../../support/databases.ts'
 import { callLeg, delivery, deliveryIdAt, rejectedDelivery, session } from '../../support/entries.ts'
 import { completedSession, errorSession } from '../../support/example-sessions.ts'
+import { monthStart, partitionName } from '../../support/ledger-partitions.ts'
+import { openPool } from '../../support/open-storage.ts'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { startTestPostgres } from '../../support/servers/postgres.ts'
 import { vss } from '../../support/vss-command.ts'
@@ -43,11 +45,11 @@ beforeAll(async () => {
 })
 
 test('the pipeline works with its roles: the migrator migrates, the worker only writes', async () => {
-  const databaseUrl = await createDatabase(serverUrl)
+  const { url: databaseUrl } = await createEmptyDatabase(serverUrl)
   await createRoles(databaseUrl)
   await migrate({ databaseUrl: as('vss_migrator', databaseUrl) })
   // A worker that starts makes the partitions of the coming months.
-  const nextMonth = ledgerPartition(1)
+  const nextMonth = partitionName(1)
   await runSql(databaseUrl, `DROP TABLE vss.${nextMonth}`)
 
   const pipeline = await startRunningPipeline({ databaseUrl: as('vss_writer', databaseUrl) })
@@ -92,7 +94,7 @@ test('the pipeline works with its roles: the migrator migrates, the worker only 
 
 test('the writer can neither read the ledger nor change its past, nor tables, nor make itself more', async () => {
   const databaseUrl = await migratedDatabase()
-  const month = ledgerPartition(0)
+  const month = partitionName(0)
   await pingDatabase(openPool(as('vss_writer', databaseUrl)))
 
   const statements = [
@@ -161,7 +163,7 @@ test('the reader sees every table and view of the pipeline but no body, and writ
   const statements = [
     'SELECT * FROM vss.deliveries',
     'SELECT body FROM vss.deliveries',
-    `SELECT body FROM vss.${ledgerPartition(0)}`,
+    `SELECT body FROM vss.${partitionName(0)}`,
     'SELECT body_text FROM vss.rejected',
     'INSERT INTO vss.sessions DEFAULT VALUES',
     'UPDATE vss.sessions SET caller = NULL',
@@ -323,7 +325,7 @@ test.each([
 ])('a schema that %s made earlier is handed over with its rows', async (_, adminUrl) => {
   // As where the roles are made for the first time.
   await dropRoles()
-  const databaseUrl = await createDatabase(adminUrl())
+  const { url: databaseUrl } = await createEmptyDatabase(adminUrl())
   await migrate({ databaseUrl })
   const admin = openPool(databaseUrl)
   await insertDelivery(admin, new Date())
@@ -337,9 +339,9 @@ test.each([
   await insertDelivery(writer, new Date())
   const { rows } = await writer.query('SELECT delivery_id FROM vss.deliveries')
   expect(rows).toHaveLength(2)
-  await runSql(as('vss_migrator', databaseUrl), `DROP TABLE vss.${ledgerPartition(2)}`)
+  await runSql(as('vss_migrator', databaseUrl), `DROP TABLE vss.${partitionName(2)}`)
   const remade = await writer.query('SELECT vss.ensure_ledger_partitions(2) AS name')
-  expect(remade.rows).toEqual([{ name: ledgerPartition(2) }])
+  expect(remade.rows).toEqual([{ name: partitionName(2) }])
 })
 
 test('what the roles were given by other hands is taken away, bodies from the reader for one', async () => {
@@ -375,8 +377,8 @@ test('a migration takes from the writer what an earlier release granted, the rig
 })
 
 test('a database whose schema nobody let the roles into gives them nothing', async () => {
-  await createRoles(await createDatabase(serverUrl))
-  const other = await createDatabase(serverUrl)
+  await createRoles((await createEmptyDatabase(serverUrl)).url)
+  const { url: other } = await createEmptyDatabase(serverUrl)
   await migrate({ databaseUrl: other })
 
   const attempts = await Promise.all(
@@ -389,9 +391,9 @@ test('a database whose schema nobody let the roles into gives them nothing', asy
 })
 
 test('the roles have no password until they are given one', async () => {
-  await createRoles(await createDatabase(serverUrl))
+  await createRoles((await createEmptyDatabase(serverUrl)).url)
   await dropRoles()
-  const databaseUrl = await createDatabase(serverUrl)
+  const { url: databaseUrl } = await createEmptyDatabase(serverUrl)
   await runSql(databaseUrl, await readFile(rolesFile, 'utf8'))
 
   for (const role of ['vss_migrator', ...roles] as const) {
@@ -406,13 +408,8 @@ async function queriesOf(page: string): Promise<string[]> {
   return blocks.flatMap((block) => block.split(/;$/m)).filter((statement) => statement.trim() !== '')
 }
 
-async function createDatabase(adminUrl: string): Promise<string> {
-  const database = await createEmptyDatabase(adminUrl)
-  return database.url
-}
-
 async function migratedDatabase(): Promise<string> {
-  const databaseUrl = await createDatabase(serverUrl)
+  const { url: databaseUrl } = await createEmptyDatabase(serverUrl)
   await createRoles(databaseUrl)
   await migrate({ databaseUrl: as('vss_migrator', databaseUrl) })
   return databaseUrl
@@ -447,24 +444,8 @@ function withUser(databaseUrl: string, { user, password }: { user: string; passw
   return url.href
 }
 
-function openPool(databaseUrl: string): Pool {
-  const pool = createPool({ databaseUrl, maxConnections: 2, applicationName: 'vss-test' })
-  onTestFinished(() => pool.end())
-  return pool
-}
-
 async function runSql(databaseUrl: string, statements: string): Promise<void> {
   await rowsOf(databaseUrl, statements)
-}
-
-async function rowsOf<Row>(databaseUrl: string, query: string): Promise<Row[]> {
-  const pool = createPool({ databaseUrl, maxConnections: 1, applicationName: 'vss-test' })
-  try {
-    const { rows } = await pool.query(query)
-    return rows
-  } finally {
-    await pool.end()
-  }
 }
 
 /** Each statement with what became of it: the database's refusal, or "done". */
@@ -564,13 +545,4 @@ async function ownersOfSchema(databaseUrl: string): Promise<string[]> {
 
 async function example(name: string): Promise<Buffer> {
   return await readFile(new URL(`../../fixtures/${name}`, import.meta.url))
-}
-
-function monthStart(monthsAhead: number): Date {
-  const now = new Date()
-  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + monthsAhead, 1))
-}
-
-function ledgerPartition(monthsAhead: number): string {
-  return `deliveries_${monthStart(monthsAhead).toISOString().slice(0, 7).replace('-', '_')}`
 }

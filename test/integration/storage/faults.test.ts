@@ -10,11 +10,11 @@ import {
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { inTransaction } from '../../../packages/storage/src/transaction.ts'
-import { createEmptyDatabase } from '../../support/databases.ts'
+import { connect, createEmptyDatabase } from '../../support/databases.ts'
 import { callLeg, delivery, session } from '../../support/entries.ts'
 import { openPool, openStorage } from '../../support/open-storage.ts'
 import { openTcpProxy } from '../../support/tcp-proxy.ts'
-import { connect, lockDelivery, lockSession, waitingBackends } from './locks.ts'
+import { lockDelivery, lockSession, waitingBackends } from './locks.ts'
 
 test('a connection that is cut in mid-transaction is database_unavailable, and nothing of it stays', async () => {
   const { url, pool, writer } = await openStorage()

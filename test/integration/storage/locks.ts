@@ -1,14 +1,6 @@
 import { until } from '@vss-pipeline/local-stack'
-import pg from 'pg'
-import { onTestFinished } from 'vitest'
-
-/** A connection that is closed when the test has finished. */
-export async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  onTestFinished(() => client.end())
-  return client
-}
+import type pg from 'pg'
+import { connect } from '../../support/databases.ts'
 
 /** Makes whoever writes that session wait until the returned connection's transaction ends. */
 export async function lockSession(url: string, sessionId: string): Promise<pg.Client> {

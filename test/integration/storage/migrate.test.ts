@@ -4,9 +4,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { migrate } from '@vss-pipeline/storage/migrate'
-import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { createEmptyDatabase } from '../../support/databases.ts'
+import { createEmptyDatabase, rowsOf } from '../../support/databases.ts'
 import { describeSchema } from './describe-schema.ts'
 
 const storageFolder = join(import.meta.dirname, '..', '..', '..', 'packages', 'storage')
@@ -34,7 +33,7 @@ test('all that a migration makes is in schema vss', async () => {
   const url = await emptyDatabaseUrl()
   await migrate({ databaseUrl: url })
 
-  const { rows } = await query(
+  const rows = await rowsOf(
     url,
     `SELECT relname FROM pg_class
      WHERE relnamespace NOT IN ('vss'::regnamespace, 'pg_catalog'::regnamespace, 'pg_toast'::regnamespace,
@@ -47,7 +46,7 @@ test('every table, view, column and function has a comment', async () => {
   const url = await emptyDatabaseUrl()
   await migrate({ databaseUrl: url })
 
-  const { rows } = await query(
+  const rows = await rowsOf(
     url,
     `SELECT relname::text AS name FROM pg_class
      WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v') AND relname !~ '_\\d{4}_\\d{2}$'
@@ -67,7 +66,7 @@ test('every table, view, column and function has a comment', async () => {
 test('a role that may not create schemas can migrate where an administrator made schema vss for it', async () => {
   const url = await emptyDatabaseUrl()
   const role = await createRole(url)
-  await query(url, `CREATE SCHEMA vss AUTHORIZATION ${role.name}`)
+  await rowsOf(url, `CREATE SCHEMA vss AUTHORIZATION ${role.name}`)
 
   expect(await migrate({ databaseUrl: role.url })).not.toEqual([])
 })
@@ -128,25 +127,15 @@ async function emptyDatabaseUrl(): Promise<string> {
 async function createRole(databaseUrl: string): Promise<{ name: string; url: string }> {
   const url = new URL(databaseUrl)
   const name = `${url.pathname.slice(1)}_role`
-  await query(databaseUrl, `CREATE ROLE ${name} LOGIN PASSWORD 'role'`)
+  await rowsOf(databaseUrl, `CREATE ROLE ${name} LOGIN PASSWORD 'role'`)
   onTestFinished(() =>
-    query(databaseUrl, `DROP OWNED BY ${name} CASCADE`)
-      .then(() => query(databaseUrl, `DROP ROLE ${name}`))
+    rowsOf(databaseUrl, `DROP OWNED BY ${name} CASCADE`)
+      .then(() => rowsOf(databaseUrl, `DROP ROLE ${name}`))
       .then(() => {}),
   )
   url.username = name
   url.password = 'role'
   return { name, url: url.href }
-}
-
-async function query(databaseUrl: string, statement: string): Promise<pg.QueryResult> {
-  const client = new pg.Client({ connectionString: databaseUrl })
-  await client.connect()
-  try {
-    return await client.query(statement)
-  } finally {
-    await client.end()
-  }
 }
 
 async function runMigrate(env: NodeJS.ProcessEnv) {

@@ -1,6 +1,6 @@
 import { expect, inject, test } from 'vitest'
+import { connect } from '../../support/databases.ts'
 import { readTestPostgres } from '../../support/servers/postgres.ts'
-import { connect } from './locks.ts'
 
 test.skipIf(process.env.TEST_DATABASE_URL)(
   'the server that the tests start is of the version asked for, and has what later tests need',
