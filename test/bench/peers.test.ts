@@ -51,7 +51,7 @@ test.each(peers.map((peer) => [peer.name, peer] as const))(
   async (_, peer) => {
     const db = await runPeer(peer)
     const areOurs = async () => isDeepStrictEqual(await readRows(db), ours)
-    // What is missing after that time shows best in what the assertion prints.
+    // The assertion shows better which rows are missing or different.
     await until("The pipeline's rows", areOurs, { timeoutMs: 10_000 }).catch(() => undefined)
     expect(await readRows(db)).toEqual(ours)
   },

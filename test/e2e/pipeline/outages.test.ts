@@ -9,7 +9,8 @@ import {
   terminated,
 } from '../../support/outages.ts'
 
-const small = { count: 2_000, connections: 16 }
+const small = { count: 3_000, connections: 16 }
+const env = { SHUTDOWN_TIMEOUT_MS: '10000' }
 
 test('Postgres may leave and come back: deliveries are acknowledged meanwhile, and none becomes a reject', async () => {
   const load = { seed: 'postgres-killed', ...small }
@@ -27,10 +28,10 @@ test('while Redis is away every POST is acknowledged, also by an ingest that was
 
 test('SIGTERM under load ends ingest with 0 in time, and loses nothing that was acknowledged', async () => {
   const load = { seed: 'ingest-restarted', ...small }
-  await surviveRestartsOfIngest(await startFaultyPipeline(), { ...load, ...terminated, times: 1 })
+  await surviveRestartsOfIngest(await startFaultyPipeline({ env }), { ...load, ...terminated, times: 1 })
 })
 
 test('SIGTERM under load ends a worker with 0 in time, and leaves no batch behind as stalled', async () => {
   const load = { seed: 'worker-restarted', ...small }
-  await surviveRestartsOfWorkers(await startFaultyPipeline(), { ...load, times: 1 })
+  await surviveRestartsOfWorkers(await startFaultyPipeline({ env }), { ...load, times: 1 })
 })
