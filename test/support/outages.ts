@@ -27,7 +27,6 @@ export async function surviveEndOfPostgres(
   options: LoadSize & { end: 'kill' | 'stop'; awayMs: number },
 ): Promise<void> {
   const { postgres, pool, log } = pipeline
-  let rowsAgainMs = Number.POSITIVE_INFINITY
   const aftermath = await surviveUnderLoad(pipeline, {
     ...options,
     async fault() {
@@ -38,9 +37,8 @@ export async function surviveEndOfPostgres(
       await pause(options.awayMs)
       const startedAt = new Date()
       await postgres.start()
-      const backAt = performance.now()
-      await until('The first row', () => hasRowsSince(pool, startedAt), { timeoutMs: 10_000 })
-      rowsAgainMs = performance.now() - backAt
+      // It is asked within a second.
+      await until('The first row', () => hasRowsSince(pool, startedAt), { timeoutMs: 5_000 })
     },
   })
   expectEveryPostAcknowledged(aftermath)
@@ -48,8 +46,6 @@ export async function surviveEndOfPostgres(
   const warnings = log.filter((line) => line.includes('the database is away'))
   expect(warnings.length).toBeGreaterThan(0)
   expect(warnings.length).toBeLessThan(10)
-  // It is asked at least every 800 ms.
-  expect(rowsAgainMs).toBeLessThan(2_500)
   expect(aftermath.recoveredMs).toBeLessThan(30_000)
   expect(await isWorkerReady(pipeline)).toBe(true)
 }
