@@ -235,7 +235,7 @@ test.each(roles)(
     // Months to come are made after the grants.
     await owner.query('SELECT vss.ensure_ledger_partitions(3)')
     const attempts = await attemptsOnSchema(owner)
-    expect(attempts.map(({ object }) => object)).toContain(ledgerPartition(3))
+    expect(attempts.map(({ object }) => object)).toContain(partitionName(3))
     const granted: RolePrivileges = privileges[role]
 
     const allowed = await allowedOf(as(role, databaseUrl), attempts)
@@ -300,7 +300,7 @@ test('an operator can correct an outcome and delete old sessions with their legs
     'DELETE FROM vss.deliveries',
     'UPDATE vss.deliveries SET body = NULL',
     'UPDATE vss.deliveries SET received_at = now()',
-    `DROP TABLE vss.${ledgerPartition(0)}`,
+    `DROP TABLE vss.${partitionName(0)}`,
     'SELECT vss.grant_to_roles()',
   ]
   expect(await outcomesOf(as('vss_operator', databaseUrl), statements)).toEqual(
@@ -309,7 +309,7 @@ test('an operator can correct an outcome and delete old sessions with their legs
 })
 
 test('roles.sql makes the roles that privileges.ts has', async () => {
-  await createRoles(await createDatabase(serverUrl))
+  await createRoles((await createEmptyDatabase(serverUrl)).url)
 
   const made = await rowsOf<{ name: string }>(
     serverUrl,

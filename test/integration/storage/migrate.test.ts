@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { createEmptyDatabase, rowsOf } from '../../support/databases.ts'
+import { connect, createEmptyDatabase, rowsOf } from '../../support/databases.ts'
 import { describeSchema } from './describe-schema.ts'
 
 const storageFolder = join(import.meta.dirname, '..', '..', '..', 'packages', 'storage')
@@ -74,7 +74,7 @@ test('a role that may not create schemas can migrate where an administrator made
 test('a database that an earlier release migrated gets the grants of this one', async () => {
   const url = await emptyDatabaseUrl()
   await migrate({ databaseUrl: url })
-  await query(
+  await rowsOf(
     url,
     `CREATE OR REPLACE FUNCTION vss.grant_to_roles() RETURNS void LANGUAGE sql AS 'GRANT SELECT ON vss.deliveries TO PUBLIC';
      GRANT EXECUTE ON FUNCTION vss.grant_to_roles(), vss.utf8_text(bytea) TO PUBLIC`,
@@ -82,10 +82,9 @@ test('a database that an earlier release migrated gets the grants of this one', 
 
   await migrate({ databaseUrl: url })
 
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  onTestFinished(() => client.end())
-  expect(await describeSchema(client)).toBe(await readFile(join(storageFolder, 'schema.sql'), 'utf8'))
+  expect(await describeSchema(await connect(url))).toBe(
+    await readFile(join(storageFolder, 'schema.sql'), 'utf8'),
+  )
 })
 
 test('a database that cannot be reached is one line on standard error, without the password', async () => {
