@@ -299,7 +299,7 @@ test('deliveries that wait to be kept take bounded memory: beyond it the answer 
 test('the probe of readiness fails where Redis answers but takes no writes', async () => {
   await untilConnected(producer)
   await producer.probe()
-  onTestFinished(() => void redis.client.config('SET', 'min-replicas-to-write', '0'))
+  onTestFinished(async () => void (await redis.client.config('SET', 'min-replicas-to-write', '0')))
   // The state of a primary that has lost its replicas: it answers reads and refuses writes.
   await redis.client.config('SET', 'min-replicas-to-write', '1')
   expect(await producer.client.ping()).toBe('PONG')
