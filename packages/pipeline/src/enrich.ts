@@ -5,5 +5,8 @@ import type { Validated } from './validate.ts'
 /** Adds the facts that follow from a session as sent: parties, durations, quality, meanings, anomalies. */
 export function enrich(item: Validated | Rejected): LedgerEntry {
   if (isRejected(item)) return item
-  return { ...item.delivery, verdict: { kind: 'session', session: enrichSession(item.session) } }
+  return {
+    ...item.delivery,
+    verdict: { kind: 'session', session: enrichSession(item.session, item.delivery.receivedAtMs) },
+  }
 }

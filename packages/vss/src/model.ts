@@ -16,7 +16,10 @@ export const anomalyCodes = [
   'invalid_value',
   'number_not_e164',
   'number_country_mismatch',
+  'number_not_valid',
   'quality_out_of_range',
+  'no_legs',
+  'implausible_time',
 ] as const
 
 export type Anomaly = (typeof anomalyCodes)[number]
@@ -59,8 +62,9 @@ export interface NormalizedSession {
   sessionId: string
   subAccountId: string
   status: string
-  startedAtMs: number
-  endedAtMs: number
+  /** Null when it was not sent or cannot be read; then a leg has a time, or the session the other one. */
+  startedAtMs: number | null
+  endedAtMs: number | null
   lastAction: string | null
   callCount: number | null
   clientRequestId: string | null
@@ -74,16 +78,19 @@ export interface NormalizedSession {
 }
 
 export interface CallLeg extends NormalizedLeg {
-  /** Seconds from initiated to connected; null when never connected. */
+  /** Seconds from initiated to connected; null when never connected, or at a time that cannot be true. */
   ringSeconds: number | null
-  /** libphonenumber's type of the number (`MOBILE`, `FIXED_LINE`, ...); null when it cannot tell. */
+  /** libphonenumber's type of the number (`MOBILE`, `FIXED_LINE`, ...); null when the number is not valid. */
   sourceType: string | null
   destinationType: string | null
   mosBand: QualityBand | null
 }
 
 /** One row of `vss.sessions` with its rows of `vss.call_legs`. Enrichment makes it, the writer takes it. */
-export interface Session extends Omit<NormalizedSession, 'legs' | 'anomalies'> {
+export interface Session extends Omit<NormalizedSession, 'startedAtMs' | 'endedAtMs' | 'legs' | 'anomalies'> {
+  /** As sent, else a time of the legs, else the other time of the session. */
+  startedAtMs: number
+  endedAtMs: number
   durationSeconds: number | null
   errorMeaning: string | null
   caller: string | null
