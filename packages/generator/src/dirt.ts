@@ -1,3 +1,4 @@
+import { compressedBodies } from './dirt/compressed.ts'
 import { contradictions } from './dirt/contradictions.ts'
 import type { Dirt } from './dirt/dirt.ts'
 import { drift } from './dirt/drift.ts'
@@ -11,6 +12,7 @@ export const dirtByKind = {
   ...contradictions,
   ...unusableValues,
   ...hostile,
+  ...compressedBodies,
   ...unusableEvents,
 } satisfies Record<string, Dirt>
 

@@ -1,3 +1,4 @@
+import { decompressed, mostDecompressedBytes } from './compression.ts'
 import { readErrorDetails, readLegs } from './legs.ts'
 import { createShape, isJsonObject, type JsonObject, type Members, readMembers } from './members.ts'
 import type { Anomaly, NormalizedSession } from './model.ts'
@@ -173,18 +174,31 @@ function validateObject(event: JsonObject): Validation {
   }
 }
 
+function malformed(message: string): Validation {
+  return rejected([{ code: 'malformed_json', path: '', message }])
+}
+
 /**
  * Reads a delivery's body as a Voice Session Summary. It rejects a body only when it cannot be a row; any other mistake
  * in an event becomes an anomaly. It never throws.
  *
- * @param body the request body as received
+ * @param body the request body as received, compressed or not
  */
 export function validateEvent(body: Uint8Array): Validation {
+  const plain = decompressed(body)
+  if (plain === null) {
+    const mostMib = mostDecompressedBytes / 2 ** 20
+    return malformed(
+      `expected a compressed body (gzip, zlib or zstd) that is whole and holds at most ${mostMib} MiB`,
+    )
+  }
   let event: unknown
   try {
-    event = JSON.parse(utf8.decode(body))
+    event = JSON.parse(utf8.decode(plain))
   } catch {
-    return rejected([{ code: 'malformed_json', path: '', message: 'expected JSON in UTF-8' }])
+    return malformed(
+      plain === body ? 'expected JSON in UTF-8' : 'expected JSON in UTF-8 in the compressed body',
+    )
   }
   if (!isJsonObject(event)) {
     return rejected([{ code: 'not_an_object', path: '', message: 'expected a JSON object' }])
