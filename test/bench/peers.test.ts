@@ -121,12 +121,13 @@ function entryOf(body: Buffer): LedgerEntry {
   const validation = validateEvent(body)
   if (!validation.ok) throw new Error('a body of the benchmark was rejected: it posts only sessions')
   const deliveryId = v7()
+  const receivedAtMs = receivedAtMsOf(deliveryId)
   return {
     deliveryId,
-    receivedAtMs: receivedAtMsOf(deliveryId),
+    receivedAtMs,
     sourceIp: null,
     body,
-    verdict: { kind: 'session', session: enrichSession(validation.session) },
+    verdict: { kind: 'session', session: enrichSession(validation.session, receivedAtMs) },
   }
 }
 
