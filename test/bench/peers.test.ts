@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { receivedAtMsOf } from '@vss-pipeline/delivery'
 import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
 import { createPool, createWriter } from '@vss-pipeline/storage'
 import { enrichSession, type LedgerEntry, validateEvent } from '@vss-pipeline/vss'
-import pg from 'pg'
+import type pg from 'pg'
 import { v7 } from 'uuid'
 import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
-import { createTestDatabase } from '../support/databases.ts'
+import { connect, createTestDatabase } from '../support/databases.ts'
 import { postAll } from './load/load-generator.ts'
 import { leanHandler, type Peer, peers } from './peers/index.ts'
 import { startPeer } from './programs.ts'
@@ -49,7 +50,10 @@ test.each(peers.map((peer) => [peer.name, peer] as const))(
   '%s: stores the rows of the pipeline',
   async (_, peer) => {
     const db = await runPeer(peer)
-    await expect.poll(() => readRows(db), { timeout: 10_000 }).toEqual(ours)
+    const areOurs = async () => isDeepStrictEqual(await readRows(db), ours)
+    // The assertion shows better which rows are missing or different.
+    await until("The pipeline's rows", areOurs, { timeoutMs: 10_000 }).catch(() => undefined)
+    expect(await readRows(db)).toEqual(ours)
   },
 )
 
@@ -73,13 +77,6 @@ async function runPeer({ ingest, worker, table }: Peer): Promise<pg.Client> {
   onTestFinished(() => program.stop())
   const db = await connect(database.url)
   await postAndStore(program.webhookUrl, db, table!)
-  return db
-}
-
-async function connect(databaseUrl: string): Promise<pg.Client> {
-  const db = new pg.Client({ connectionString: databaseUrl })
-  await db.connect()
-  onTestFinished(() => db.end())
   return db
 }
 
@@ -133,12 +130,13 @@ function entryOf(body: Buffer): LedgerEntry {
   const validation = validateEvent(body)
   if (!validation.ok) throw new Error('a body of the benchmark was rejected: it posts only sessions')
   const deliveryId = v7()
+  const receivedAtMs = receivedAtMsOf(deliveryId)
   return {
     deliveryId,
-    receivedAtMs: receivedAtMsOf(deliveryId),
+    receivedAtMs,
     sourceIp: null,
     body,
-    verdict: { kind: 'session', session: enrichSession(validation.session) },
+    verdict: { kind: 'session', session: enrichSession(validation.session, receivedAtMs) },
   }
 }
 

@@ -1,18 +1,17 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import {
   createTemporaryFolder,
   type PostgresBinaries,
   projectRoot,
-  type RunningServer,
   startPostgres,
   startRedis,
   until,
 } from '@vss-pipeline/local-stack'
 import { Redis } from 'ioredis'
 import pg from 'pg'
+import { debianFolder, findDebianPostgres } from '../support/servers/postgres.ts'
 import { UsageError } from './usage-error.ts'
 
 const run = promisify(execFile)
@@ -52,7 +51,13 @@ export async function startBenchServers(options: {
   const binaries = options.postgres === undefined ? undefined : debianBinaries(options.postgres)
   const folder = await createTemporaryFolder()
   const redisServer = await startRedis({ dataDir: join(folder.path, 'redis'), port: 0, log: options.log })
-  const postgresServer = await startPostgresWithCommitTimes(join(folder.path, 'postgres'), binaries)
+  const postgresServer = await startPostgres({
+    dataDir: join(folder.path, 'postgres'),
+    port: 0,
+    binaries,
+    // Commit times tell when each row became visible, so that nobody need poll for it.
+    parameters: { track_commit_timestamp: 'on' },
+  })
   await migrate(postgresServer.url, projectRoot)
 
   const database = await openDatabase(postgresServer.url)
@@ -110,28 +115,11 @@ export async function vacuumQueues(db: pg.Client): Promise<void> {
 }
 
 function debianBinaries(major: string): PostgresBinaries {
-  const folder = `/usr/lib/postgresql/${major}/bin`
-  const binaries = { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres') }
-  if (!existsSync(binaries.postgres)) {
-    throw new UsageError(
-      `--postgres got ${major}, and there is no ${binaries.postgres}: install the package postgresql-${major}, or leave --postgres out for the Postgres that npm installed`,
-    )
-  }
-  return binaries
-}
-
-/** Starts Postgres with commit times: they tell when each row became visible, so that nobody need poll for it. */
-async function startPostgresWithCommitTimes(
-  dataDir: string,
-  binaries: PostgresBinaries | undefined,
-): Promise<RunningServer> {
-  const first = await startPostgres({ dataDir, port: 0, binaries })
-  const db = new pg.Client({ connectionString: first.url })
-  await db.connect()
-  await db.query('ALTER SYSTEM SET track_commit_timestamp = on')
-  await db.end()
-  await first.stop()
-  return await startPostgres({ dataDir, port: 0, binaries })
+  const binaries = findDebianPostgres(major)
+  if (binaries !== undefined) return binaries
+  throw new UsageError(
+    `--postgres got ${major}, and there is no ${debianFolder(major)}: install the package postgresql-${major}, or leave --postgres out for the Postgres that npm installed`,
+  )
 }
 
 /** Migrates with the checkout's own program, so that any commit can be measured. */

@@ -2,8 +2,8 @@ import { connect, type Socket } from 'node:net'
 import { generateEvents } from '@vss-pipeline/generator'
 import { expect, onTestFinished, test } from 'vitest'
 import { expectAccountedFor } from '../support/accounting.ts'
+import { startFaultyPipeline } from '../support/faulty-pipeline.ts'
 import { postUntilAcknowledged } from '../support/load.ts'
-import { startFaultyPipeline } from './faulty-pipeline.ts'
 
 /** Sends a request at one byte a second, and never ends it. */
 function openSlowClient(port: number, onClose: () => void): Socket {

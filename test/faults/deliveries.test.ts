@@ -6,10 +6,10 @@ import { countLedgerByOutcome, readSession } from '@vss-pipeline/reader'
 import { v7 as uuidv7 } from 'uuid'
 import { expect, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../support/accounting.ts'
+import { startFaultyPipeline } from '../support/faulty-pipeline.ts'
 import { type Acknowledged, postUntilAcknowledged } from '../support/load.ts'
 import { openProducer } from '../support/producer.ts'
 import type { RunningPipeline } from '../support/running-pipeline.ts'
-import { startFaultyPipeline } from './faulty-pipeline.ts'
 
 test('the same event, posted 100 times at once, is one session', async () => {
   const pipeline = await startFaultyPipeline({ workers: 4 })

@@ -1,28 +1,21 @@
 import { generateEvents } from '@vss-pipeline/generator'
-import { type RunningService, startService, until } from '@vss-pipeline/local-stack'
+import { type RunningService, startService } from '@vss-pipeline/local-stack'
 import { expect, onTestFinished, test } from 'vitest'
-import { countLedger, expectAccountedFor } from '../support/accounting.ts'
+import { expectAccountedFor } from '../support/accounting.ts'
+import { type FaultyPipeline, startFaultyPipeline, surviveUnderLoad } from '../support/faulty-pipeline.ts'
 import { killProcess } from '../support/faulty-server.ts'
 import { type Load, postUntilAcknowledged } from '../support/load.ts'
+import {
+  expectNoRefusals,
+  killed,
+  surviveKilledIngestWithSpool,
+  surviveRestartsOfIngest,
+  terminated,
+  untilSpooled,
+} from '../support/outages.ts'
 import { readMetric } from '../support/service-metric.ts'
-import { type FaultyPipeline, startFaultyPipeline, surviveUnderLoad } from './faulty-pipeline.ts'
 
 const hourMs = 60 * 60 * 1_000
-
-/** Expects `count` answers of 200 and no refusal. Connections may have failed, because ingest itself was away. */
-function expectNoRefusals(answers: Load['answers'], count: number): void {
-  expect(answers.get('200')).toBe(count)
-  const refusals = [...answers.keys()].filter((kind) => /^\d+$/.test(kind) && kind !== '200')
-  expect(refusals, 'refusals by an ingest that runs').toEqual([])
-}
-
-/** Waits until the ledger has so many rows more than now, which shows that the load goes on. */
-async function untilMoreRows(pipeline: FaultyPipeline, more: number): Promise<void> {
-  const before = await countLedger(pipeline.pool)
-  await until('More rows', async () => (await countLedger(pipeline.pool)) >= before + more, {
-    timeoutMs: 30_000,
-  })
-}
 
 /** Starts another ingest with the same queue and the same spool folder, on a port of its own. */
 async function startAnotherIngest(
@@ -40,35 +33,15 @@ async function startAnotherIngest(
 }
 
 test.each([
-  {
-    is: 'killed in the middle of requests',
-    seed: 'ingest-killed',
-    end: killProcess,
-    how: 'was ended by SIGKILL',
-  },
-  {
-    is: 'stopped and started again',
-    seed: 'ingest-restarted',
-    end: (ingest: RunningService) => ingest.stop(),
-    how: 'exited with code 0',
-  },
-])('ingest is $is three times', async ({ seed, end, how }) => {
-  const pipeline = await startFaultyPipeline()
-  let { ingest } = pipeline
-  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
-    seed,
-    count: 10_000,
-    async fault() {
-      for (let times = 0; times < 3; times++) {
-        await end(ingest)
-        expect(await ingest.ended).toBe(how)
-        ingest = await pipeline.startIngest()
-        await untilMoreRows(pipeline, 500)
-      }
-    },
-  })
-  expectNoRefusals(answers, 10_000)
-  expect(recoveredMs).toBeLessThan(30_000)
+  { is: 'killed in the middle of requests', seed: 'ingest-killed', end: killed },
+  { is: 'stopped and started again', seed: 'ingest-restarted', end: terminated },
+])('ingest is $is three times', async ({ seed, end }) => {
+  await surviveRestartsOfIngest(await startFaultyPipeline(), { seed, count: 10_000, times: 3, ...end })
+})
+
+test('ingest is killed while Redis is away, and the next one finds its spool', async () => {
+  const load = { seed: 'ingest-killed-with-spool', count: 5_000 }
+  await surviveKilledIngestWithSpool(await startFaultyPipeline(), load)
 })
 
 test('an ingest is killed for good while Redis is away: the other one takes over its spool', async () => {
@@ -86,8 +59,7 @@ test('an ingest is killed for good while Redis is away: the other one takes over
         generateEvents({ seed: 'of-the-doomed', count: 5_000 }),
         { connections: 8, signal: end.signal },
       )
-      const spooled = () => readMetric(doomed.service.opsUrl, 'vss_spool_deliveries')
-      await until('Its spool', async () => (await spooled()) > 1_000, { timeoutMs: 30_000 })
+      await untilSpooled(doomed.service, 1_001)
       await killProcess(doomed.service)
       end.abort()
       itsLoad = await load

@@ -5,7 +5,7 @@ import {
   type FaultyPipeline,
   startFaultyPipeline,
   surviveUnderLoad,
-} from './faulty-pipeline.ts'
+} from '../support/faulty-pipeline.ts'
 
 type Link = keyof FaultyPipeline['network']
 const links: Link[] = ['redis', 'postgres']

@@ -6,15 +6,17 @@ import { promisify } from 'node:util'
 import { until } from '@vss-pipeline/local-stack'
 import { createPool, type Pool } from '@vss-pipeline/storage'
 import { expect, onTestFinished, test } from 'vitest'
-import { isFlushBlocked, lockLedger } from '../support/ledger-lock.ts'
-import { mayMount, mountSmallDisk } from '../support/small-disk.ts'
 import {
   cutWorkerConnections,
   expectEveryPostAcknowledged,
   type FaultyPipeline,
   startFaultyPipeline,
   surviveUnderLoad,
-} from './faulty-pipeline.ts'
+} from '../support/faulty-pipeline.ts'
+import { isFlushBlocked } from '../support/ledger-lock.ts'
+import { openAdminPool } from '../support/open-storage.ts'
+import { isWorkerReady, surviveEndOfPostgres, surviveLockedLedger } from '../support/outages.ts'
+import { mayMount, mountSmallDisk } from '../support/small-disk.ts'
 
 const run = promisify(execFile)
 const canMount = mayMount()
@@ -23,23 +25,12 @@ test.each([
   { is: 'is killed', seed: 'postgres-killed', count: 6_000, end: 'kill', awayMs: 2_000 },
   { is: 'is away for a minute', seed: 'postgres-away', count: 20_000, end: 'stop', awayMs: 60_000 },
 ] as const)('Postgres $is, and started again', async ({ seed, count, end, awayMs }) => {
-  const pipeline = await startFaultyPipeline()
-  const aftermath = await surviveUnderLoad(pipeline, {
-    seed,
-    count,
-    async fault() {
-      await pipeline.postgres[end]()
-      await pause(awayMs)
-      await pipeline.postgres.start()
-    },
-  })
-  expectEveryPostAcknowledged(aftermath)
-  expect(aftermath.recoveredMs).toBeLessThan(30_000)
+  await surviveEndOfPostgres(await startFaultyPipeline(), { seed, count, end, awayMs })
 })
 
 test("the workers' connections are cut every 100 ms for 5 s", async () => {
   const pipeline = await startFaultyPipeline({ workers: 2 })
-  const admin = openAdminPool(pipeline)
+  const admin = openAdminPool(pipeline.postgres.url)
   let cuts = 0
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: 'postgres-storm',
@@ -60,7 +51,7 @@ test("the workers' connections are cut every 100 ms for 5 s", async () => {
 
 test('Postgres is read-only for 5 s, as a standby is', async () => {
   const pipeline = await startFaultyPipeline()
-  const admin = openAdminPool(pipeline)
+  const admin = openAdminPool(pipeline.postgres.url)
   let wasReady = true
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: 'postgres-read-only',
@@ -102,7 +93,7 @@ test('all connections of Postgres are taken for 5 s', async () => {
 
 test('another client takes the locks of a flush in the opposite order', async () => {
   const pipeline = await startFaultyPipeline()
-  const admin = openAdminPool(pipeline)
+  const admin = openAdminPool(pipeline.postgres.url)
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: 'postgres-deadlock',
     count: 6_000,
@@ -121,28 +112,13 @@ test('another client takes the locks of a flush in the opposite order', async ()
 })
 
 test('another client holds a lock for longer than flushes wait for one', async () => {
-  const pipeline = await startFaultyPipeline()
-  const aftermath = await surviveUnderLoad(pipeline, {
-    seed: 'postgres-locked',
-    count: 6_000,
-    connections: 4,
-    async fault() {
-      const lock = await lockLedger(pipeline.postgres.url)
-      await pause(8_000)
-      await lock.release()
-    },
-  })
-  expectEveryPostAcknowledged(aftermath)
-  expect(
-    pipeline.log.filter((line) => line.includes('55P03')).length,
-    'waits for the lock that ended',
-  ).toBeGreaterThan(0)
-  expect(aftermath.recoveredMs).toBeLessThan(30_000)
+  const load = { seed: 'postgres-locked', count: 6_000, connections: 4 }
+  await surviveLockedLedger(await startFaultyPipeline(), load)
 })
 
 test.skipIf(!canMount)('the disk of the ledger is full', async () => {
   const pipeline = await startFaultyPipeline()
-  const admin = openAdminPool(pipeline)
+  const admin = openAdminPool(pipeline.postgres.url)
   const disk = mountDiskForPostgres(pipeline, 'ledger-disk', 64)
   await moveLedgerTo(admin, disk.folder)
   const aftermath = await surviveUnderLoad(pipeline, {
@@ -206,27 +182,12 @@ test('Postgres is frozen for 15 s', async () => {
   expect(aftermath.recoveredMs).toBeLessThan(60_000)
 })
 
-/** Opens a pool on the server itself, past the proxy. */
-function openAdminPool({ postgres }: FaultyPipeline): Pool {
-  const admin = createPool({
-    databaseUrl: postgres.url,
-    maxConnections: 1,
-    applicationName: 'vss-test-admin',
-  })
-  onTestFinished(() => admin.end())
-  return admin
-}
-
-async function isWorkerReady({ workers }: FaultyPipeline): Promise<boolean> {
-  return (await fetch(`${workers[0]!.opsUrl}/readyz`)).ok
-}
-
 /**
  * Takes all connections of Postgres, as a superuser also the reserved ones. It cuts the workers' connections and takes
  * the free places until the workers have none.
  */
 async function takeAllConnections(pipeline: FaultyPipeline): Promise<{ leave(): void }> {
-  const admin = await openAdminPool(pipeline).connect()
+  const admin = await openAdminPool(pipeline.postgres.url).connect()
   const crowd = createPool({
     databaseUrl: pipeline.postgres.url,
     maxConnections: 1_000,

@@ -2,17 +2,18 @@ import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '@vss-pipeline/local-stack'
 import { expect, onTestFinished, test } from 'vitest'
-import { type FaultyServer, killProcess } from '../support/faulty-server.ts'
-import { redisCommand } from '../support/redis-command.ts'
-import { readMetric } from '../support/service-metric.ts'
-import { mayMount, mountSmallDisk } from '../support/small-disk.ts'
 import {
   type Aftermath,
   expectEveryPostAcknowledged,
   type FaultyPipeline,
   startFaultyPipeline,
   surviveUnderLoad,
-} from './faulty-pipeline.ts'
+} from '../support/faulty-pipeline.ts'
+import { type FaultyServer, killProcess } from '../support/faulty-server.ts'
+import { untilMoreRows, untilSpooled } from '../support/outages.ts'
+import { redisCommand } from '../support/redis-command.ts'
+import { readMetric } from '../support/service-metric.ts'
+import { mayMount, mountSmallDisk } from '../support/small-disk.ts'
 
 const kib = 1024
 const mib = 1024 * kib
@@ -106,6 +107,25 @@ test.each(outages)('Redis $is', async ({ seed, count, connections, lastsMs, begi
   expect(aftermath.recoveredMs).toBeLessThan(45_000)
 })
 
+test('Redis is killed twice, and there is no spool', async () => {
+  const pipeline = await startFaultyPipeline({ env: { SPOOL_DIR: '' } })
+  const { redis } = pipeline
+  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+    seed: 'redis-killed-without-spool',
+    count: 6_000,
+    connections: 32,
+    async fault() {
+      for (let times = 0; times < 2; times++) {
+        if (times > 0) await untilMoreRows(pipeline, 500)
+        await redis.kill()
+        await redis.start()
+      }
+    },
+  })
+  expect(answers.get('503'), 'refused while Redis was away').toBeGreaterThan(0)
+  expect(recoveredMs).toBeLessThan(45_000)
+})
+
 test('a backlog fills Redis, and drains without more memory when a worker is back', async () => {
   const pipeline = await startFaultyPipeline()
   const { redis, ingest, workers } = pipeline
@@ -119,12 +139,7 @@ test('a backlog fills Redis, and drains without more memory when a worker is bac
       const info = await tellRedis(redis.url, 'INFO memory')
       const used = Number(/^used_memory:(\d+)/m.exec(info)![1])
       await tellRedis(redis.url, `CONFIG SET maxmemory ${used + 2 * mib}`)
-      const spooled = () => readMetric(ingest.opsUrl, 'vss_spool_deliveries')
-      await until(
-        'The spooling of deliveries that Redis has no room for',
-        async () => (await spooled()) > 100,
-        { timeoutMs: 30_000 },
-      )
+      await untilSpooled(ingest, 101)
       await pipeline.startWorker()
     },
   })

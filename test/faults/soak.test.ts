@@ -2,9 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createRandom, generateEvents } from '@vss-pipeline/generator'
 import { expect, test } from 'vitest'
 import { expectAccountedFor } from '../support/accounting.ts'
+import { cutWorkerConnections, type FaultyPipeline, startFaultyPipeline } from '../support/faulty-pipeline.ts'
 import { killProcess } from '../support/faulty-server.ts'
 import { postUntilAcknowledged } from '../support/load.ts'
-import { cutWorkerConnections, type FaultyPipeline, startFaultyPipeline } from './faulty-pipeline.ts'
 
 const count = Number(process.env.SOAK_EVENTS ?? 200_000)
 const seed = process.env.SOAK_SEED ?? String(Date.now())

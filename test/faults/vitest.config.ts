@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 /** `npm run test:faults`: the real services and servers under load, while something fails. */
 export default defineConfig({
   test: {
-    include: ['test/faults/**/*.test.ts', 'test/e2e/pipeline/**/*.test.ts'],
+    // The fuzz is the one of `npm test`, with more bodies.
+    include: ['test/faults/**/*.test.ts', 'test/e2e/pipeline/fuzz.test.ts'],
     globalSetup: 'test/support/servers/setup.ts',
     testTimeout: 300_000,
     hookTimeout: 60_000,

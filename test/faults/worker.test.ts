@@ -1,18 +1,23 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Delivery } from '@vss-pipeline/delivery'
 import { createRandom, generateEvents } from '@vss-pipeline/generator'
-import { type RunningService, until } from '@vss-pipeline/local-stack'
+import { until } from '@vss-pipeline/local-stack'
 import { encodeBatch, type Producer } from '@vss-pipeline/queue'
 import { v7 as uuidv7 } from 'uuid'
 import { expect, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../support/accounting.ts'
 import { makeDelivery } from '../support/deliveries.ts'
+import {
+  expectEveryPostAcknowledged,
+  startFaultyPipeline,
+  surviveUnderLoad,
+} from '../support/faulty-pipeline.ts'
 import { killProcess } from '../support/faulty-server.ts'
 import { isFlushBlocked, lockLedger } from '../support/ledger-lock.ts'
 import { postUntilAcknowledged } from '../support/load.ts'
+import { surviveRestartsOfWorkers } from '../support/outages.ts'
 import { openProducer } from '../support/producer.ts'
 import type { RunningPipeline } from '../support/running-pipeline.ts'
-import { expectEveryPostAcknowledged, startFaultyPipeline, surviveUnderLoad } from './faulty-pipeline.ts'
 
 test('the worker is killed five times, and another one started each time', async () => {
   const pipeline = await startFaultyPipeline()
@@ -34,6 +39,34 @@ test('the worker is killed five times, and another one started each time', async
   expectEveryPostAcknowledged({ answers })
   // The next worker gets the batches of the killed one within 18 s. Each that was in hand then runs alone.
   expect(recoveredMs).toBeLessThan(90_000)
+})
+
+test('a worker is killed in the middle of a flush: another one has its batches within 20 s', async () => {
+  const { postgres, pool, workers, webhookUrl, startWorker } = await startFaultyPipeline()
+  const lock = await lockLedger(postgres.url)
+  const events = generateEvents({ seed: 'worker-killed-in-flush', count: 2_000, dirtyShare: 0.05 })
+  const { acknowledged } = await postUntilAcknowledged(webhookUrl, events, { connections: 32 })
+  await until('A flush that waits for the ledger', () => isFlushBlocked(pool), { timeoutMs: 10_000 })
+  await killProcess(workers[0]!)
+  const killedAtMs = Date.now()
+  await lock.release()
+  await startWorker()
+
+  await expectAccountedFor(pool, acknowledged, { withinMs: 30_000 })
+  const { rows } = await pool.query<{ last: Date }>('SELECT max(processed_at) AS last FROM vss.deliveries')
+  expect(rows[0]!.last.getTime() - killedAtMs).toBeLessThan(20_000)
+})
+
+test('over three queues, a worker of two is killed', async () => {
+  const pipeline = await startFaultyPipeline({ workers: 2, env: { QUEUE_SHARDS: '3' } })
+  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
+    seed: 'worker-killed-shards',
+    count: 4_000,
+    connections: 8,
+    fault: () => killProcess(pipeline.workers[0]!),
+  })
+  expectEveryPostAcknowledged({ answers })
+  expect(recoveredMs).toBeLessThan(60_000)
 })
 
 test('a worker is killed after its commit, before the queue knows', async () => {
@@ -66,23 +99,8 @@ test('a worker is killed after its commit, before the queue knows', async () => 
 })
 
 test('two workers are restarted in turn, three times each', async () => {
-  const pipeline = await startFaultyPipeline({ workers: 2 })
-  const ends: string[] = []
-  const { answers, recoveredMs } = await surviveUnderLoad(pipeline, {
-    seed: 'worker-restarted',
-    count: 12_000,
-    connections: 8,
-    async fault() {
-      const workers = [...pipeline.workers]
-      for (let restarts = 0; restarts < 6; restarts++) {
-        ends.push(await terminate(workers.shift()!))
-        workers.push(await pipeline.startWorker())
-      }
-    },
-  })
-  expectEveryPostAcknowledged({ answers })
-  expect(ends).toEqual(Array(6).fill('exited with code 0'))
-  expect(recoveredMs).toBeLessThan(30_000)
+  const load = { seed: 'worker-restarted', count: 12_000, connections: 8 }
+  await surviveRestartsOfWorkers(await startFaultyPipeline({ workers: 2 }), { ...load, times: 6 })
 })
 
 test('a worker is frozen in a transaction until another one has run its batches, and then goes on', async () => {
@@ -135,11 +153,6 @@ test('batches that are in the queue twice are written once by two workers', asyn
   )
   expect(rows[0]?.revised, 'sessions that were written twice').toBe(0)
 })
-
-async function terminate(worker: RunningService): Promise<string> {
-  process.kill(worker.pid, 'SIGTERM')
-  return await worker.ended
-}
 
 /** Freezes the only worker while it holds locks: it tries until it meets such a moment. @returns a function that thaws it. */
 async function freezeInTransaction({ workers, pool }: RunningPipeline): Promise<() => void> {

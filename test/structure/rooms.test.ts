@@ -74,6 +74,18 @@ function packageOf(specifier: string): string {
     .join('/')
 }
 
+test('tests wait in one way: by `until`, whose error says what did not happen', () => {
+  const folders = ['test', 'packages', 'services'].map((name) => join(projectRoot, name))
+  const strays = folders.flatMap((folder) =>
+    filesOf(folder)
+      .map((file) => join(folder, file))
+      .filter((file) => !file.includes('/node_modules/') && file !== import.meta.filename)
+      .filter((file) => /\bvi\s*\.wait(For|Until)\(|\bexpect\s*\.poll\(/.test(readFileSync(file, 'utf8')))
+      .map((file) => relative(projectRoot, file)),
+  )
+  expect(strays).toEqual([])
+})
+
 test('tests import their helpers from their own folder or test/support, never from another suite', () => {
   const strays = filesOf(join(projectRoot, 'test')).flatMap((file) => {
     const suite = file.split('/')[0] ?? ''

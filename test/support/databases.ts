@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import pg from 'pg'
+import { onTestFinished } from 'vitest'
 import { createGrantFunction } from '../../packages/storage/src/privileges.ts'
 
 const migrationsFolder = join(import.meta.dirname, '../..', 'packages', 'storage', 'migrations')
@@ -88,6 +89,22 @@ function urlOf(databaseUrl: string, database: string): string {
   const url = new URL(databaseUrl)
   url.pathname = `/${database}`
   return url.href
+}
+
+/** A connection that is closed when the test has finished. */
+export async function connect(databaseUrl: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  onTestFinished(() => client.end())
+  return client
+}
+
+/** Runs statements on a connection of their own. @returns the rows, where it is one statement. */
+export async function rowsOf<Row extends pg.QueryResultRow>(
+  databaseUrl: string,
+  statements: string,
+): Promise<Row[]> {
+  return await withClient(databaseUrl, async (client) => (await client.query<Row>(statements)).rows)
 }
 
 async function withClient<Result>(

@@ -1,7 +1,7 @@
-import { until } from '@vss-pipeline/local-stack'
 import { createProducer, type Producer } from '@vss-pipeline/queue'
 import { createLogger } from '@vss-pipeline/runtime/service'
 import { onTestFinished } from 'vitest'
+import { untilConnected } from './redis-connection.ts'
 import type { RunningPipeline } from './running-pipeline.ts'
 
 /** Opens a producer on a pipeline's queue, for batches that ingest would not make. It closes when the test has finished. */
@@ -16,6 +16,6 @@ export async function openProducer({
     commandTimeoutMs: 10_000,
   })
   onTestFinished(() => producer.close())
-  await until('A connection to Redis', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
   return producer
 }

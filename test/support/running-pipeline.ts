@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import { webhookPath } from '@vss-pipeline/delivery'
 import { choosePort, type RunningService, startService } from '@vss-pipeline/local-stack'
 import { createPool } from '@vss-pipeline/storage'
 import { inject, onTestFailed, onTestFinished } from 'vitest'
+import { freshPrefix } from './batches.ts'
 import { createTestDatabase } from './databases.ts'
 
 export interface RunningPipeline {
@@ -42,7 +42,7 @@ export async function startRunningPipeline(
   onTestFinished(() => pool.end())
 
   const redisUrl = options.redisUrl ?? inject('redisUrl')
-  const queuePrefix = `{test-${randomUUID()}}`
+  const queuePrefix = freshPrefix()
   const settings = { databaseUrl: database.url, redisUrl }
   const env = { ...options.env, QUEUE_PREFIX: queuePrefix }
   const started: RunningService[] = []

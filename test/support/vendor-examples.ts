@@ -28,11 +28,19 @@ export function validated(event: unknown): NormalizedSession {
   return validation.session
 }
 
+/** The receipt of the examples' deliveries: a moment after the end of the completed call. */
+export const examplesReceivedAtMs = Date.parse('2024-03-25T06:01:51Z')
+
+/** The session that would be stored for an event that must pass validation. */
+export function enriched(event: unknown): Session {
+  return enrichSession(validated(event), examplesReceivedAtMs)
+}
+
 /** The completed example after a change, as the session that would be stored. */
 export function completedWith(change: (event: WireEvent) => void): Session {
   const event = completedExample()
   change(event)
-  return enrichSession(validated(event))
+  return enriched(event)
 }
 
 /** The reasons for which the completed example is rejected after a change, as `code path`. */
@@ -41,4 +49,21 @@ export function rejectionOf(change: (event: WireEvent) => void): string[] {
   change(event)
   const validation = validateEvent(bodyOf(event))
   return validation.ok ? [] : validation.reasons.map(({ code, path }) => `${code} ${path}`)
+}
+
+/** A time of the minute after the completed example, on the wire. */
+export const atSecond = (second: number) => `2024-03-25T06:02:${String(second).padStart(2, '0')}Z`
+
+/** The times of a leg, as seconds of that minute; null is never or unknown. */
+export function legTimes(
+  initiated: number | null,
+  connected: number | null,
+  disconnected: number | null,
+): WireObject {
+  const at = (second: number | null) => (second === null ? null : atSecond(second))
+  return {
+    initiatedTimestamp: at(initiated),
+    connectedTimestamp: at(connected),
+    disconnectedTimestamp: at(disconnected),
+  }
 }

@@ -7,6 +7,9 @@ import { dirtByKind } from './dirt.ts'
 import { type GeneratedEvent, type GeneratorOptions, generateEvents } from './generator.ts'
 import { scenarios } from './scenarios.ts'
 
+/** The receipt of events that start when the generator's do by default. */
+const receivedAtMs = Date.UTC(2026, 0, 2)
+
 const generate = (options: GeneratorOptions) => [...generateEvents(options)]
 const textOf = ({ body }: GeneratedEvent) => new TextDecoder().decode(body)
 
@@ -48,7 +51,7 @@ describe('amount', () => {
 
 describe('clean events', () => {
   const events = generate({ seed: 42, count: 3000 })
-  const sessions = events.map((event) => enrichSession(sessionOf(event)))
+  const sessions = events.map((event) => enrichSession(sessionOf(event), receivedAtMs))
 
   test('are stored without an anomaly', () => {
     expect(new Set(sessions.flatMap(({ anomalies }) => anomalies))).toEqual(new Set())
@@ -143,7 +146,7 @@ describe('dirty events', () => {
         expect([...new Set(codes)]).toEqual(event.expected.reasons)
         continue
       }
-      const session = enrichSession(sessionOf(event))
+      const session = enrichSession(sessionOf(event), receivedAtMs)
       expect(session.sessionId).toBe(event.sessionId)
       expect(session.anomalies).toEqual(event.expected.outcome === 'stored' ? event.expected.anomalies : [])
     }

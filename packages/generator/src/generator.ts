@@ -1,4 +1,5 @@
-import { type Dirt, type DirtKind, dirtByKind, type ExpectedOutcome } from './dirt.ts'
+import type { Dirt, ExpectedOutcome } from './dirt/dirt.ts'
+import { type DirtKind, dirtByKind } from './dirt.ts'
 import { createRandom, type Random } from './random.ts'
 import { createSessionSource, type LooseEvent, type SessionSource } from './sessions.ts'
 

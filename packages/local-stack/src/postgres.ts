@@ -24,6 +24,8 @@ export interface PostgresOptions {
   port?: number | undefined
   /** The programs to run. By default the ones that npm installed. */
   binaries?: PostgresBinaries | undefined
+  /** The server's settings beside those that every server here has. */
+  parameters?: Record<string, string | number>
   signal?: AbortSignal | undefined
 }
 
@@ -35,7 +37,7 @@ export interface PostgresOptions {
  * @throws LocalStackError with a line of Postgres' log when it does not start.
  */
 export async function startPostgres(options: PostgresOptions): Promise<RunningServer> {
-  const { port = 54_320, signal } = options
+  const { port = 54_320, parameters = {}, signal } = options
   // The path is absolute, because clearLeftovers() finds a server of this folder by the path in its command line.
   const dataDir = resolve(options.dataDir)
   const cluster = join(dataDir, 'data')
@@ -54,7 +56,11 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
     settings,
     stopping,
     signal,
-    command: (port) => [...account.prefix, binaries.postgres, '-D', cluster, ...serverArguments(port)],
+    command: (port) => [
+      ...account.prefix,
+      ...[binaries.postgres, '-D', cluster],
+      ...serverArguments(port, parameters),
+    ],
     spawn: { ...account.ids, env: cleanEnvironment() },
     isReady: ({ pid }) => isReady(cluster, pid),
     // The children of a killed Postgres end by themselves soon, where clearLeftovers() cannot find them.
@@ -63,7 +69,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
   })
 }
 
-function serverArguments(port: number): string[] {
+function serverArguments(port: number, more: Record<string, string | number>): string[] {
   const parameters = {
     listen_addresses: '127.0.0.1',
     port,
@@ -73,6 +79,7 @@ function serverArguments(port: number): string[] {
     cluster_name: 'vss-pipeline',
     timezone: 'UTC',
     log_timezone: 'UTC',
+    ...more,
   }
   return Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import {
+  completedExample,
   completedWith,
+  enriched,
   errorExample,
   validated,
   type WireEvent,
@@ -45,7 +47,6 @@ describe('status_mismatch', () => {
   )
 
   test.each<[string, Record<string, unknown>]>([
-    ['no leg', {}],
     ['a combination that is not documented', { callA: 'BUSY', callB: 'FAILED' }],
     ['a single leg that nobody answered', { callA: 'NO_ANSWER' }],
     ['a third leg', { callA: 'COMPLETED', callB: 'COMPLETED', callC: 'COMPLETED' }],
@@ -197,11 +198,107 @@ describe('number_country_mismatch', () => {
     ['+12314377870', 'MX', ['number_country_mismatch']],
     ['+6591178965', 'XX', []],
     ['+6591178965', null, []],
-    ['+9999999999', 'SG', []],
+    ['6591178965', 'MY', ['number_country_mismatch', 'number_not_e164']],
+    ['6591178965', 'SG', ['number_not_e164']],
+    ['+38344123456', 'XK', []],
+    ['+37744123456', 'XK', []],
+    ['+38138123456', 'XK', []],
+    ['+38643123456', 'XK', []],
+    ['+38344123456', 'RS', ['number_country_mismatch']],
+    ['+38164123456', 'RS', []],
+    ['+355691234567', 'XK', ['number_country_mismatch']],
     [null, 'MY', []],
   ])('of %s in %s: %j', (number, country, anomalies) => {
     expect(withLegB({ destination: number, destinationCountryCode: country })).toEqual(anomalies)
     expect(withLegA({ source: number, sourceCountryCode: country })).toEqual(anomalies)
+  })
+})
+
+describe('number_not_valid', () => {
+  test.each<[string, string | null, string]>([
+    ['+266696687', 'LS', 'ANONYMOUS'],
+    ['+266696687', 'SG', 'ANONYMOUS'],
+    ['+7378742833', 'RU', 'RESTRICTED'],
+    ['+7378742833', null, 'RESTRICTED'],
+    ['+10000000000', 'US', 'zeros'],
+    ['+8656696', 'CN', 'UNKNOWN'],
+    ['+9999999999', 'SG', 'no calling code'],
+    ['+6512345678', 'SG', 'no such range'],
+    ['+38138123456', 'RS', 'Kosovo’s former range, but not its country'],
+    ['+38312345', 'XK', 'Kosovo’s own code'],
+  ])('of %s in %j (%s), and no country or type is taken from it', (number, country, _what) => {
+    const change = { source: number, sourceCountryCode: country }
+    const session = completedWith(({ payload }) => Object.assign(payload.details.callA, change))
+    expect(session.anomalies).toEqual(['number_not_valid'])
+    expect(session.caller).toBe(number)
+    expect(session.legs[0]).toMatchObject({ source: number, sourceCountry: country, sourceType: null })
+  })
+
+  test.each([
+    ['+6591178965', 'SG', []],
+    ['+80012345678', null, []],
+    ['+38138123456', 'XK', []],
+    ['+38649123456', 'XK', []],
+    ['+37745123456', 'XK', []],
+    ['266696687', 'SG', ['number_not_e164']],
+    ['+65123', 'SG', ['number_not_e164']],
+    ['anonymous', null, ['number_not_e164']],
+  ])('is not raised for %s in %j: %j', (number, country, anomalies) => {
+    expect(withLegB({ destination: number, destinationCountryCode: country })).toEqual(anomalies)
+  })
+})
+
+describe('no_legs', () => {
+  const withDetails = (details: unknown, callCount: unknown) =>
+    anomaliesOf(({ payload }) => Object.assign(payload, { details, callCount }))
+
+  test.each<[unknown, unknown, string[]]>([
+    [null, 0, ['no_legs']],
+    [[], null, ['no_legs']],
+    [{}, 0, ['no_legs']],
+    [undefined, 1, ['call_count_mismatch', 'no_legs']],
+    [{ callA: null }, 0, ['no_legs']],
+    [{ summary: {} }, 0, ['no_legs', 'unknown_field']],
+    [{ callB: {} }, 1, []],
+  ])('of details that are %j and a call count of %j: %j', (details, callCount, anomalies) => {
+    expect(withDetails(details, callCount)).toEqual(anomalies)
+  })
+})
+
+describe('implausible_time', () => {
+  const atStart = Date.parse('2024-03-25T06:01:30Z')
+  const day = 24 * 60 * 60 * 1000
+
+  test.each([
+    ['a day before its start', atStart - day, []],
+    ['more than a day before its start', atStart - day - 1, ['implausible_time']],
+    ['a year before its start', atStart - 365 * day, ['implausible_time']],
+    ['a year after its start', atStart + 365 * day, []],
+  ])('of a session that was received %s: %j', (_when, receivedAtMs, anomalies) => {
+    expect(enrichSession(validated(completedExample()), receivedAtMs).anomalies).toEqual(anomalies)
+  })
+
+  test.each([
+    [{ endTime: '2024-03-26T06:01:30Z' }, []],
+    [{ endTime: '2024-03-26T06:01:30.001Z' }, ['implausible_time']],
+    [{ endTime: '9999-12-31T23:59:59Z' }, ['implausible_time']],
+    [{ startTime: '2003-03-25T06:01:30Z' }, ['implausible_time']],
+    [{ startTime: '2024-03-27T06:01:30Z' }, ['ends_before_start', 'implausible_time']],
+    [{ endTime: '2023-03-25T06:01:30Z' }, ['ends_before_start']],
+    [{ startTime: '1970-01-01T00:00:00Z' }, ['invalid_value']],
+  ])('of a session with %j: %j', (change, anomalies) => {
+    expect(anomaliesOf(({ payload }) => Object.assign(payload, change))).toEqual(anomalies)
+  })
+
+  test('of a session whose end comes from a leg', () => {
+    const anomalies = anomaliesOf(({ payload }) => {
+      payload.endTime = null
+      Object.assign(payload.details.callB, {
+        disconnectedTimestamp: '2024-03-27T00:00:00Z',
+        callDuration: null,
+      })
+    })
+    expect(anomalies).toEqual(['implausible_time', 'invalid_value'])
   })
 })
 
@@ -239,7 +336,7 @@ describe('the list of anomalies', () => {
   })
 
   test('joins what reading and enriching found', () => {
-    const session = enrichSession(validated({ ...errorExample(), extra: true }))
+    const session = enriched({ ...errorExample(), extra: true })
     expect(session.anomalies).toEqual(['error_mismatch', 'unknown_field'])
   })
 })

@@ -1,11 +1,12 @@
+import { roundingSeconds } from './connection.ts'
 import type { Anomaly, NormalizedLeg, NormalizedSession } from './model.ts'
-import { callingCodeOf, isE164, numberFacts } from './numbers.ts'
+import { callingCodesOf, isFormerKosovoNumber, numberFacts } from './numbers.ts'
 import { qualityIsPossible } from './quality.ts'
 import { documentedErrorCode, impliedSessionStatus, optOutStatuses } from './reference.ts'
+import type { SessionTimes } from './session-times.ts'
 import { secondsBetween } from './time.ts'
 
-/** Timestamps and durations come in whole seconds, so rounding lets them differ by one second. */
-const roundingSeconds = 1
+const secondsPerDay = 24 * 60 * 60
 
 function runsBackwards(fromMs: number | null, toMs: number | null): boolean {
   const seconds = secondsBetween(fromMs, toMs)
@@ -36,15 +37,26 @@ function durationContradictsTimes(leg: NormalizedLeg): boolean {
 }
 
 /** Compares calling codes, because countries share them: +44 is both GB and GG. */
-function numberContradictsCountry(number: string | null, country: string | null): boolean {
-  if (number === null || country === null) return false
-  const { callingCode } = numberFacts(number)
-  const expected = callingCodeOf(country)
-  return callingCode !== null && expected !== null && callingCode !== expected
+function callingCodeContradicts(callingCode: string | null, country: string | null): boolean {
+  if (callingCode === null || country === null) return false
+  const expected = callingCodesOf(country)
+  return expected.length > 0 && !expected.includes(callingCode)
 }
 
-function legContradictions(leg: NormalizedLeg, found: Set<Anomaly>): void {
-  const { source, destination } = leg
+function addNumberAnomalies(
+  number: string | null,
+  format: string | null,
+  country: string | null,
+  found: Set<Anomaly>,
+): void {
+  if (number === null) return
+  const { isE164, type, callingCode } = numberFacts(number, format)
+  if (!isE164) found.add('number_not_e164')
+  else if (type === null && !isFormerKosovoNumber(number, country)) found.add('number_not_valid')
+  if (callingCodeContradicts(callingCode, country)) found.add('number_country_mismatch')
+}
+
+function addLegAnomalies(leg: NormalizedLeg, found: Set<Anomaly>): void {
   if (runsBackwards(leg.initiatedAtMs, leg.connectedAtMs)) found.add('connected_before_initiated')
   if (
     runsBackwards(leg.initiatedAtMs, leg.disconnectedAtMs) ||
@@ -55,25 +67,34 @@ function legContradictions(leg: NormalizedLeg, found: Set<Anomaly>): void {
   if (durationContradictsTimes(leg)) found.add('duration_mismatch')
   if (errorContradictsItself(leg)) found.add('error_mismatch')
   if (!qualityIsPossible(leg)) found.add('quality_out_of_range')
-  if ((source !== null && !isE164(source)) || (destination !== null && !isE164(destination))) {
-    found.add('number_not_e164')
-  }
-  if (
-    numberContradictsCountry(source, leg.sourceCountry) ||
-    numberContradictsCountry(destination, leg.destinationCountry)
-  ) {
-    found.add('number_country_mismatch')
-  }
+  addNumberAnomalies(leg.source, leg.sourceFormat, leg.sourceCountry, found)
+  addNumberAnomalies(leg.destination, leg.destinationFormat, leg.destinationCountry, found)
 }
 
-/** Finds where a session's facts contradict each other or the documentation. */
-export function contradictionsOf(session: NormalizedSession): Set<Anomaly> {
+function isImplausible({ startedAtMs, endedAtMs }: SessionTimes, receivedAtMs: number): boolean {
+  return (
+    (startedAtMs - receivedAtMs) / 1000 > secondsPerDay || (endedAtMs - startedAtMs) / 1000 > secondsPerDay
+  )
+}
+
+/**
+ * Finds where a session's facts contradict each other or the documentation.
+ *
+ * @param receivedAtMs when its delivery was received, milliseconds since the Unix epoch
+ */
+export function anomaliesOf(
+  session: NormalizedSession,
+  times: SessionTimes,
+  receivedAtMs: number,
+): Set<Anomaly> {
   const found = new Set<Anomaly>()
+  if (session.legs.length === 0) found.add('no_legs')
   if (statusContradictsLegs(session)) found.add('status_mismatch')
   if (session.callCount !== null && session.callCount !== session.legs.length)
     found.add('call_count_mismatch')
-  if (runsBackwards(session.startedAtMs, session.endedAtMs)) found.add('ends_before_start')
+  if (runsBackwards(times.startedAtMs, times.endedAtMs)) found.add('ends_before_start')
+  if (isImplausible(times, receivedAtMs)) found.add('implausible_time')
   if (errorContradictsItself(session)) found.add('error_mismatch')
-  for (const leg of session.legs) legContradictions(leg, found)
+  for (const leg of session.legs) addLegAnomalies(leg, found)
   return found
 }

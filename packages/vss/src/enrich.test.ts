@@ -3,134 +3,21 @@ import { completedSession, errorSession } from '../../../test/support/example-se
 import {
   completedExample,
   completedWith,
+  enriched,
   errorExample,
+  examplesReceivedAtMs,
   validated,
-  type WireObject,
 } from '../../../test/support/vendor-examples.ts'
 import { enrichSession } from './enrich.ts'
 import { errorMeanings } from './reference.ts'
 
 describe('the vendor’s examples', () => {
   test('the completed call, every column', () => {
-    expect(enrichSession(validated(completedExample()))).toEqual(completedSession)
+    expect(enriched(completedExample())).toEqual(completedSession)
   })
 
   test('the failed message, every column', () => {
-    expect(enrichSession(validated(errorExample()))).toEqual(errorSession)
-  })
-})
-
-/** The completed example with these legs instead of its own. */
-function withLegs(details: Record<string, WireObject>) {
-  return completedWith(({ payload }) => Object.assign(payload, { details }))
-}
-
-const inbound = 'INBOUND'
-const outbound = 'OUTBOUND'
-const leg = (callDirection: string, source: string | null, destination: string | null) => ({
-  callDirection,
-  source,
-  destination,
-})
-
-describe('parties', () => {
-  test.each<[string, Record<string, WireObject>, [string | null, string | null, string | null]]>([
-    [
-      'a masked call',
-      { callA: leg(inbound, '+1', '+2'), callB: leg(outbound, '+2', '+3') },
-      ['+1', '+2', '+3'],
-    ],
-    [
-      'directions, not letters',
-      { callB: leg(inbound, '+1', '+2'), callA: leg(outbound, '+2', '+3') },
-      ['+1', '+2', '+3'],
-    ],
-    ['an IVR call', { callA: leg(inbound, '+1', '+2') }, ['+1', '+2', null]],
-    ['a voice message', { callA: leg(outbound, '+2', '+3') }, [null, '+2', '+3']],
-    [
-      'two outbound legs: B is the callee',
-      { callA: leg(outbound, '+2', '+3'), callB: leg(outbound, '+4', '+5') },
-      [null, '+4', '+5'],
-    ],
-    [
-      'two outbound legs, B without numbers: the numbers of A',
-      { callA: leg(outbound, '+2', '+3'), callB: leg(outbound, null, null) },
-      [null, '+2', '+3'],
-    ],
-    [
-      'outbound legs without a B: by letter',
-      { callC: leg(outbound, '+4', '+5'), callA: leg(outbound, '+2', '+3') },
-      [null, '+2', '+3'],
-    ],
-    [
-      'an inbound leg without a destination',
-      { callA: leg(inbound, '+1', null), callB: leg(outbound, '+2', '+3') },
-      ['+1', '+2', '+3'],
-    ],
-    ['an unknown direction', { callA: leg('LOCAL', '+1', '+2') }, [null, null, null]],
-    ['no direction', { callA: { source: '+1', destination: '+2' } }, [null, null, null]],
-    ['no leg', {}, [null, null, null]],
-  ])('of %s', (_what, details, [caller, virtualNumber, callee]) => {
-    expect(withLegs(details)).toMatchObject({ caller, virtualNumber, callee })
-  })
-})
-
-const at = (second: number) => `2024-03-25T06:02:${String(second).padStart(2, '0')}Z`
-/** The times of a leg, as seconds of one minute; null is never or unknown. */
-const times = (initiated: number | null, connected: number | null, disconnected: number | null) => ({
-  initiatedTimestamp: initiated === null ? null : at(initiated),
-  connectedTimestamp: connected === null ? null : at(connected),
-  disconnectedTimestamp: disconnected === null ? null : at(disconnected),
-})
-
-describe('answered and ring time', () => {
-  test.each<[string, Record<string, WireObject>, boolean, number | null]>([
-    ['leg B when there is one', { callA: times(0, 1, 9), callB: times(2, 6, 9) }, true, 4],
-    ['leg B even if A was connected', { callA: times(0, 1, 9), callB: times(2, null, 9) }, false, null],
-    ['leg A when it is alone', { callA: times(0, 3, 9) }, true, 3],
-    ['the first letter without A and B', { callD: times(0, 3, 9), callC: times(0, null, 9) }, false, null],
-    ['a leg whose initiation is unknown', { callA: times(null, 3, 9) }, true, null],
-    ['a leg connected before it was initiated', { callA: times(4, 3, 9) }, true, null],
-    ['a leg connected at once', { callA: times(3, 3, 9) }, true, 0],
-    ['no leg', {}, false, null],
-  ])('come from %s', (_what, details, answered, ringSeconds) => {
-    expect(withLegs(details)).toMatchObject({ answered, ringSeconds })
-  })
-
-  test('of each leg are its own', () => {
-    const { legs } = withLegs({ callA: times(0, 1, 9), callB: times(2, 6, 9), callC: times(2, null, 9) })
-    expect(legs.map(({ ringSeconds }) => ringSeconds)).toEqual([1, 4, null])
-  })
-
-  test('have milliseconds as fractions', () => {
-    const change = { initiatedTimestamp: '2024-03-25T06:01:30.250Z' }
-    expect(completedWith(({ payload }) => Object.assign(payload.details.callB, change)).ringSeconds).toBe(
-      6.75,
-    )
-  })
-})
-
-describe('talk time', () => {
-  test.each<[string, Record<string, WireObject>, number | null]>([
-    ['a leg alone: while it was connected', { callA: times(0, 2, 9) }, 7],
-    ['two legs: while both were', { callA: times(0, 1, 8), callB: times(2, 5, 9) }, 3],
-    [
-      'three legs: while all were',
-      { callA: times(0, 1, 8), callB: times(2, 5, 9), callC: times(2, 6, 9) },
-      2,
-    ],
-    ['legs that never met', { callA: times(0, 1, 4), callB: times(2, 5, 9) }, 0],
-    ['a leg that was never connected', { callA: times(0, 1, 8), callB: times(2, null, 9) }, 0],
-    ['a leg whose end is unknown', { callA: times(0, 1, 8), callB: times(2, 5, null) }, null],
-    [
-      'an unknown end beside a leg never connected',
-      { callA: times(0, 1, null), callB: times(2, null, 9) },
-      0,
-    ],
-    ['a leg that ends before it starts', { callA: times(0, 5, 2) }, 0],
-    ['no leg', {}, 0],
-  ])('of %s', (_what, details, talkSeconds) => {
-    expect(withLegs(details).talkSeconds).toBe(talkSeconds)
+    expect(enriched(errorExample())).toEqual(errorSession)
   })
 })
 
@@ -231,6 +118,6 @@ describe('quality', () => {
 test('enriching does not change the session that validation gave', () => {
   const session = validated(errorExample())
   const before = structuredClone(session)
-  enrichSession(session)
+  enrichSession(session, examplesReceivedAtMs)
   expect(session).toEqual(before)
 })

@@ -69,15 +69,22 @@ function readQuality(value: unknown, anomalies: Set<Anomaly>) {
 }
 
 /** Reads the country as sent, or takes the number's own when none is sent. An invalid one is null. */
-function readCountry(value: unknown, number: string | null, anomalies: Set<Anomaly>): string | null {
+function readCountry(
+  value: unknown,
+  number: string | null,
+  format: string | null,
+  anomalies: Set<Anomaly>,
+): string | null {
   if (!isNothing(value)) return optional(value, toCountry, anomalies)
-  return number === null ? null : numberFacts(number).country
+  return number === null ? null : numberFacts(number, format).country
 }
 
 function readLeg(leg: string, sent: JsonObject, anomalies: Set<Anomaly>): NormalizedLeg {
   const members = readMembers(sent, legShape, anomalies)
   const source = optional(members.source, toPhoneNumber, anomalies)
   const destination = optional(members.destination, toPhoneNumber, anomalies)
+  const sourceFormat = optional(members.sourceFormat, toWord, anomalies)
+  const destinationFormat = optional(members.destinationFormat, toWord, anomalies)
   return {
     leg,
     callId: optional(members.callId, toUuid, anomalies),
@@ -90,10 +97,15 @@ function readLeg(leg: string, sent: JsonObject, anomalies: Set<Anomaly>): Normal
     durationSeconds: optional(members.callDuration, toCount, anomalies),
     source,
     destination,
-    sourceFormat: optional(members.sourceFormat, toWord, anomalies),
-    destinationFormat: optional(members.destinationFormat, toWord, anomalies),
-    sourceCountry: readCountry(members.sourceCountryCode, source, anomalies),
-    destinationCountry: readCountry(members.destinationCountryCode, destination, anomalies),
+    sourceFormat,
+    destinationFormat,
+    sourceCountry: readCountry(members.sourceCountryCode, source, sourceFormat, anomalies),
+    destinationCountry: readCountry(
+      members.destinationCountryCode,
+      destination,
+      destinationFormat,
+      anomalies,
+    ),
     sourceRefId: optional(members.sourceRefId, toReference, anomalies),
     destinationRefId: optional(members.destinationRefId, toReference, anomalies),
     ...readQuality(members.callQuality, anomalies),

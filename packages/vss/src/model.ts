@@ -16,7 +16,10 @@ export const anomalyCodes = [
   'invalid_value',
   'number_not_e164',
   'number_country_mismatch',
+  'number_not_valid',
   'quality_out_of_range',
+  'no_legs',
+  'implausible_time',
 ] as const
 
 export type Anomaly = (typeof anomalyCodes)[number]
@@ -59,8 +62,9 @@ export interface NormalizedSession {
   sessionId: string
   subAccountId: string
   status: string
-  startedAtMs: number
-  endedAtMs: number
+  /** Null when it was not sent or cannot be read; then a leg has a time, or the session the other one. */
+  startedAtMs: number | null
+  endedAtMs: number | null
   lastAction: string | null
   callCount: number | null
   clientRequestId: string | null

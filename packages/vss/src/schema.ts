@@ -1,14 +1,10 @@
 import { isUuid } from '@vss-pipeline/delivery'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { readTimestamp } from './time.ts'
 import { isStorableText, textLimits } from './values.ts'
 
 const text = (description: string, check: (text: string) => boolean) =>
   Type.Refine(Type.String({ description }), check)
-
-const timestamp = () =>
-  text('an ISO 8601 date and time in the years 1970 to 9999', (value) => readTimestamp(value) !== null)
 
 /**
  * The parts that an event needs to become a row, after its keys are read in canonical spelling and its texts are
@@ -28,8 +24,6 @@ export const SessionSummary = Type.Object({
         `a text of 1 to ${textLimits.word} characters without NUL or lone surrogates`,
         (value) => isStorableText(value, textLimits.word),
       ),
-      startTime: timestamp(),
-      endTime: timestamp(),
       details: Type.Object({}, { description: 'an object with one member per call leg' }),
     },
     { description: 'an object' },

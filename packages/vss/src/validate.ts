@@ -1,10 +1,20 @@
+import { decompressed, mostDecompressedBytes } from './compression.ts'
 import { readErrorDetails, readLegs } from './legs.ts'
 import { createShape, isJsonObject, type JsonObject, type Members, readMembers } from './members.ts'
 import type { Anomaly, NormalizedSession } from './model.ts'
 import { actions, sessionStatuses } from './reference.ts'
 import { SessionSummary, summaryValidator } from './schema.ts'
-import { readTimestamp } from './time.ts'
-import { isNothing, knownWord, optional, toCount, toInteger, toReference, toUuid } from './values.ts'
+import { timesOfLegs } from './session-times.ts'
+import {
+  isNothing,
+  knownWord,
+  optional,
+  toCount,
+  toInteger,
+  toReference,
+  toTimestamp,
+  toUuid,
+} from './values.ts'
 import type { Reason } from './verdict.ts'
 
 /** The result of validation: a session to enrich and store, or the reasons why the body cannot be a row. */
@@ -50,12 +60,29 @@ function required(value: unknown): unknown {
   return typeof value === 'string' ? value.trim() : value
 }
 
+/** Reads the ways in which the platform sends a session without legs as an object without members. */
+function detailsOf(payload: Members<'details'> | null): unknown {
+  const details = payload?.details
+  return isNothing(details) || (Array.isArray(details) && details.length === 0) ? {} : details
+}
+
+/** Reads a time of the session. A missing one adds `invalid_value` too, because another time will stand in its place. */
+function readSessionTime(value: unknown, anomalies: Set<Anomaly>): number | null {
+  const epochMs = toTimestamp(value)
+  if (epochMs === null) anomalies.add('invalid_value')
+  return epochMs
+}
+
 function requiredUpperCase(value: unknown): unknown {
   return typeof value === 'string' ? value.trim().toUpperCase() : value
 }
 
 /** Builds the object that the schema judges. All of its keys are ours, none the sender's. */
-function summaryOf(root: Members<'namespace' | 'eventType' | 'payload'>, payload: Members<string> | null) {
+function summaryOf(
+  root: Members<'namespace' | 'eventType' | 'payload'>,
+  payload: Members<string> | null,
+  details: unknown,
+) {
   return {
     namespace: requiredUpperCase(root.namespace),
     eventType: requiredUpperCase(root.eventType),
@@ -66,9 +93,7 @@ function summaryOf(root: Members<'namespace' | 'eventType' | 'payload'>, payload
             sessionId: required(payload.sessionId),
             subAccountId: required(payload.subAccountId),
             sessionStatus: required(payload.sessionStatus),
-            startTime: required(payload.startTime),
-            endTime: required(payload.endTime),
-            details: required(payload.details),
+            details,
           },
   }
 }
@@ -96,13 +121,28 @@ function reasonsOf(summary: unknown): Reason[] {
   })
 }
 
+/** The reasons of a session without any time: nothing tells when it was, neither the session nor a leg. */
+function reasonsWithoutTime(payload: Members<'startTime' | 'endTime'>): Reason[] {
+  return (['startTime', 'endTime'] as const).map((name) => ({
+    code: isNothing(payload[name]) ? 'missing_field' : 'invalid_field',
+    path: `payload.${name}`,
+    message: 'expected an ISO 8601 date and time in the years 2000 to 9999, here or on a leg',
+  }))
+}
+
 function validateObject(event: JsonObject): Validation {
   const anomalies = new Set<Anomaly>()
   const reasons: Reason[] = []
   const root = readMembers(event, rootShape, anomalies)
   const payload = isJsonObject(root.payload) ? readMembers(root.payload, payloadShape, anomalies) : null
-  const summary = summaryOf(root, payload)
-  const legs = isJsonObject(payload?.details) ? readLegs(payload.details, reasons, anomalies) : []
+  const details = detailsOf(payload)
+  const summary = summaryOf(root, payload, details)
+  const startedAtMs = readSessionTime(payload?.startTime, anomalies)
+  const endedAtMs = readSessionTime(payload?.endTime, anomalies)
+  const legs = isJsonObject(details) ? readLegs(details, reasons, anomalies) : []
+  if (payload !== null && startedAtMs === null && endedAtMs === null && timesOfLegs(legs).length === 0) {
+    reasons.unshift(...reasonsWithoutTime(payload))
+  }
 
   if (payload === null || reasons.length > 0 || !summaryValidator.Check(summary)) {
     const sessionId = toUuid(payload?.sessionId)
@@ -112,17 +152,17 @@ function validateObject(event: JsonObject): Validation {
     return rejected(unsupported.length > 0 ? unsupported : all, sessionId)
   }
 
-  const { sessionId, subAccountId, sessionStatus, startTime, endTime } = summary.payload
+  const { sessionId, subAccountId, sessionStatus } = summary.payload
   if (!subAccountIdForm.test(subAccountId)) anomalies.add('invalid_value')
   return {
     ok: true,
     session: {
-      // The schema has checked that these can be read.
+      // The schema has checked that sessionId and sessionStatus can be read.
       sessionId: sessionId.toLowerCase(),
       subAccountId,
       status: knownWord(sessionStatus, sessionStatuses, 'unknown_status', anomalies)!,
-      startedAtMs: readTimestamp(startTime)!,
-      endedAtMs: readTimestamp(endTime)!,
+      startedAtMs,
+      endedAtMs,
       lastAction: knownWord(payload.lastAction, actions, 'unknown_action', anomalies),
       callCount: optional(payload.callCount, toCount, anomalies),
       clientRequestId: optional(payload.clientRequestId, toReference, anomalies),
@@ -134,18 +174,31 @@ function validateObject(event: JsonObject): Validation {
   }
 }
 
+function malformed(message: string): Validation {
+  return rejected([{ code: 'malformed_json', path: '', message }])
+}
+
 /**
  * Reads a delivery's body as a Voice Session Summary. It rejects a body only when it cannot be a row; any other mistake
  * in an event becomes an anomaly. It never throws.
  *
- * @param body the request body as received
+ * @param body the request body as received, compressed or not
  */
 export function validateEvent(body: Uint8Array): Validation {
+  const plain = decompressed(body)
+  if (plain === null) {
+    const mostMib = mostDecompressedBytes / 2 ** 20
+    return malformed(
+      `expected a compressed body (gzip, zlib or zstd) that is whole and holds at most ${mostMib} MiB`,
+    )
+  }
   let event: unknown
   try {
-    event = JSON.parse(utf8.decode(body))
+    event = JSON.parse(utf8.decode(plain))
   } catch {
-    return rejected([{ code: 'malformed_json', path: '', message: 'expected JSON in UTF-8' }])
+    return malformed(
+      plain === body ? 'expected JSON in UTF-8' : 'expected JSON in UTF-8 in the compressed body',
+    )
   }
   if (!isJsonObject(event)) {
     return rejected([{ code: 'not_an_object', path: '', message: 'expected a JSON object' }])

@@ -44,7 +44,7 @@ describe('an optional value', () => {
 describe('texts', () => {
   test.each([
     ['reference', toReference, 255],
-    ['phone number', toPhoneNumber, 64],
+    ['phone number', toPhoneNumber, 255],
     ['message', toMessage, 2000],
     ['word', toWord, 64],
   ])('a %s is trimmed, and may be as long as its column takes', (_what, read, limit) => {
@@ -62,6 +62,36 @@ describe('texts', () => {
 
   test('keep characters beyond ASCII', () => {
     expect(toMessage('Überlastet 通話 📞')).toBe('Überlastet 通話 📞')
+  })
+})
+
+describe('a phone number', () => {
+  const sipAddress = `sip:${'x'.repeat(60)}@pbx.example.com`
+
+  test.each([
+    ['+6591178965', '+6591178965'],
+    [' 6591178965 ', '6591178965'],
+    [6591178965, '6591178965'],
+    [123456789012345, '123456789012345'],
+    [9_007_199_254_740_991, '9007199254740991'],
+    [0, '0'],
+    [-0, '0'],
+    ['anonymous', 'anonymous'],
+    [sipAddress, sipAddress],
+  ])('in %j is %j', (value, expected) => {
+    expect(toPhoneNumber(value)).toBe(expected)
+  })
+
+  test.each([
+    [-6591178965],
+    [6591178965.5],
+    [2 ** 53],
+    [1e21],
+    [Number.POSITIVE_INFINITY],
+    [true],
+    [['+65']],
+  ])('is not read from %j', (value) => {
+    expect(toPhoneNumber(value)).toBeNull()
   })
 })
 

@@ -9,7 +9,7 @@ import { readTimestamp } from './time.ts'
 export type ValueReader<Value> = (value: unknown) => Value | null
 
 /** The longest text that each kind of column takes, in UTF-16 units. */
-export const textLimits = { reference: 255, number: 64, message: 2000, word: 64 } as const
+export const textLimits = { reference: 255, number: 255, message: 2000, word: 64 } as const
 
 const smallestInt4 = -2_147_483_648
 const largestInt4 = 2_147_483_647
@@ -43,7 +43,7 @@ export function isStorableText(text: string, maxLength: number): boolean {
 
 function textReader(maxLength: number): ValueReader<string> {
   return function toText(value) {
-    // The length counts before trimming too: a trimmed text keeps the whole text in memory, and numbers are cached.
+    // The length counts before trimming too: a trimmed text keeps the whole text in memory.
     if (typeof value !== 'string' || value.length > maxLength) return null
     const text = value.trim()
     return isStorableText(text, maxLength) ? text : null
@@ -52,12 +52,20 @@ function textReader(maxLength: number): ValueReader<string> {
 
 /** Ids and reference ids. */
 export const toReference = textReader(textLimits.reference)
-/** Phone numbers. */
-export const toPhoneNumber = textReader(textLimits.number)
 /** Messages written for people. */
 export const toMessage = textReader(textLimits.message)
 /** Statuses, actions, directions, types, formats. */
 export const toWord = textReader(textLimits.word)
+
+const toNumberText = textReader(textLimits.number)
+
+/**
+ * Phone numbers and SIP addresses. A JSON integer is kept as its digits; one beyond 2^53 has lost some when it was parsed.
+ */
+export function toPhoneNumber(value: unknown): string | null {
+  if (typeof value !== 'number') return toNumberText(value)
+  return Number.isSafeInteger(value) && value >= 0 ? String(value) : null
+}
 
 /** Reads a JSON number, or a text that holds one: the platform sends both. */
 function toNumber(value: unknown): number | null {

@@ -34,7 +34,7 @@ serve(app, () => pool.end())
 async function store(body: Uint8Array): Promise<void> {
   const validation = validateEvent(body)
   if (!validation.ok) return
-  const session = enrichSession(validation.session)
+  const session = enrichSession(validation.session, Date.now())
   const legs = session.legs.map((leg) => legValues(session.sessionId, leg))
   const values = [...sessionValues(session, body), session.legs.map(({ leg }) => leg), ...legs.flat()]
   // The text depends on the number of legs, so each number has a statement. Most sessions have two legs.

@@ -14,7 +14,7 @@ import { legColumns, legValues, placeholders, sessionValues, upsertSession } fro
 export async function storeEvent(pool: Pool, body: Uint8Array): Promise<void> {
   const validation = validateEvent(body)
   if (!validation.ok) return
-  const session = enrichSession(validation.session)
+  const session = enrichSession(validation.session, Date.now())
 
   const client = await pool.connect()
   try {

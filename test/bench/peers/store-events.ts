@@ -53,12 +53,13 @@ export async function storeEvents(pool: Pool, bodies: readonly Uint8Array[]): Pr
 function readVersion(body: Uint8Array): SessionVersion[] {
   const validation = validateEvent(body)
   if (!validation.ok) return []
+  const receivedAtMs = Date.now()
   return [
     {
       deliveryId: v7(),
-      receivedAtMs: Date.now(),
+      receivedAtMs,
       bodySha256: hash('sha256', body, 'buffer'),
-      session: enrichSession(validation.session),
+      session: enrichSession(validation.session, receivedAtMs),
     },
   ]
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { webhookPath } from '@vss-pipeline/delivery'
-import { choosePort } from '@vss-pipeline/local-stack'
+import { choosePort, until } from '@vss-pipeline/local-stack'
 import { expect, it, onTestFinished } from 'vitest'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { linesOver80Columns, startVss, vss } from '../../support/vss-command.ts'
@@ -31,15 +31,12 @@ it('writes a file of exactly the ids that the ledger then has', async () => {
 
   const acknowledged = readFileSync(ids, 'utf8').trimEnd().split('\n').sort()
   expect(new Set(acknowledged).size).toBe(500)
-  await expect
-    .poll(
-      async () => {
-        const { rows } = await pool.query('SELECT delivery_id FROM vss.deliveries ORDER BY delivery_id')
-        return rows.map((row) => row.delivery_id)
-      },
-      { timeout: 20_000 },
-    )
-    .toEqual(acknowledged)
+  async function ledgerIds(): Promise<string[]> {
+    const { rows } = await pool.query('SELECT delivery_id FROM vss.deliveries ORDER BY delivery_id')
+    return rows.map((row) => row.delivery_id)
+  }
+  await until('A row for each', async () => (await ledgerIds()).length >= 500, { timeoutMs: 20_000 })
+  expect(await ledgerIds()).toEqual(acknowledged)
   const { rows } = await pool.query('SELECT DISTINCT outcome FROM vss.deliveries')
   expect(rows.map((row) => row.outcome)).toEqual(expect.arrayContaining(['stored', 'rejected']))
 })
@@ -60,7 +57,10 @@ it('posts files byte for byte, and the same events again under the same seed', a
     return rows.map(({ body }) => body.toString('hex')).sort()
   }
   const sent = bodies.map((body) => body.toString('hex')).sort()
-  await expect.poll(ledgerBodies, { timeout: 20_000 }).toEqual(sent)
+  await until('A row for each', async () => (await ledgerBodies()).length >= sent.length, {
+    timeoutMs: 20_000,
+  })
+  expect(await ledgerBodies()).toEqual(sent)
 
   const again = ['send', '--url', webhookUrl, '--count', '3', '--seed', '7']
   const first = await vss(again)
@@ -68,7 +68,9 @@ it('posts files byte for byte, and the same events again under the same seed', a
   expect(first.stdout).toContain('seed  7')
   expect(linesOver80Columns(first.stdout)).toEqual([])
   expect(await vss(again)).toMatchObject({ exitCode: 0 })
-  await expect.poll(async () => (await ledgerBodies()).length, { timeout: 20_000 }).toBe(3 + 6)
+  await until('A row for each post', async () => (await ledgerBodies()).length === 3 + 6, {
+    timeoutMs: 20_000,
+  })
   expect(new Set(await ledgerBodies()).size).toBe(3 + 3)
 })
 
@@ -122,7 +124,7 @@ it('sums up when it is interrupted', async () => {
   const acknowledged = () => readFileSync(ids, 'utf8').split('\n').length - 1
   const args = ['--url', webhookUrl, '--count', '100000', '--rate', '20', '--ids', ids]
   const sending = startVss(['send', '--json', ...args])
-  await expect.poll(acknowledged, { timeout: 20_000 }).toBeGreaterThan(3)
+  await until('Some acknowledgements', () => acknowledged() > 3, { timeoutMs: 20_000 })
   sending.process.kill('SIGINT')
 
   const { exitCode, stdout, stderr } = await sending.ended

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { until } from '@vss-pipeline/local-stack'
 import { anomalyCodes } from '@vss-pipeline/vss'
 import { expect, it, onTestFinished } from 'vitest'
 import { callLeg, delivery, rejectedDelivery, session } from '../../support/entries.ts'
@@ -20,7 +21,7 @@ it('shows a session with its legs and deliveries', async () => {
   const send = ['send', '--url', webhookUrl, '--concurrency', '1', ...example, ...example]
   expect(await vss([...send, '--file', 'README.md'])).toMatchObject({ exitCode: 0 })
   const countDeliveries = async () => (await pool.query('SELECT FROM vss.deliveries')).rowCount
-  await expect.poll(countDeliveries, { timeout: 20_000 }).toBe(3)
+  await until('Three in the ledger', async () => (await countDeliveries()) === 3, { timeoutMs: 20_000 })
   const env = { DATABASE_URL: databaseUrl }
 
   const json = await vss(['sessions', 'show', '--json', sessionId.toUpperCase()], env)
@@ -69,9 +70,9 @@ it('prints no characters of a sender that control a terminal', async () => {
   const event = JSON.parse(readFileSync('test/fixtures/example-completed.json', 'utf8'))
   event.payload.lastAction = 'a\u009b2J\u202eb'
   await fetch(webhookUrl, { method: 'POST', body: JSON.stringify(event) })
-  await expect
-    .poll(async () => (await pool.query('SELECT FROM vss.sessions')).rowCount, { timeout: 20_000 })
-    .toBe(1)
+  await until('The row', async () => (await pool.query('SELECT FROM vss.sessions')).rowCount === 1, {
+    timeoutMs: 20_000,
+  })
 
   const env = { DATABASE_URL: databaseUrl }
   const json = await vss(['sessions', 'show', '--json', sessionId], env)

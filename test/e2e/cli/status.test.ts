@@ -1,3 +1,4 @@
+import { until } from '@vss-pipeline/local-stack'
 import { expect, inject, it } from 'vitest'
 import { openProducer } from '../../support/producer.ts'
 import { type RunningPipeline, startRunningPipeline } from '../../support/running-pipeline.ts'
@@ -25,7 +26,10 @@ it('shows the deliveries that wait, and then their outcomes', async () => {
 
   await pipeline.startWorker()
   const ledger = { stored: 1, duplicate: 1, superseded: 0, rejected: 1, total: 3 }
-  await expect.poll(async () => (await statusOf(env)).ledger, { timeout: 20_000 }).toEqual(ledger)
+  await until('Three in the ledger', async () => (await statusOf(env)).ledger.total === 3, {
+    timeoutMs: 20_000,
+  })
+  expect((await statusOf(env)).ledger).toEqual(ledger)
 
   const { exitCode, stdout } = await vss(['status'], env)
   expect(exitCode).toBe(0)
@@ -38,7 +42,9 @@ it('counts only the deliveries since a time', async () => {
   const pipeline = await startRunningPipeline()
   const env = settingsOf(pipeline)
   expect(await vss(['send', '--url', pipeline.webhookUrl, '--count', '5'])).toMatchObject({ exitCode: 0 })
-  await expect.poll(async () => (await statusOf(env)).ledger.total, { timeout: 20_000 }).toBe(5)
+  await until('Five in the ledger', async () => (await statusOf(env)).ledger.total === 5, {
+    timeoutMs: 20_000,
+  })
   // Two deliveries become a day old. Their ids say otherwise, and nothing compares the two.
   await pipeline.pool.query(
     `UPDATE vss.deliveries SET received_at = received_at - interval '1 day'
@@ -86,16 +92,16 @@ it('shows a finding with its remedy, and exits 1', async () => {
   const producer = await openProducer(pipeline)
   await producer.shards[0]!.queue.add('foreign', { hello: 'world' })
   const env = settingsOf(pipeline)
-  await expect
-    .poll(async () => JSON.parse((await vss(['status', '--json'], env)).stdout).findings, { timeout: 20_000 })
-    .toEqual([
-      {
-        code: 'batches_failed',
-        level: 'error',
-        text: '1 batch could not be read back',
-        remedy: expect.stringContaining('docs/operating.md'),
-      },
-    ])
+  const findings = async () => JSON.parse((await vss(['status', '--json'], env)).stdout).findings
+  await until('A finding', async () => (await findings()).length > 0, { timeoutMs: 20_000 })
+  expect(await findings()).toEqual([
+    {
+      code: 'batches_failed',
+      level: 'error',
+      text: '1 batch could not be read back',
+      remedy: expect.stringContaining('docs/operating.md'),
+    },
+  ])
   const { exitCode, stdout } = await vss(['status'], env)
   expect(exitCode).toBe(1)
   expect(stdout).toMatch(/^Findings\n {2}error: 1 batch could not be read back\n {4}their jobs are kept/m)

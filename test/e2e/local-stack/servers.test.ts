@@ -11,6 +11,7 @@ import {
 } from '@vss-pipeline/local-stack'
 import { createPool } from '@vss-pipeline/storage'
 import { expect, onTestFinished, test } from 'vitest'
+import { rowsOf } from '../../support/databases.ts'
 import { redisCommand } from '../../support/redis-command.ts'
 import { createTestFolder, isAlive, recordedPid } from './start-process.ts'
 
@@ -19,27 +20,27 @@ const ports = { postgres: 0, redis: 0 }
 test('a restart keeps the data, the ports and the passwords', async () => {
   const folder = await createTestFolder()
   const first = await startStack({ folder, ports })
-  await query(first.databaseUrl, 'create table kept as select 7 as value')
+  await rowsOf(first.databaseUrl, 'create table kept as select 7 as value')
   await redisCommand(first.redisUrl, 'SET kept 7')
   await first.stop()
 
   const second = await startStack({ folder, ports })
   expect(second.databaseUrl).toBe(first.databaseUrl)
   expect(second.redisUrl).toBe(first.redisUrl)
-  expect(await query(second.databaseUrl, 'select value from kept')).toEqual([{ value: 7 }])
+  expect(await rowsOf(second.databaseUrl, 'select value from kept')).toEqual([{ value: 7 }])
   expect(await redisCommand(second.redisUrl, 'GET kept')).toBe('$1\r\n7\r\n')
 })
 
 test('a Postgres and a Redis that were killed start again with all acknowledged writes', async () => {
   const folder = await createTestFolder()
   const first = await startStack({ folder, ports })
-  await query(first.databaseUrl, 'create table kept as select 7 as value')
+  await rowsOf(first.databaseUrl, 'create table kept as select 7 as value')
   await redisCommand(first.redisUrl, 'SET kept 7')
   for (const name of ['postgres', 'redis']) process.kill(recordedPid(folder, name), 'SIGKILL')
 
   const second = await startStack({ folder, ports })
   await first.ended
-  expect(await query(second.databaseUrl, 'select value from kept')).toEqual([{ value: 7 }])
+  expect(await rowsOf(second.databaseUrl, 'select value from kept')).toEqual([{ value: 7 }])
   expect(await redisCommand(second.redisUrl, 'GET kept')).toBe('$1\r\n7\r\n')
   // The end of the first servers must not have removed the records of the second ones.
   expect(['postgres', 'redis'].map((name) => recordedPid(folder, name)).every(isAlive)).toBe(true)
@@ -58,7 +59,7 @@ test('a session that outlives a killed Postgres does not block the next start', 
 
   const second = await startPostgres({ dataDir, port: 0 })
   onTestFinished(second.stop)
-  expect(await query(second.url, 'select 1 as value')).toEqual([{ value: 1 }])
+  expect(await rowsOf(second.url, 'select 1 as value')).toEqual([{ value: 1 }])
   expect(isAlive(rows[0].pid)).toBe(false)
   expect(await busy).toBeInstanceOf(Error)
   client.release(true)
@@ -75,7 +76,7 @@ test('a stale postmaster.pid with the number of another process does not block t
 
   const second = await startPostgres({ dataDir, port: 0 })
   onTestFinished(second.stop)
-  expect(await query(second.url, 'select 1 as value')).toEqual([{ value: 1 }])
+  expect(await rowsOf(second.url, 'select 1 as value')).toEqual([{ value: 1 }])
 })
 
 test.each([
@@ -97,7 +98,7 @@ test('the servers ask for a password', async () => {
   onTestFinished(stack.stop)
   const guess = new URL(stack.databaseUrl)
   guess.password = 'guess'
-  await expect(query(guess.href, 'select 1')).rejects.toThrow(/password authentication failed/)
+  await expect(rowsOf(guess.href, 'select 1')).rejects.toThrow(/password authentication failed/)
   expect(await redisCommand(stack.redisUrl.replace(/:[^:@]*@/, ':guess@'), 'GET kept')).toMatch(/^-WRONGPASS/)
 })
 
@@ -128,16 +129,6 @@ test('a data folder has one owner at a time', async () => {
   const next = await claimDataFolder(path)
   next.release()
 })
-
-async function query(databaseUrl: string, sql: string): Promise<unknown[]> {
-  const pool = createPool({ databaseUrl, maxConnections: 1, applicationName: 'test' })
-  try {
-    const { rows } = await pool.query(sql)
-    return rows
-  } finally {
-    await pool.end()
-  }
-}
 
 /** Listens on a free port until the test has finished. */
 async function listen(): Promise<number> {

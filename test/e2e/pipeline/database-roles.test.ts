@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createTemporaryFolder, startPostgres, until } from '@vss-pipeline/local-stack'
+import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { readDelivery, readSession } from '@vss-pipeline/reader'
-import { createPool, createWriter, type Pool, pingDatabase } from '@vss-pipeline/storage'
+import { createWriter, type Pool, pingDatabase } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
-import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import {
   functions,
   privileges,
@@ -13,10 +13,13 @@ import {
   tables,
 } from '../../../packages/storage/src/privileges.ts'
 import { readBody } from '../../support/accounting.ts'
-import { createEmptyDatabase } from '../../support/databases.ts'
+import { createEmptyDatabase, rowsOf } from '../../support/databases.ts'
 import { callLeg, delivery, deliveryIdAt, rejectedDelivery, session } from '../../support/entries.ts'
 import { completedSession, errorSession } from '../../support/example-sessions.ts'
+import { monthStart, partitionName } from '../../support/ledger-partitions.ts'
+import { openPool } from '../../support/open-storage.ts'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
+import { startTestPostgres } from '../../support/servers/postgres.ts'
 import { vss } from '../../support/vss-command.ts'
 
 const roles = Object.keys(privileges) as Role[]
@@ -31,7 +34,7 @@ const administrator = { user: 'administrator', password: 'administrator' }
 
 beforeAll(async () => {
   const folder = await createTemporaryFolder()
-  const server = await startPostgres({ dataDir: join(folder.path, 'postgres'), port: 0 })
+  const server = await startTestPostgres(join(folder.path, 'postgres'))
   serverUrl = server.url
   const { user, password } = administrator
   await runSql(serverUrl, `CREATE ROLE ${user} LOGIN CREATEDB CREATEROLE PASSWORD '${password}'`)
@@ -42,11 +45,11 @@ beforeAll(async () => {
 })
 
 test('the pipeline works with its roles: the migrator migrates, the worker only writes', async () => {
-  const databaseUrl = await createDatabase(serverUrl)
+  const { url: databaseUrl } = await createEmptyDatabase(serverUrl)
   await createRoles(databaseUrl)
   await migrate({ databaseUrl: as('vss_migrator', databaseUrl) })
   // The worker must make the missing partition when it starts.
-  const nextMonth = ledgerPartition(1)
+  const nextMonth = partitionName(1)
   await runSql(databaseUrl, `DROP TABLE vss.${nextMonth}`)
 
   const pipeline = await startRunningPipeline({ databaseUrl: as('vss_writer', databaseUrl) })
@@ -91,7 +94,7 @@ test('the pipeline works with its roles: the migrator migrates, the worker only 
 
 test('the writer cannot read or change the ledger, change tables, or give itself more rights', async () => {
   const databaseUrl = await migratedDatabase()
-  const month = ledgerPartition(0)
+  const month = partitionName(0)
   await pingDatabase(openPool(as('vss_writer', databaseUrl)))
 
   const statements = [
@@ -160,7 +163,7 @@ test('the reader sees every table and view of the pipeline but no body, and writ
   const statements = [
     'SELECT * FROM vss.deliveries',
     'SELECT body FROM vss.deliveries',
-    `SELECT body FROM vss.${ledgerPartition(0)}`,
+    `SELECT body FROM vss.${partitionName(0)}`,
     'SELECT body_text FROM vss.rejected',
     'INSERT INTO vss.sessions DEFAULT VALUES',
     'UPDATE vss.sessions SET caller = NULL',
@@ -232,7 +235,7 @@ test.each(roles)(
     // The partitions of coming months are made after the grants.
     await owner.query('SELECT vss.ensure_ledger_partitions(3)')
     const attempts = await attemptsOnSchema(owner)
-    expect(attempts.map(({ object }) => object)).toContain(ledgerPartition(3))
+    expect(attempts.map(({ object }) => object)).toContain(partitionName(3))
     const granted: RolePrivileges = privileges[role]
 
     const allowed = await allowedOf(as(role, databaseUrl), attempts)
@@ -312,7 +315,7 @@ test('vss_operator may correct an outcome and delete sessions with their legs, b
     'DELETE FROM vss.deliveries',
     'UPDATE vss.deliveries SET body = NULL',
     'UPDATE vss.deliveries SET received_at = now()',
-    `DROP TABLE vss.${ledgerPartition(0)}`,
+    `DROP TABLE vss.${partitionName(0)}`,
     'SELECT vss.grant_to_roles()',
   ]
   expect(await outcomesOf(as('vss_operator', databaseUrl), statements)).toEqual(
@@ -321,7 +324,7 @@ test('vss_operator may correct an outcome and delete sessions with their legs, b
 })
 
 test('roles.sql makes the roles that privileges.ts has', async () => {
-  await createRoles(await createDatabase(serverUrl))
+  await createRoles((await createEmptyDatabase(serverUrl)).url)
 
   const made = await rowsOf<{ name: string }>(
     serverUrl,
@@ -337,7 +340,7 @@ test.each([
 ])('the roles take over a schema that %s made earlier, with its rows', async (_, adminUrl) => {
   // The roles must be made for the first time here.
   await dropRoles()
-  const databaseUrl = await createDatabase(adminUrl())
+  const { url: databaseUrl } = await createEmptyDatabase(adminUrl())
   await migrate({ databaseUrl })
   const admin = openPool(databaseUrl)
   await insertDelivery(admin, new Date())
@@ -351,9 +354,9 @@ test.each([
   await insertDelivery(writer, new Date())
   const { rows } = await writer.query('SELECT delivery_id FROM vss.deliveries')
   expect(rows).toHaveLength(2)
-  await runSql(as('vss_migrator', databaseUrl), `DROP TABLE vss.${ledgerPartition(2)}`)
+  await runSql(as('vss_migrator', databaseUrl), `DROP TABLE vss.${partitionName(2)}`)
   const remade = await writer.query('SELECT vss.ensure_ledger_partitions(2) AS name')
-  expect(remade.rows).toEqual([{ name: ledgerPartition(2) }])
+  expect(remade.rows).toEqual([{ name: partitionName(2) }])
 })
 
 test('roles.sql takes away rights that the roles were granted by hand, such as the right to read bodies', async () => {
@@ -389,8 +392,8 @@ test('migrate takes away the right to read bodies that an earlier release grante
 })
 
 test('in a database where roles.sql was not run, the roles may do nothing', async () => {
-  await createRoles(await createDatabase(serverUrl))
-  const other = await createDatabase(serverUrl)
+  await createRoles((await createEmptyDatabase(serverUrl)).url)
+  const { url: other } = await createEmptyDatabase(serverUrl)
   await migrate({ databaseUrl: other })
 
   const attempts = await Promise.all(
@@ -403,9 +406,9 @@ test('in a database where roles.sql was not run, the roles may do nothing', asyn
 })
 
 test('the roles have no password until they are given one', async () => {
-  await createRoles(await createDatabase(serverUrl))
+  await createRoles((await createEmptyDatabase(serverUrl)).url)
   await dropRoles()
-  const databaseUrl = await createDatabase(serverUrl)
+  const { url: databaseUrl } = await createEmptyDatabase(serverUrl)
   await runSql(databaseUrl, await readFile(rolesFile, 'utf8'))
 
   for (const role of ['vss_migrator', ...roles] as const) {
@@ -420,13 +423,8 @@ async function queriesOf(page: string): Promise<string[]> {
   return blocks.flatMap((block) => block.split(/;$/m)).filter((statement) => statement.trim() !== '')
 }
 
-async function createDatabase(adminUrl: string): Promise<string> {
-  const database = await createEmptyDatabase(adminUrl)
-  return database.url
-}
-
 async function migratedDatabase(): Promise<string> {
-  const databaseUrl = await createDatabase(serverUrl)
+  const { url: databaseUrl } = await createEmptyDatabase(serverUrl)
   await createRoles(databaseUrl)
   await migrate({ databaseUrl: as('vss_migrator', databaseUrl) })
   return databaseUrl
@@ -461,24 +459,8 @@ function withUser(databaseUrl: string, { user, password }: { user: string; passw
   return url.href
 }
 
-function openPool(databaseUrl: string): Pool {
-  const pool = createPool({ databaseUrl, maxConnections: 2, applicationName: 'vss-test' })
-  onTestFinished(() => pool.end())
-  return pool
-}
-
 async function runSql(databaseUrl: string, statements: string): Promise<void> {
   await rowsOf(databaseUrl, statements)
-}
-
-async function rowsOf<Row>(databaseUrl: string, query: string): Promise<Row[]> {
-  const pool = createPool({ databaseUrl, maxConnections: 1, applicationName: 'vss-test' })
-  try {
-    const { rows } = await pool.query(query)
-    return rows
-  } finally {
-    await pool.end()
-  }
 }
 
 /** Runs statements. @returns each with its result: the message of the database's refusal, or "done". */
@@ -595,13 +577,4 @@ async function ownersOfSchema(databaseUrl: string): Promise<string[]> {
 
 async function example(name: string): Promise<Buffer> {
   return await readFile(new URL(`../../fixtures/${name}`, import.meta.url))
-}
-
-function monthStart(monthsAhead: number): Date {
-  const now = new Date()
-  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + monthsAhead, 1))
-}
-
-function ledgerPartition(monthsAhead: number): string {
-  return `deliveries_${monthStart(monthsAhead).toISOString().slice(0, 7).replace('-', '_')}`
 }

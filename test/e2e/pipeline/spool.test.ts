@@ -1,53 +1,18 @@
-import { join } from 'node:path'
 import { generateEvents } from '@vss-pipeline/generator'
-import { createTemporaryFolder, startRedis, until } from '@vss-pipeline/local-stack'
+import { until } from '@vss-pipeline/local-stack'
 import { request } from 'undici'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { expectAccountedFor } from '../../support/accounting.ts'
-import { killProcess, startFaultyServer } from '../../support/faulty-server.ts'
+import { startFaultyPipeline } from '../../support/faulty-pipeline.ts'
 import { postUntilAcknowledged } from '../../support/load.ts'
-import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { readMetric } from '../../support/service-metric.ts'
-
-async function startPipelineWithSpool(env: NodeJS.ProcessEnv = {}) {
-  const folder = await createTemporaryFolder()
-  onTestFinished(() => folder.remove())
-  const redis = await startFaultyServer(() => startRedis({ dataDir: join(folder.path, 'redis'), port: 0 }))
-  onTestFinished(() => redis.stop())
-  const pipeline = await startRunningPipeline({
-    redisUrl: redis.url,
-    env: { SPOOL_DIR: join(folder.path, 'spool'), ...env },
-  })
-  return { ...pipeline, redis }
-}
 
 function events(seed: string, count: number) {
   return generateEvents({ seed, count, dirtyShare: 0.05 })
 }
 
-test('while Redis is away every POST is acknowledged, also after ingest was killed and started again', async () => {
-  const { webhookUrl, pool, redis, ingest, startIngest } = await startPipelineWithSpool()
-  await postUntilAcknowledged(webhookUrl, events('before', 100), { connections: 8 })
-  await redis.kill()
-
-  const first = await postUntilAcknowledged(webhookUrl, events('first', 1_000), { connections: 16 })
-  expect(Object.fromEntries(first.answers)).toEqual({ 200: 1_000 })
-  expect(await readMetric(ingest.opsUrl, 'vss_spool_deliveries')).toBe(1_000)
-  expect(await readMetric(ingest.opsUrl, 'vss_deliveries_spooled_total')).toBe(1_000)
-
-  await killProcess(ingest)
-  const again = await startIngest()
-  expect(await readMetric(again.opsUrl, 'vss_spool_deliveries')).toBe(1_000)
-  const second = await postUntilAcknowledged(webhookUrl, events('second', 500), { connections: 16 })
-  expect(Object.fromEntries(second.answers)).toEqual({ 200: 500 })
-
-  await redis.start()
-  await expectAccountedFor(pool, [...first.acknowledged, ...second.acknowledged], { withinMs: 30_000 })
-  expect(await readMetric(again.opsUrl, 'vss_spool_deliveries')).toBe(0)
-})
-
 test('a Redis that hangs delays the first deliveries by ENQUEUE_TIMEOUT_MS, and the others not at all', async () => {
-  const { webhookUrl, pool, redis } = await startPipelineWithSpool({ ENQUEUE_TIMEOUT_MS: '400' })
+  const { webhookUrl, pool, redis } = await startFaultyPipeline({ env: { ENQUEUE_TIMEOUT_MS: '400' } })
   await postUntilAcknowledged(webhookUrl, events('before', 100), { connections: 8 })
   redis.freeze()
 
@@ -62,8 +27,8 @@ test('a Redis that hangs delays the first deliveries by ENQUEUE_TIMEOUT_MS, and 
 })
 
 test('with a full spool ingest refuses deliveries, loses none, and is not ready', async () => {
-  const { webhookUrl, pool, redis, ingest } = await startPipelineWithSpool({
-    SPOOL_MAX_BYTES: String(1024 * 1024),
+  const { webhookUrl, pool, redis, ingest } = await startFaultyPipeline({
+    env: { SPOOL_MAX_BYTES: String(1024 * 1024) },
   })
   const readiness = async () => (await request(`${ingest.opsUrl}/readyz`)).statusCode
   await redis.kill()

@@ -1,10 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { findRedisServer, type RunningServer, startPostgres } from '@vss-pipeline/local-stack'
+import { findRedisServer, type RunningServer } from '@vss-pipeline/local-stack'
 import { createPool } from '@vss-pipeline/storage'
 import { launchServer } from '../../../packages/local-stack/src/launch-server.ts'
 import { readSettings } from '../../../packages/local-stack/src/server-settings.ts'
+import { startTestPostgres } from '../../support/servers/postgres.ts'
 import { type Certificate, installCertificate } from './certificates.ts'
 
 /** Starts a Redis that takes only TLS. Its `url` has the host 127.0.0.1 and names no certificate authority. */
@@ -68,7 +69,7 @@ export interface TlsPostgres extends RunningServer {
 
 /** Starts a Postgres with TLS. Its `url` says nothing of TLS and connects in plain text. */
 export async function startTlsPostgres(dataDir: string, certificate: Certificate): Promise<TlsPostgres> {
-  const server = await startPostgres({ dataDir, port: 0 })
+  const server = await startTestPostgres(dataDir)
   const cluster = join(dataDir, 'data')
   const rulesFile = join(cluster, 'pg_hba.conf')
   const rules = readFileSync(rulesFile, 'utf8')

@@ -4,7 +4,7 @@ import { isDeliveryId, receivedAtMsOf } from '@vss-pipeline/delivery'
 import fc from 'fast-check'
 import { request } from 'undici'
 import { describe, expect, test } from 'vitest'
-import { openRawClient, parseAnswers } from './raw-client.ts'
+import { exchange, openRawClient, parseAnswers } from './raw-client.ts'
 import { startIngest } from './running-ingest.ts'
 
 async function post(url: string, body: Uint8Array | string, headers: Record<string, string> = {}) {
@@ -76,13 +76,21 @@ test('a path with a query or an encoded letter is the same path', async () => {
 
 test('the answer comes only when the delivery is kept', async () => {
   const keeping = Promise.withResolvers<void>()
-  const ingest = await startIngest({ createKeep: () => () => keeping.promise })
+  const begun = Promise.withResolvers<void>()
+  const ingest = await startIngest({
+    createKeep: () => () => {
+      begun.resolve()
+      return keeping.promise
+    },
+  })
   let answered = false
   const answer = post(ingest.url, '{}').then((answer) => {
     answered = true
     return answer
   })
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await begun.promise
+  // An exchange that comes after it.
+  await exchange(ingest.port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
   expect(answered).toBe(false)
   keeping.resolve()
   expect((await answer).status).toBe(200)

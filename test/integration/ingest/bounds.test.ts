@@ -3,7 +3,7 @@ import { until } from '@vss-pipeline/local-stack'
 import { request } from 'undici'
 import { describe, expect, test } from 'vitest'
 import { exchange, openRawClient, parseAnswers, type RawClient } from './raw-client.ts'
-import { type RunningIngest, startIngest } from './running-ingest.ts'
+import { expectServing, startIngest } from './running-ingest.ts'
 
 const chunkedHead = 'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
 const tooLarge = { error: { code: 'payload_too_large', message: 'the body is over the size limit' } }
@@ -11,6 +11,11 @@ const timedOut = { error: { code: 'request_timeout', message: 'the request did n
 
 function lengthHead(bytes: number): string {
   return `POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n`
+}
+
+/** The head of a request that is answered with 100 when its body may come. */
+function expectingHead(bytes: number): string {
+  return lengthHead(bytes).replace('\r\n\r\n', '\r\nExpect: 100-continue\r\n\r\n')
 }
 
 function chunk(bytes: number): string {
@@ -29,12 +34,6 @@ async function sendWithoutEnd({ socket }: RawClient): Promise<void> {
     }
     await new Promise(setImmediate)
   }
-}
-
-async function expectServing(ingest: RunningIngest): Promise<void> {
-  const response = await request(ingest.url, { method: 'POST', body: 'after' })
-  await response.body.dump()
-  expect(response.statusCode).toBe(200)
 }
 
 describe('a body over the limit', () => {
@@ -176,6 +175,7 @@ describe('a request that does not arrive in time', () => {
   test('is not a request that waits for its answer', async () => {
     const ingest = await startIngest({
       config,
+      // The time that is not to count has to pass.
       createKeep: () => () => new Promise((resolve) => setTimeout(resolve, 1_000)),
     })
     await expectServing(ingest)
@@ -191,10 +191,9 @@ describe('a sender that goes away in the middle of its body', () => {
     const ingest = await startIngest()
     for (let n = 0; n < 5; n++) {
       const client = await openRawClient(ingest.port)
-      client.send('POST /webhooks/vss HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf')
-      const isThere = async () => (await ingest.openConnections()) === 1
-      await until('the connection', isThere, { timeoutMs: 2_000 })
-      await new Promise((resolve) => setTimeout(resolve, 10))
+      client.send(expectingHead(1_000))
+      await until('its turn', () => client.received !== '', { timeoutMs: 2_000 })
+      client.send('half')
       client.socket[leave]()
       await until('its end', async () => (await ingest.openConnections()) === 0, { timeoutMs: 2_000 })
     }
@@ -270,8 +269,7 @@ describe('connections at the limit', () => {
   test('stay open while they have a request in hand, and new ones are closed', async () => {
     const ingest = await startIngest({ config: { maxConnections: 2 } })
     const clients = [await openRawClient(ingest.port), await openRawClient(ingest.port)]
-    const head = lengthHead(4).replace('\r\n\r\n', '\r\nExpect: 100-continue\r\n\r\n')
-    for (const client of clients) client.send(head)
+    for (const client of clients) client.send(expectingHead(4))
     for (const client of clients) await until('its turn', () => client.received !== '', { timeoutMs: 2_000 })
     const third = await openRawClient(ingest.port)
     expect(await third.ended).toBe('')

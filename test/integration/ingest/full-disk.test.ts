@@ -13,6 +13,7 @@ import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected } from '../../support/redis-connection.ts'
 import { readMetric } from '../../support/service-metric.ts'
 import { mayMount, mountSmallDisk, type SmallDisk } from '../../support/small-disk.ts'
 import { spawnIngest, untilListening, untilLogged } from './ingest-process.ts'
@@ -154,7 +155,7 @@ async function readQueuedIds(prefix: string): Promise<Set<string>> {
   const { logger } = createRecordingLogger()
   const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs: 5_000 })
   onTestFinished(() => producer.close())
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
   const jobs = await producer.shards[0]!.queue.getJobs(['waiting'])
   return new Set(jobs.flatMap(({ data }) => openBatch(data).deliveryIds))
 }

@@ -1,8 +1,7 @@
 import { until } from '@vss-pipeline/local-stack'
-import { request } from 'undici'
 import { afterEach, expect, test } from 'vitest'
 import { exchange, openRawClient, parseAnswers } from './raw-client.ts'
-import { type RunningIngest, startIngest } from './running-ingest.ts'
+import { expectServing, type RunningIngest, startIngest } from './running-ingest.ts'
 
 const post = 'POST /webhooks/vss HTTP/1.1\r\nHost: a\r\n'
 const end = 'Connection: close\r\nContent-Length: 2\r\n\r\nhi'
@@ -12,12 +11,6 @@ const onUnhandled = (reason: unknown) => unhandled.push(reason)
 process.on('unhandledRejection', onUnhandled)
 process.on('uncaughtException', onUnhandled)
 afterEach(() => expect(unhandled).toEqual([]))
-
-async function expectServing(ingest: RunningIngest): Promise<void> {
-  const response = await request(ingest.url, { method: 'POST', body: 'after' })
-  await response.body.dump()
-  expect(response.statusCode).toBe(200)
-}
 
 test.each([
   ['a TLS handshake', 400, '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n'],

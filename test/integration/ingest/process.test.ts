@@ -9,6 +9,7 @@ import { freshPrefix } from '../../support/batches.ts'
 import { makeFifo } from '../../support/fifo.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected } from '../../support/redis-connection.ts'
 import { spawnIngest, untilListening, untilLogged } from './ingest-process.ts'
 import { openRawClient } from './raw-client.ts'
 
@@ -25,7 +26,7 @@ async function readIds(prefix: string): Promise<Set<string>> {
     await producer.shards[0]!.queue.obliterate({ force: true })
     await producer.close()
   })
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
   const jobs = await producer.shards[0]!.queue.getJobs(['waiting'])
   return new Set(jobs.flatMap(({ data }) => openBatch(data).deliveryIds))
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '@vss-pipeline/local-stack'
 import { createProducer, openBatch, type Producer } from '@vss-pipeline/queue'
 import { createProgress } from '@vss-pipeline/runtime'
@@ -11,6 +12,7 @@ import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected, untilConnectionLost } from '../../support/redis-connection.ts'
 import { type RunningIngest, startIngest } from './running-ingest.ts'
 
 const redis = await startOwnRedis()
@@ -47,10 +49,6 @@ function keepInQueue(timeoutMs: number) {
     })
 }
 
-async function untilConnected(): Promise<void> {
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
-}
-
 /** The value of a metric that has one sample. */
 async function sampleOf(ingest: RunningIngest, sample: string): Promise<number> {
   const line = (await ingest.registry.metrics()).split('\n').find((line) => line.startsWith(`${sample} `))
@@ -82,7 +80,7 @@ async function untilServing(ingest: RunningIngest, timeoutMs: number): Promise<v
 
 /** The deliveries in the queue, in no order: the id of each, with its body as text. */
 async function readQueue(): Promise<Map<string, string>> {
-  await untilConnected()
+  await untilConnected(producer)
   const bodies = new Map<string, string>()
   for (const { data } of await producer.shards[0]!.queue.getJobs(['waiting'])) {
     const deliveries = openBatch(data).unpack()
@@ -94,7 +92,7 @@ async function readQueue(): Promise<Map<string, string>> {
 
 test('under load many deliveries share a job, and the queue has exactly the acknowledged ones', async () => {
   const ingest = await startIngestOnQueue()
-  await untilConnected()
+  await untilConnected(producer)
   const dispatcher = new Agent({ connections: 100 })
   onTestFinished(() => dispatcher.close())
   const answers = await Promise.all(
@@ -117,7 +115,7 @@ test('under load many deliveries share a job, and the queue has exactly the ackn
 
 test('a lone delivery is a batch of its own, and waits for no other', async () => {
   const ingest = await startIngestOnQueue()
-  await untilConnected()
+  await untilConnected(producer)
   const tookMs: number[] = []
   for (let n = 0; n < 20; n++) tookMs.push((await post(ingest.url)).tookMs)
   expect(await producer.shards[0]!.queue.getWaitingCount()).toBe(20)
@@ -129,7 +127,7 @@ test('a body over the limit of a batch is a batch of its own, and is kept whole'
     config: { maxBodyBytes: 4 * 1024 * 1024 },
     createKeep: keepInQueue(5_000),
   })
-  await untilConnected()
+  await untilConnected(producer)
   const long = 'x'.repeat(3 * 1024 * 1024)
   const answers = await Promise.all([post(ingest.url, 'a'), post(ingest.url, long), post(ingest.url, 'b')])
   const kept = await readQueue()
@@ -154,7 +152,7 @@ describe('while Redis is away', () => {
 
   test('after a kill under load, every request is answered in time, and those answered 200 are kept', async () => {
     const ingest = await startIngestOnQueue()
-    await untilConnected()
+    await untilConnected(producer)
     const dispatcher = new Agent({ connections: 32 })
     onTestFinished(() => dispatcher.close())
     const answers: Answer[] = []
@@ -182,13 +180,14 @@ describe('while Redis is away', () => {
 describe('while Redis hangs', () => {
   test('each request gets 503 when its own time since receipt is up, though others wait before it', async () => {
     const ingest = await startIngestOnQueue()
-    await untilConnected()
+    await untilConnected(producer)
     redis.freeze()
     onTestFinished(redis.thaw)
     const answers: Promise<Answer>[] = []
     for (let n = 0; n < 8; n++) {
       answers.push(post(ingest.url))
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      // Their times are to end one after the other.
+      await pause(100)
     }
     for (const { status, retryAfter, tookMs } of await Promise.all(answers)) {
       expect(status).toBe(503)
@@ -201,12 +200,12 @@ describe('while Redis hangs', () => {
 
   test('for long, requests get 200 within 2 s of its return, and those answered 200 are kept', async () => {
     const ingest = await startIngestOnQueue()
-    await untilConnected()
+    await untilConnected(producer)
     const before = await post(ingest.url, 'before')
     redis.freeze()
     onTestFinished(redis.thaw)
     await post(ingest.url)
-    await until('the loss', () => producer.client.status !== 'ready', { timeoutMs: 5_000 })
+    await untilConnectionLost(producer)
     expect((await post(ingest.url)).tookMs).toBeLessThan(200)
     redis.thaw()
     await untilServing(ingest, 2_000)
@@ -221,7 +220,7 @@ describe('while Redis hangs', () => {
       metrics: createIngestMetrics(createMetricsRegistry()),
       enqueueTimeoutMs,
     })
-    await untilConnected()
+    await untilConnected(producer)
     redis.freeze()
     onTestFinished(redis.thaw)
     const startedAt = performance.now()
@@ -236,7 +235,7 @@ describe('while Redis hangs', () => {
 
 test('while Redis is out of memory, requests get 503, and 200 once there is room', async () => {
   const ingest = await startIngestOnQueue()
-  await untilConnected()
+  await untilConnected(producer)
   await redis.client.config('SET', 'maxmemory', '1')
   onTestFinished(async () => void (await redis.client.config('SET', 'maxmemory', '0')))
   const { status, retryAfter } = await post(ingest.url)
@@ -256,7 +255,7 @@ test('no log line and no metric holds a phone number, a body or a secret', async
       response.body.text(),
     )
   const authorization = 'hunter2'
-  await untilConnected()
+  await untilConnected(producer)
   await send('/webhooks/vss', { authorization })
   await send('/webhooks/vss?to=%2B6591234567', { authorization: 'hunter2+6591234567' })
   await send('/+6591234567', { authorization })
@@ -298,9 +297,9 @@ test('deliveries that wait to be kept take bounded memory: beyond it the answer 
 })
 
 test('the probe of readiness fails where Redis answers but takes no writes', async () => {
-  await untilConnected()
+  await untilConnected(producer)
   await producer.probe()
-  onTestFinished(() => void redis.client.config('SET', 'min-replicas-to-write', '0'))
+  onTestFinished(async () => void (await redis.client.config('SET', 'min-replicas-to-write', '0')))
   // The state of a primary that has lost its replicas: it answers reads and refuses writes.
   await redis.client.config('SET', 'min-replicas-to-write', '1')
   expect(await producer.client.ping()).toBe('PONG')

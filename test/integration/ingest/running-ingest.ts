@@ -1,6 +1,7 @@
 import { type Delivery, webhookPath } from '@vss-pipeline/delivery'
 import { closeServer, createMetricsRegistry, listen, type Registry } from '@vss-pipeline/runtime/service'
-import { onTestFinished } from 'vitest'
+import { request } from 'undici'
+import { expect, onTestFinished } from 'vitest'
 import { createApp } from '../../../services/ingest/src/app.ts'
 import { createAuthenticator } from '../../../services/ingest/src/authentication.ts'
 import { type IngestConfig, loadConfig } from '../../../services/ingest/src/config.ts'
@@ -22,6 +23,13 @@ export interface RunningIngest {
   openConnections(): Promise<number>
   /** How many requests were refused, by reason, without the reasons that have none. */
   refused(): Promise<Record<string, number>>
+}
+
+/** Posts one more delivery, which must be acknowledged. */
+export async function expectServing(ingest: RunningIngest): Promise<void> {
+  const response = await request(ingest.url, { method: 'POST', body: 'after' })
+  await response.body.dump()
+  expect(response.statusCode).toBe(200)
 }
 
 /** Listens with the real app and server on a free port, until the test has finished. */

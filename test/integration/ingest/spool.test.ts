@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Delivery } from '@vss-pipeline/delivery'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { createProducer, openBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
@@ -11,6 +10,7 @@ import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected } from '../../support/redis-connection.ts'
 
 const redis = await startOwnRedis()
 let dir: string
@@ -33,7 +33,7 @@ async function startProducer(): Promise<Producer> {
     commandTimeoutMs: 500,
   })
   onTestFinished(() => producer.close())
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
   return producer
 }
 
@@ -118,11 +118,18 @@ test('deliveries that are left at the close are there at the next start', async 
 
 test('the close enqueues deliveries while the queue takes them', async () => {
   const enqueued: Delivery[] = []
-  const slow = { enqueue: (batch: readonly Delivery[]) => pause(50).then(() => void enqueued.push(...batch)) }
-  const spooler = await startSpooler(slow)
+  const closing = Promise.withResolvers<void>()
+  const spooler = await startSpooler({
+    async enqueue(batch) {
+      await closing.promise
+      enqueued.push(...batch)
+    },
+  })
   const deliveries = Array.from({ length: 1_200 }, (_, index) => makeDelivery(String(index)))
   await Promise.all(deliveries.map((delivery) => spooler.keep(delivery)))
-  await spooler.close()
+  const closed = spooler.close()
+  closing.resolve()
+  await closed
   expect(enqueued.map(({ deliveryId }) => deliveryId)).toEqual(deliveries.map(({ deliveryId }) => deliveryId))
 })
 

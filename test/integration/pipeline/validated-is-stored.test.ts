@@ -1,6 +1,6 @@
 import { receivedAtMsOf } from '@vss-pipeline/delivery'
 import { createPool, createWriter } from '@vss-pipeline/storage'
-import { enrichSession, type LedgerEntry, type Session, validateEvent } from '@vss-pipeline/vss'
+import { enrichSession, type LedgerEntry, type NormalizedSession, validateEvent } from '@vss-pipeline/vss'
 import fc from 'fast-check'
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid'
 import { expect, inject, onTestFinished, test } from 'vitest'
@@ -23,7 +23,7 @@ test('whatever validation passes, Postgres takes', async () => {
       const entries = events.flatMap((event) => {
         const body = bodyOf(event)
         const validation = validateEvent(body)
-        return validation.ok ? [entryOf(enrichSession(validation.session), body)] : []
+        return validation.ok ? [entryOf(validation.session, body)] : []
       })
       passed += entries.length
       const recorded = await writer.write(entries)
@@ -37,11 +37,13 @@ test('whatever validation passes, Postgres takes', async () => {
 })
 
 /** Every event a session of its own, so that each is written. */
-function entryOf(session: Session, body: Uint8Array): LedgerEntry {
+function entryOf(validated: NormalizedSession, body: Uint8Array): LedgerEntry {
   const deliveryId = uuidv7()
+  const receivedAtMs = receivedAtMsOf(deliveryId)
+  const session = enrichSession(validated, receivedAtMs)
   return {
     deliveryId,
-    receivedAtMs: receivedAtMsOf(deliveryId),
+    receivedAtMs,
     sourceIp: null,
     body,
     verdict: { kind: 'session', session: { ...session, sessionId: uuidv4() } },

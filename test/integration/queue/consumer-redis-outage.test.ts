@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '@vss-pipeline/local-stack'
 import { type Consumer, createConsumer, createProducer, type Producer } from '@vss-pipeline/queue'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -8,6 +8,8 @@ import { killBlockingClient } from '../../support/blocking-client.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected, untilConnectionLost } from '../../support/redis-connection.ts'
+import { openTcpProxy } from '../../support/tcp-proxy.ts'
 import { createGate, openAllGates } from './gate.ts'
 
 const redis = await startOwnRedis()
@@ -68,34 +70,6 @@ async function untilHandled(bodies: string[]): Promise<void> {
   await until(`the handling of ${bodies}`, () => bodies.every((body) => handled.includes(body)), {
     timeoutMs: 15_000,
   })
-}
-
-/** A proxy to Redis that can fall silent, as a network does: connections stay open and nothing passes. */
-async function startProxy(target: URL): Promise<{ url: string; swallowEverything(): void }> {
-  const pairs: [Socket, Socket][] = []
-  const server = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname)
-    pairs.push([client, upstream])
-    for (const socket of [client, upstream]) socket.on('error', () => undefined)
-    client.pipe(upstream).pipe(client)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    for (const socket of pairs.flat()) socket.destroy()
-    server.close()
-  })
-  const url = new URL(target)
-  url.port = String((server.address() as AddressInfo).port)
-  return {
-    url: url.href,
-    swallowEverything() {
-      for (const [client, upstream] of pairs.splice(0)) {
-        client.unpipe(upstream).resume()
-        upstream.unpipe(client).resume()
-      }
-    },
-  }
 }
 
 /** Lets Redis refuse new connections. Open connections stay. */
@@ -168,10 +142,10 @@ test('a consumer that starts while Redis is away begins when Redis starts', asyn
 
 test('a consumer closes at once while Redis is away', async () => {
   const consumer = consume()
-  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(consumer)
   await redis.stop()
   onTestFinished(redis.start)
-  await until('the loss', () => consumer.client.status !== 'ready', { timeoutMs: 2_000 })
+  await untilConnectionLost(consumer)
   const startedAt = performance.now()
   await consumer.close()
   expect(performance.now() - startedAt).toBeLessThan(2_000)
@@ -213,7 +187,7 @@ test('a consumer that closes while it reconnects finishes the batch in hand or p
 
   expect(performance.now() - startedAt).toBeLessThan(2_000)
   // A batch that is still active would stall for 10 s or more.
-  await until('a connection of the producer', () => producer.client.status === 'ready', { timeoutMs: 2_000 })
+  await untilConnected(producer)
   expect(await producer.shards[0]!.queue.getActiveCount()).toBe(0)
 })
 
@@ -233,10 +207,10 @@ test('a consumer closes in seconds when Redis stops during the close', async () 
 
 test('a command that waits for its answer is rejected when a consumer closes without Redis', async () => {
   const consumer = consume()
-  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(consumer)
   await redis.stop()
   onTestFinished(redis.start)
-  await until('the loss', () => consumer.client.status !== 'ready', { timeoutMs: 2_000 })
+  await untilConnectionLost(consumer)
   const answer = expect(consumer.client.ping()).rejects.toThrow('Connection is closed.')
 
   await consumer.close()
@@ -246,7 +220,7 @@ test('a command that waits for its answer is rejected when a consumer closes wit
 
 test('an idle consumer closes in seconds while Redis hangs', async () => {
   const consumer = consume()
-  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(consumer)
   redis.freeze()
   onTestFinished(redis.thaw)
   const startedAt = performance.now()
@@ -277,7 +251,8 @@ test('a batch in hand while Redis hangs for longer than its lock is done, at mos
   await until('its start', () => started.includes('in hand'), { timeoutMs: 5_000 })
   redis.freeze()
   onTestFinished(redis.thaw)
-  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  // Its lock expires by the clock.
+  await pause(1_000)
   redis.thaw()
   gate.open()
   await enqueue('after')
@@ -288,11 +263,11 @@ test('a batch in hand while Redis hangs for longer than its lock is done, at mos
 })
 
 test('a consumer notices a connection that has fallen silent, and opens another', async () => {
-  const proxy = await startProxy(new URL(redis.url))
+  const proxy = await openTcpProxy(redis.url)
   consume(undefined, { redisUrl: proxy.url, lockDurationMs: 500, stalledIntervalMs: 500 })
   await enqueue('before')
   await untilHandled(['before'])
-  proxy.swallowEverything()
+  proxy.abandon()
   await enqueue('after')
   await untilHandled(['after'])
 })
@@ -319,7 +294,7 @@ test('a batch that ends after its consumer closed without Redis logs no error', 
   await until('its start', () => started.includes('in hand'), { timeoutMs: 5_000 })
   await redis.stop()
   onTestFinished(redis.start)
-  await until('the loss', () => consumer.client.status !== 'ready', { timeoutMs: 2_000 })
+  await untilConnectionLost(consumer)
   await consumer.close()
   gate.open()
   await untilHandled(['in hand'])
@@ -331,7 +306,7 @@ test('an outage is one warning in the log, and nothing on the console', async ()
   const onConsole = vi.spyOn(console, 'error').mockImplementation(() => undefined)
   onTestFinished(() => onConsole.mockRestore())
   const consumer = consume()
-  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(consumer)
   await redis.stop()
   onTestFinished(redis.start)
   let attempts = 0

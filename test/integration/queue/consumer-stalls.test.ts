@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { until } from '@vss-pipeline/local-stack'
@@ -15,13 +16,14 @@ import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { bodiesOf, freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected } from '../../support/redis-connection.ts'
+import { closeIdleConsumer } from './closing.ts'
 import { createGate, openAllGates } from './gate.ts'
 
 const redisUrl = inject('redisUrl')
 const program = fileURLToPath(new URL('worker-that-hangs.ts', import.meta.url))
-type Timing = { lockDurationMs?: number; stalledIntervalMs?: number }
-/** Short times: only one test waits as long as a real worker would. */
-const soon: Timing = { lockDurationMs: 600, stalledIntervalMs: 300 }
+/** The locks of a worker that is killed expire so soon; test/faults waits as long as a real worker would. */
+const victimLockMs = 600
 
 let prefix: string
 let producer: Producer
@@ -34,7 +36,7 @@ beforeEach(async () => {
   recording = createRecordingLogger()
   const { logger } = createRecordingLogger()
   producer = createProducer({ redisUrl, prefix, logger, commandTimeoutMs: 5_000 })
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
 })
 
 afterEach(async () => {
@@ -49,7 +51,8 @@ async function enqueue(...bodies: string[]): Promise<void> {
   for (const body of bodies) await producer.enqueue([makeDelivery(body)])
 }
 
-function consume(handle: (batch: BatchInHand) => Promise<void>, timing: Timing = soon): Consumer {
+/** Its own locks last as those of a real worker, or it would take what it has in hand for stalled when it is slow. */
+function consume(handle: (batch: BatchInHand) => Promise<void>): Consumer {
   const { logger } = recording
   const consumer = createConsumer({
     redisUrl,
@@ -60,21 +63,21 @@ function consume(handle: (batch: BatchInHand) => Promise<void>, timing: Timing =
       await handle(batch)
       return 'done'
     },
-    ...timing,
+    stalledIntervalMs: 300,
   })
   consumers.push(consumer)
   return consumer
 }
 
 /** Starts a worker process that takes the waiting batches, and kills it while it has them in hand. */
-async function killWorkerWith(bodies: string[], timing: Timing = soon): Promise<void> {
+async function killWorkerWith(bodies: string[]): Promise<void> {
   await enqueue(...bodies)
   const env = {
     ...process.env,
     REDIS_URL: redisUrl,
     QUEUE_PREFIX: prefix,
     CONCURRENCY: String(bodies.length),
-    TIMING: JSON.stringify(timing),
+    LOCK_DURATION_MS: String(victimLockMs),
   }
   const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
@@ -100,15 +103,13 @@ async function startsOfWaiting(): Promise<number[]> {
   return jobs.map(({ attemptsStarted }) => attemptsStarted)
 }
 
-test('the batch of a killed worker runs again within 20 s, with its stall and its trail', async () => {
-  await killWorkerWith(['victim'], {})
-  const killedAt = performance.now()
+test('the batch of a killed worker runs again, with its stall and its trail', async () => {
+  await killWorkerWith(['victim'])
   const seen: unknown[] = []
   consume(async ({ stalledBefore, trail, ...batch }) => {
     seen.push({ bodies: bodiesOf(batch), stalledBefore, trail })
-  }, {})
-  await until('its second start', () => seen.length > 0, { timeoutMs: 25_000 })
-  expect(performance.now() - killedAt).toBeLessThan(20_000)
+  })
+  await until('its second start', () => seen.length > 0, { timeoutMs: 10_000 })
   expect(seen).toEqual([{ bodies: ['victim'], stalledBefore: true, trail: { suspect: 'batch', starts: 1 } }])
   await untilEmpty()
 })
@@ -120,19 +121,20 @@ test('a batch that stalled before runs alone', async () => {
   const inHand = new Set<string>()
   const besideVictim = new Set<string>()
   const handled: string[] = []
+  const stalled: string[] = []
   consume(async ({ stalledBefore, ...batch }) => {
     const [body] = bodiesOf(batch) as [string]
     inHand.add(body)
     if (inHand.has('victim')) for (const other of inHand) besideVictim.add(other)
-    expect(stalledBefore).toBe(body === 'victim')
+    if (stalledBefore) stalled.push(body)
     await (body === 'victim' ? victimGate.passed : othersGate.passed)
     inHand.delete(body)
     handled.push(body)
   })
   await enqueue('a', 'b')
   await until('the others in hand', () => inHand.size === 2, { timeoutMs: 5_000 })
-  const stalled = 'batches stalled: their worker did not answer'
-  await until('the stall', () => recording.messages('warn').includes(stalled), { timeoutMs: 10_000 })
+  const warning = 'batches stalled: their worker did not answer'
+  await until('the stall', () => recording.messages('warn').includes(warning), { timeoutMs: 10_000 })
   await enqueue('c', 'd')
   // The victim waits for the batches in hand. New ones go back to the queue.
   await until(
@@ -157,11 +159,13 @@ test('a batch that stalled before runs alone', async () => {
   expect([...inHand]).toEqual(['victim'])
   // Waiting batches are not taken and put back again and again.
   const starts = await startsOfWaiting()
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  // Nothing tells that it is left alone: to take it and hand it back would take milliseconds.
+  await pause(200)
   expect(await startsOfWaiting()).toEqual(starts)
 
   victimGate.open()
   await untilEmpty()
+  expect(stalled).toEqual(['victim'])
   expect([...besideVictim]).toEqual(['victim'])
   expect(handled.slice(0, 3).toSorted()).toEqual(['a', 'b', 'victim'])
   expect(handled.toSorted()).toEqual(['a', 'b', 'c', 'd', 'e', 'victim'])
@@ -246,7 +250,7 @@ test('a consumer that closes while a batch runs alone waits for it', async () =>
   })
   await until('its start', () => log.length > 0, { timeoutMs: 10_000 })
   const closing = consumer.close().then(() => log.push('closed'))
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await closeIdleConsumer(redisUrl)
   gate.open()
   await closing
   expect(log).toEqual(['started', 'ended', 'closed'])

@@ -12,6 +12,8 @@ import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { bodiesOf, freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected } from '../../support/redis-connection.ts'
+import { closeIdleConsumer } from './closing.ts'
 import { createGate, openAllGates } from './gate.ts'
 
 const redisUrl = inject('redisUrl')
@@ -26,7 +28,7 @@ beforeEach(async () => {
   recording = createRecordingLogger()
   const { logger } = createRecordingLogger()
   producer = createProducer({ redisUrl, prefix, logger, commandTimeoutMs: 5_000 })
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
 })
 
 afterEach(async () => {
@@ -214,7 +216,7 @@ describe('close', () => {
     await untilJobsAre({ active: 2, waiting: 2 })
     let closed = false
     const closing = consumer.close().then(() => (closed = true))
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await closeIdleConsumer(redisUrl)
     expect(closed).toBe(false)
     gate.open()
     await closing
@@ -243,7 +245,7 @@ describe('close', () => {
 
   test('of an idle consumer returns at once, and may be repeated', async () => {
     const consumer = consume(async () => undefined)
-    await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+    await untilConnected(consumer)
     const startedAt = performance.now()
     await Promise.all([consumer.close(), consumer.close()])
     expect(performance.now() - startedAt).toBeLessThan(2_000)

@@ -8,6 +8,7 @@ import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected } from '../../support/redis-connection.ts'
 import { createGate } from './gate.ts'
 
 const redis = await startOwnRedis()
@@ -38,7 +39,7 @@ test('bodies leave the append-only file only once the queue has been empty for a
   const { logger, messages } = createRecordingLogger()
   const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs: 5_000 })
   onTestFinished(() => producer.close())
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
   // Together larger than the data of an empty Redis.
   const bodies = Array.from({ length: 5 }, () => randomBytes(50_000).toString('base64'))
   for (const body of bodies) await producer.enqueue([makeDelivery(body)])

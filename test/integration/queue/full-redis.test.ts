@@ -6,6 +6,7 @@ import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected } from '../../support/redis-connection.ts'
 
 const redis = await startOwnRedis()
 
@@ -14,7 +15,7 @@ test('a Redis that fills up refuses new deliveries while it has room for the wor
   const { logger } = createRecordingLogger()
   const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs: 2_000 })
   onTestFinished(() => producer.close())
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
   await redis.client.config('SET', 'maxmemory', '100mb')
 
   let accepted = 0

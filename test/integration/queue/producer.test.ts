@@ -8,6 +8,7 @@ import { makeDelivery } from '../../support/deliveries.ts'
 import { idleProbeMs, tellsOfProbes } from '../../support/keepalive.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected, untilConnectionLost } from '../../support/redis-connection.ts'
 
 const redis = await startOwnRedis()
 const replica = await startOwnRedis()
@@ -141,7 +142,7 @@ describe('while Redis is away', () => {
     const producer = await openReadyProducer()
     await redis.stop()
     onTestFinished(redis.start)
-    await until('the loss', () => producer.client.status !== 'ready', { timeoutMs: 2_000 })
+    await untilConnectionLost(producer)
     const { error, tookMs } = await failureOf(producer)
     expect(error).toBeInstanceOf(QueueUnavailableError)
     expect(tookMs).toBeLessThan(100)
@@ -179,7 +180,7 @@ describe('while Redis hangs', () => {
     redis.freeze()
     onTestFinished(redis.thaw)
     await failureOf(producer)
-    await until('the loss', () => producer.client.status !== 'ready', { timeoutMs: 5_000 })
+    await untilConnectionLost(producer)
     expect((await failureOf(producer)).tookMs).toBeLessThan(100)
     redis.thaw()
     await untilItTakes(producer, 2_000)
@@ -228,7 +229,7 @@ test('without enough replicas enqueues fail, and add one batch only', async () =
   const { logger } = recording
   const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs, waitReplicas: 1 })
   producers.push(producer)
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(producer)
   for (let n = 0; n < 3; n++) {
     const { error, tookMs } = await failureOf(producer)
     expect(error).toBeInstanceOf(QueueUnavailableError)

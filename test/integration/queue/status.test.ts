@@ -13,6 +13,7 @@ import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected, untilConnectionLost } from '../../support/redis-connection.ts'
 import { createGate, openAllGates } from './gate.ts'
 
 const redis = await startOwnRedis()
@@ -24,17 +25,13 @@ let producer: Producer
 beforeEach(async () => {
   prefix = freshPrefix()
   producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs: 1_000 })
-  await untilConnected()
+  await untilConnected(producer)
 })
 
 afterEach(async () => {
   openAllGates()
   await producer.close()
 })
-
-async function untilConnected(): Promise<void> {
-  await until('the connection', () => producer.client.status === 'ready', { timeoutMs: 5_000 })
-}
 
 function read() {
   return readQueueStatus(producer.shards, producer.client)
@@ -118,7 +115,7 @@ describe('metrics', () => {
     expect(await registry.metrics()).toMatch(/^vss_queue_jobs\{state="waiting"\} 1$/m)
     await redis.stop()
     onTestFinished(redis.start)
-    await until('the loss', () => producer.client.status !== 'ready', { timeoutMs: 2_000 })
+    await untilConnectionLost(producer)
     const startedAt = performance.now()
     const metrics = await registry.metrics()
     expect(performance.now() - startedAt).toBeLessThan(500)
@@ -137,7 +134,7 @@ test('metrics of a consumer come within 2 s though Redis hangs', async () => {
   })
   const registry = createMetricsRegistry()
   observeQueue({ registry, shards: consumer.shards, client: consumer.client })
-  await until('the connection', () => consumer.client.status === 'ready', { timeoutMs: 5_000 })
+  await untilConnected(consumer)
   redis.freeze()
   onTestFinished(async () => {
     redis.thaw()

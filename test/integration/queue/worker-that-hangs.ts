@@ -6,17 +6,19 @@
 import { createConsumer } from '@vss-pipeline/queue'
 import { createLogger } from '@vss-pipeline/runtime/service'
 
-const { REDIS_URL, QUEUE_PREFIX, CONCURRENCY, TIMING } = process.env
+const { REDIS_URL, QUEUE_PREFIX, CONCURRENCY, LOCK_DURATION_MS } = process.env
 
 createConsumer({
   redisUrl: REDIS_URL!,
   prefix: QUEUE_PREFIX!,
   concurrency: Number(CONCURRENCY),
   logger: createLogger({ service: 'hangs', level: 'silent' }),
-  ...JSON.parse(TIMING!),
+  lockDurationMs: Number(LOCK_DURATION_MS),
+  // How soon it looks holds back whoever looks next.
+  stalledIntervalMs: 300,
   async handle({ saveTrail }) {
     await saveTrail({ suspect: 'batch', starts: 1 })
     process.stdout.write('in hand\n')
-    await new Promise(() => undefined)
+    return await new Promise<never>(() => undefined)
   },
 })

@@ -2,10 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { createWriter, pingDatabase } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { createEmptyDatabase } from '../../support/databases.ts'
+import { connect, createEmptyDatabase } from '../../support/databases.ts'
 import { delivery, session } from '../../support/entries.ts'
 import { openPool } from '../../support/open-storage.ts'
-import { connect } from './locks.ts'
 
 const schemaFile = new URL('../../../packages/storage/schema.sql', import.meta.url)
 

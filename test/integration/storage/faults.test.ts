@@ -1,3 +1,4 @@
+import { until } from '@vss-pipeline/local-stack'
 import { countLedgerByOutcome, readSession } from '@vss-pipeline/reader'
 import {
   createPool,
@@ -8,14 +9,14 @@ import {
 } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import type pg from 'pg'
-import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { inTransaction } from '../../../packages/storage/src/transaction.ts'
-import { createEmptyDatabase } from '../../support/databases.ts'
+import { connect, createEmptyDatabase } from '../../support/databases.ts'
 import { migrateToEarlier } from '../../support/earlier-schema.ts'
 import { callLeg, delivery, session } from '../../support/entries.ts'
 import { openPool, openStorage } from '../../support/open-storage.ts'
 import { openTcpProxy } from '../../support/tcp-proxy.ts'
-import { connect, lockDelivery, lockSession, waitingBackends } from './locks.ts'
+import { lockDelivery, lockSession, waitingBackends } from './locks.ts'
 
 test('a connection that is cut in mid-transaction is database_unavailable, and nothing of it stays', async () => {
   const { url, pool, writer } = await openStorage()
@@ -196,7 +197,7 @@ test('a writer that vanishes while it waits for a lock leaves its own locks soon
 
   const isGone = async () =>
     (await pool.query('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])).rowCount === 0
-  await vi.waitUntil(isGone, { timeout: 3_500 })
+  await until('The end of its server process', isGone, { timeoutMs: 3_500 })
 })
 
 test('a transaction limits itself, and the server gets no parameter before it that a pooler would refuse', async () => {
@@ -256,7 +257,7 @@ test('connections that break while idle are replaced without anyone noticing', a
   await admin.query(
     'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
   )
-  await vi.waitUntil(() => pool.totalCount === 0, { timeout: 10_000 })
+  await until('The loss of the connections', () => pool.totalCount === 0, { timeoutMs: 10_000 })
 
   expect(await writer.write([delivery(session())])).toMatchObject([{ outcome: 'stored' }])
 })

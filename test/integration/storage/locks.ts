@@ -1,13 +1,6 @@
-import pg from 'pg'
-import { onTestFinished, vi } from 'vitest'
-
-/** A connection that is closed when the test has finished. */
-export async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  onTestFinished(() => client.end())
-  return client
-}
+import { until } from '@vss-pipeline/local-stack'
+import type pg from 'pg'
+import { connect } from '../../support/databases.ts'
 
 /** Makes every writer of that session wait until the returned connection's transaction ends. */
 export async function lockSession(url: string, sessionId: string): Promise<pg.Client> {
@@ -43,7 +36,8 @@ export async function lockDelivery(
  * @returns their process ids.
  */
 export async function waitingBackends(client: pg.Client, count: number): Promise<number[]> {
-  return await vi.waitUntil(
+  return await until(
+    `A wait of ${count} connections`,
     async () => {
       const { rows } = await client.query<{ pid: number }>(
         `WITH RECURSIVE waiting (pid) AS (
@@ -53,8 +47,8 @@ export async function waitingBackends(client: pg.Client, count: number): Promise
          )
          SELECT pid FROM waiting WHERE pid <> pg_backend_pid()`,
       )
-      return rows.length === count && rows.map((row) => row.pid)
+      return rows.length === count ? rows.map((row) => row.pid) : undefined
     },
-    { timeout: 10_000 },
+    { timeoutMs: 10_000 },
   )
 }

@@ -4,9 +4,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { migrate } from '@vss-pipeline/storage/migrate'
-import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { createEmptyDatabase } from '../../support/databases.ts'
+import { connect, createEmptyDatabase, rowsOf } from '../../support/databases.ts'
 import { describeSchema } from './describe-schema.ts'
 
 const storageFolder = join(import.meta.dirname, '..', '..', '..', 'packages', 'storage')
@@ -34,7 +33,7 @@ test('a migration makes everything in schema vss', async () => {
   const url = await emptyDatabaseUrl()
   await migrate({ databaseUrl: url })
 
-  const { rows } = await query(
+  const rows = await rowsOf(
     url,
     `SELECT relname FROM pg_class
      WHERE relnamespace NOT IN ('vss'::regnamespace, 'pg_catalog'::regnamespace, 'pg_toast'::regnamespace,
@@ -47,7 +46,7 @@ test('every table, view, column and function has a comment', async () => {
   const url = await emptyDatabaseUrl()
   await migrate({ databaseUrl: url })
 
-  const { rows } = await query(
+  const rows = await rowsOf(
     url,
     `SELECT relname::text AS name FROM pg_class
      WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v') AND relname !~ '_\\d{4}_\\d{2}$'
@@ -67,7 +66,7 @@ test('every table, view, column and function has a comment', async () => {
 test('a role that may not create schemas can migrate where an administrator made schema vss for it', async () => {
   const url = await emptyDatabaseUrl()
   const role = await createRole(url)
-  await query(url, `CREATE SCHEMA vss AUTHORIZATION ${role.name}`)
+  await rowsOf(url, `CREATE SCHEMA vss AUTHORIZATION ${role.name}`)
 
   expect(await migrate({ databaseUrl: role.url })).not.toEqual([])
 })
@@ -75,7 +74,7 @@ test('a role that may not create schemas can migrate where an administrator made
 test('a database that an earlier release migrated gets the grants of this one', async () => {
   const url = await emptyDatabaseUrl()
   await migrate({ databaseUrl: url })
-  await query(
+  await rowsOf(
     url,
     `CREATE OR REPLACE FUNCTION vss.grant_to_roles() RETURNS void LANGUAGE sql AS 'GRANT SELECT ON vss.deliveries TO PUBLIC';
      GRANT EXECUTE ON FUNCTION vss.grant_to_roles(), vss.utf8_text(bytea) TO PUBLIC`,
@@ -83,10 +82,9 @@ test('a database that an earlier release migrated gets the grants of this one', 
 
   await migrate({ databaseUrl: url })
 
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  onTestFinished(() => client.end())
-  expect(await describeSchema(client)).toBe(await readFile(join(storageFolder, 'schema.sql'), 'utf8'))
+  expect(await describeSchema(await connect(url))).toBe(
+    await readFile(join(storageFolder, 'schema.sql'), 'utf8'),
+  )
 })
 
 test('a database that cannot be reached is one line on standard error, without the password', async () => {
@@ -128,25 +126,15 @@ async function emptyDatabaseUrl(): Promise<string> {
 async function createRole(databaseUrl: string): Promise<{ name: string; url: string }> {
   const url = new URL(databaseUrl)
   const name = `${url.pathname.slice(1)}_role`
-  await query(databaseUrl, `CREATE ROLE ${name} LOGIN PASSWORD 'role'`)
+  await rowsOf(databaseUrl, `CREATE ROLE ${name} LOGIN PASSWORD 'role'`)
   onTestFinished(() =>
-    query(databaseUrl, `DROP OWNED BY ${name} CASCADE`)
-      .then(() => query(databaseUrl, `DROP ROLE ${name}`))
+    rowsOf(databaseUrl, `DROP OWNED BY ${name} CASCADE`)
+      .then(() => rowsOf(databaseUrl, `DROP ROLE ${name}`))
       .then(() => {}),
   )
   url.username = name
   url.password = 'role'
   return { name, url: url.href }
-}
-
-async function query(databaseUrl: string, statement: string): Promise<pg.QueryResult> {
-  const client = new pg.Client({ connectionString: databaseUrl })
-  await client.connect()
-  try {
-    return await client.query(statement)
-  } finally {
-    await client.end()
-  }
 }
 
 async function runMigrate(env: NodeJS.ProcessEnv) {

@@ -2,6 +2,7 @@ import { readDelivery } from '@vss-pipeline/reader'
 import { createWriter, ensureLedgerPartitions } from '@vss-pipeline/storage'
 import { expect, onTestFinished, test } from 'vitest'
 import { delivery, session } from '../../support/entries.ts'
+import { monthStart, partitionName } from '../../support/ledger-partitions.ts'
 import { openPool, openStorage, type Storage } from '../../support/open-storage.ts'
 
 test('the migrations leave partitions of this month and the next two', async () => {
@@ -99,15 +100,6 @@ test('a role that may only write can store deliveries and have partitions create
   expect(await writer.write([entry])).toMatchObject([{ outcome: 'stored' }])
   await expect(writerPool.query('CREATE TABLE vss.mine ()')).rejects.toThrow('permission denied')
 })
-
-function monthStart(monthsAhead: number): Date {
-  const now = new Date()
-  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + monthsAhead, 1))
-}
-
-function partitionName(monthsAhead: number): string {
-  return `deliveries_${monthStart(monthsAhead).toISOString().slice(0, 7).replace('-', '_')}`
-}
 
 async function monthPartitions({ pool }: Pick<Storage, 'pool'>): Promise<string[]> {
   const { rows } = await pool.query<{ name: string }>(

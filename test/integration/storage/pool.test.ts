@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { until } from '@vss-pipeline/local-stack'
 import type { Pool } from '@vss-pipeline/storage'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { idleProbeMs, tellsOfProbes } from '../../support/keepalive.ts'
@@ -28,7 +29,7 @@ test.skipIf(!tellsOfProbes)(
     onTestFinished(() => client.release())
     const socket = (client as unknown as { connection: { stream: Socket } }).connection.stream
 
-    const probeMs = await vi.waitUntil(() => idleProbeMs(socket), { timeout: 2_000 })
+    const probeMs = await until('A probe', () => idleProbeMs(socket), { timeoutMs: 2_000 })
 
     expect(probeMs).toBeLessThanOrEqual(10_000)
   },

@@ -1,22 +1,27 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import pg from 'pg'
+import type pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { columnNameOf } from '../../../packages/storage/src/column-name.ts'
 import { callLegColumns, deliveryColumns, sessionColumns } from '../../../packages/storage/src/columns.ts'
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../../support/databases.ts'
+import {
+  connect,
+  createEmptyDatabase,
+  createTestDatabase,
+  type TestDatabase,
+} from '../../support/databases.ts'
 import { describeSchema } from './describe-schema.ts'
 
 const schemaFile = join(import.meta.dirname, '../../../packages/storage/schema.sql')
 
 test('schema.sql describes the schema that the migrations make (else: npx vitest run schema -u)', async () => {
-  const client = await connect(await createTestDatabase(inject('databaseUrl')))
+  const client = await connectUntilFinished(await createTestDatabase(inject('databaseUrl')))
 
   await expect(await describeSchema(client)).toMatchFileSnapshot(schemaFile)
 })
 
 test('schema.sql run by itself makes the same schema', async () => {
-  const client = await connect(await createEmptyDatabase(inject('databaseUrl')))
+  const client = await connectUntilFinished(await createEmptyDatabase(inject('databaseUrl')))
   const schema = await readFile(schemaFile, 'utf8')
 
   await client.query(schema)
@@ -29,7 +34,7 @@ test.each([
   ['vss.call_legs', callLegColumns],
   ['vss.deliveries', deliveryColumns],
 ])('columns.ts has every column of %s, with its type', async (table, columns) => {
-  const client = await connect(await createTestDatabase(inject('databaseUrl')))
+  const client = await connectUntilFinished(await createTestDatabase(inject('databaseUrl')))
 
   const { rows } = await client.query<{ name: string; type: string }>(
     `SELECT attname AS name, replace(format_type(atttypid, NULL), 'timestamp with time zone', 'timestamptz') AS type
@@ -42,10 +47,7 @@ test.each([
   expect(Object.fromEntries(said)).toEqual(Object.fromEntries(rows.map(({ name, type }) => [name, type])))
 })
 
-async function connect(database: TestDatabase): Promise<pg.Client> {
+async function connectUntilFinished(database: TestDatabase): Promise<pg.Client> {
   onTestFinished(() => database.drop())
-  const client = new pg.Client({ connectionString: database.url })
-  await client.connect()
-  onTestFinished(() => client.end())
-  return client
+  return await connect(database.url)
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { createEmptyDatabase } from '../../support/databases.ts'
+import { connect, createEmptyDatabase } from '../../support/databases.ts'
 import {
   fillEarlier,
   migrateToEarlier,
@@ -10,7 +10,6 @@ import {
   writeAsEarlier,
 } from '../../support/earlier-schema.ts'
 import { describeSchema } from './describe-schema.ts'
-import { connect } from './locks.ts'
 
 const schemaFile = new URL('../../../packages/storage/schema.sql', import.meta.url)
 const sessionId = '00000000-0000-4000-8000-000000000001'

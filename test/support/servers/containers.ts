@@ -1,4 +1,5 @@
 import { withinMs } from '@vss-pipeline/runtime'
+import { readTestPostgres, testParameters } from './postgres.ts'
 import type { GivenServers, TestServers } from './setup.ts'
 
 const engineTimeoutMs = 5_000
@@ -38,9 +39,11 @@ type OnStart = (container: { stop(): Promise<unknown> }) => void
 
 async function startPostgres(onStart: OnStart): Promise<string> {
   const { GenericContainer, Wait } = await import('testcontainers')
-  const container = await new GenericContainer('postgres:18')
+  const parameters = { max_connections: 200, ...testParameters }
+  const settings = Object.entries(parameters).map(([name, value]) => `${name}=${value}`)
+  const container = await new GenericContainer(`postgres:${readTestPostgres() ?? '18'}`)
     .withEnvironment({ POSTGRES_PASSWORD: 'test' })
-    .withCommand(['postgres', '-c', 'max_connections=200'])
+    .withCommand(['postgres', ...settings.flatMap((setting) => ['-c', setting])])
     .withExposedPorts(5432)
     // Postgres logs this twice: when the image initialises the cluster, and when it starts for good.
     .withWaitStrategy(Wait.forLogMessage('database system is ready to accept connections', 2))

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createTemporaryFolder, startStack } from '@vss-pipeline/local-stack'
 import { readSetting } from '@vss-pipeline/runtime'
+import { startTestPostgres } from './postgres.ts'
 import type { GivenServers, TestServers } from './setup.ts'
 
 /** Starts each server that is not given, on a free port and in a temporary folder. `stop` removes the folder too. */
@@ -17,8 +19,10 @@ export async function startLocalServers(given: GivenServers): Promise<TestServer
   try {
     const ports = { postgres: 0, redis: 0 }
     const mayInstallRedis = !readSetting(process.env, 'npm start', 'VSS_NO_APT')
+    const databaseUrl = given.databaseUrl ?? (await startTestPostgres(join(folder.path, 'postgres'))).url
     const stack = await startStack({
       ...given,
+      databaseUrl,
       folder: folder.path,
       ports,
       mayInstallRedis,

@@ -25,7 +25,8 @@ export type GivenServers = Partial<Pick<TestServers, 'databaseUrl' | 'redisUrl'>
 /**
  * Provides Postgres and Redis to all tests. `TEST_DATABASE_URL` and `TEST_REDIS_URL` are used where they are set.
  * Otherwise containers are started if a Docker engine answers and has the images, else servers on this machine.
- * `TEST_SERVERS=containers` or `TEST_SERVERS=local` decides between these two.
+ * `TEST_SERVERS=containers` or `TEST_SERVERS=local` decides between these two. `TEST_POSTGRES=15` starts a Postgres of
+ * that version; on this machine it is Debian's.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const databaseUrl = readVariable(process.env, 'TEST_DATABASE_URL', settings.DATABASE_URL.kind)

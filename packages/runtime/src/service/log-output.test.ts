@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { closeSync, constants, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { until } from '@vss-pipeline/local-stack'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { makeFifo } from '../../../../test/support/fifo.ts'
 import { createLogOutput } from './log-output.ts'
@@ -33,8 +34,9 @@ function startFixture(kind: 'pipe' | 'socket') {
     crash: () => child.stdin!.write('now'),
     /** Waits until standard error has a text of this pattern. */
     async said(pattern: RegExp): Promise<string[]> {
-      await expect.poll(complaints, { timeout: 15_000 }).toMatch(pattern)
-      return pattern.exec(complaints())!
+      return await until(`${pattern} on standard error`, () => pattern.exec(complaints()), {
+        timeoutMs: 15_000,
+      })
     },
     /** Begins to read. @returns a function that gives the lines so far. */
     read(): () => Line[] {
@@ -59,7 +61,7 @@ describe.each(['pipe', 'socket'] as const)('a %s that nobody reads', (kind) => {
     expect(dropped).toBeGreaterThan(1_000)
 
     const lines = read()
-    await expect.poll(() => lines().at(-1)?.line, { timeout: 15_000 }).toBe(8_000)
+    await until('The last line', () => lines().at(-1)?.line === 8_000, { timeoutMs: 15_000 })
     const gap = lines().findIndex(({ msg }) => msg === 'log lines are missing here')
     expect(lines()[gap]).toMatchObject({ level: 'warn', service: 'fixture', dropped })
     const numbers = lines().flatMap(({ line }) => line ?? [])
@@ -67,7 +69,7 @@ describe.each(['pipe', 'socket'] as const)('a %s that nobody reads', (kind) => {
 
     crash()
     expect(await exited).toEqual([1, null])
-    await expect.poll(() => lines().at(-1)?.msg).toBe('last words')
+    await until('The last words', () => lines().at(-1)?.msg === 'last words', { timeoutMs: 5_000 })
   })
 
   test('still gets the last lines of a crash when a reader comes', async () => {
@@ -77,7 +79,7 @@ describe.each(['pipe', 'socket'] as const)('a %s that nobody reads', (kind) => {
     await said(/crashing/)
     const lines = read()
     expect(await exited).toEqual([1, null])
-    await expect.poll(() => lines().at(-1)?.msg).toBe('last words')
+    await until('The last words', () => lines().at(-1)?.msg === 'last words', { timeoutMs: 5_000 })
   })
 
   test('does not keep the program from ending', async () => {
@@ -99,5 +101,6 @@ test('lines that cannot be written wait, the oldest are dropped, and the caller 
   for (const line of ['one\n', 'three\n', 'four\n', 'five\n']) output.write(line)
 
   const text = collect(fifo.read())
-  await expect.poll(() => text().trimStart()).toBe('one\n1 missing\nfour\nfive\n')
+  await until('The last line', () => text().endsWith('five\n'), { timeoutMs: 5_000 })
+  expect(text().trimStart()).toBe('one\n1 missing\nfour\nfive\n')
 })

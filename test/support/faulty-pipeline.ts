@@ -1,22 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { generateEvents } from '@vss-pipeline/generator'
-import {
-  createTemporaryFolder,
-  type RunningServer,
-  startPostgres,
-  startRedis,
-  until,
-} from '@vss-pipeline/local-stack'
+import { createTemporaryFolder, type RunningServer, startRedis, until } from '@vss-pipeline/local-stack'
 import type { Pool } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import type { PoolClient } from 'pg'
 import { expect, onTestFailed, onTestFinished } from 'vitest'
-import { countLedger, expectAccountedFor } from '../support/accounting.ts'
-import { type FaultyServer, startFaultyServer } from '../support/faulty-server.ts'
-import { type Acknowledged, type Load, postUntilAcknowledged } from '../support/load.ts'
-import { type RunningPipeline, startRunningPipeline } from '../support/running-pipeline.ts'
-import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { countLedger, expectAccountedFor } from './accounting.ts'
+import { type FaultyServer, startFaultyServer } from './faulty-server.ts'
+import { type Acknowledged, type Load, postUntilAcknowledged } from './load.ts'
+import { type RunningPipeline, startRunningPipeline } from './running-pipeline.ts'
+import { startTestPostgres } from './servers/postgres.ts'
+import { openTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 
 export interface FaultyPipeline extends RunningPipeline {
   redis: FaultyServer
@@ -28,8 +23,8 @@ export interface FaultyPipeline extends RunningPipeline {
 }
 
 /**
- * Starts the real services on a Postgres and a Redis of their own, with a proxy in front of each server. All are
- * stopped when the test has finished.
+ * Starts the real services on a Postgres and a Redis of their own, with proxies between, until the test has finished.
+ * Ingest has a spool, unless `SPOOL_DIR` is given as an empty text.
  */
 export async function startFaultyPipeline(
   options: { workers?: number; env?: NodeJS.ProcessEnv } = {},
@@ -38,9 +33,7 @@ export async function startFaultyPipeline(
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())
   const redis = await startOwnServer(() => startRedis({ dataDir: join(folder.path, 'redis'), port: 0 }))
-  const postgres = await startOwnServer(() =>
-    startPostgres({ dataDir: join(folder.path, 'postgres'), port: 0 }),
-  )
+  const postgres = await startOwnServer(() => startTestPostgres(join(folder.path, 'postgres')))
   await migrate({ databaseUrl: postgres.url })
   const network = { redis: await openTcpProxy(redis.url), postgres: await openTcpProxy(postgres.url) }
 
@@ -64,6 +57,7 @@ export async function cutWorkerConnections(admin: Pool | PoolClient): Promise<nu
 
 function tellHowToRepeat(): void {
   const { currentTestName, testPath } = expect.getState()
+  if (!testPath!.includes('/faults/')) return
   const file = basename(testPath!, '.test.ts')
   console.error(
     `To repeat this load: npm run test:faults -- ${file} --name ${JSON.stringify(currentTestName)}`,
