@@ -1,11 +1,11 @@
--- What is read by the columns of packages/storage. Written by statements.test.ts: npx vitest run statements -u
+-- The reader's statements, by the columns of packages/storage. Written by statements.test.ts: npx vitest run statements -u
 
 SELECT
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
   answered, ring_seconds, talk_seconds, mos_min, mos_band, packet_loss_max, jitter_ms_max, anomalies,
   revision, delivery_id, received_at, encode(body_sha256, 'hex') AS body_sha256, processed_at,
-  pipeline_version
+  pipeline_version, change_xid, anomaly_details
 FROM vss.sessions
 WHERE session_id = $1;
 
@@ -20,13 +20,13 @@ ORDER BY leg;
 
 SELECT
   delivery_id, received_at, source_ip, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
-  reasons, processed_at, pipeline_version
+  reasons, processed_at, pipeline_version, source, history
 FROM vss.deliveries
 WHERE session_id = $1
 ORDER BY received_at, delivery_id;
 
 SELECT
   delivery_id, received_at, source_ip, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
-  reasons, processed_at, pipeline_version
+  reasons, processed_at, pipeline_version, source, history
 FROM vss.deliveries
 WHERE received_at = to_timestamp($1::double precision / 1000) AND delivery_id = $2;

@@ -76,10 +76,13 @@ CREATE TABLE vss.deliveries (
   reasons jsonb NOT NULL,
   processed_at timestamp with time zone NOT NULL,
   pipeline_version text NOT NULL,
+  source text DEFAULT 'webhook'::text NOT NULL,
+  history jsonb,
   CONSTRAINT deliveries_pkey PRIMARY KEY (received_at, delivery_id),
   CONSTRAINT deliveries_body_with_sha256 CHECK (((body IS NULL) = (body_sha256 IS NULL))),
   CONSTRAINT deliveries_outcome_known CHECK ((outcome = ANY (ARRAY['stored'::text, 'duplicate'::text, 'superseded'::text, 'rejected'::text]))),
-  CONSTRAINT deliveries_reasons_if_rejected CHECK (((outcome = 'rejected'::text) = (reasons <> '[]'::jsonb)))
+  CONSTRAINT deliveries_reasons_if_rejected CHECK (((outcome = 'rejected'::text) = (reasons <> '[]'::jsonb))),
+  CONSTRAINT deliveries_source_known CHECK ((source = ANY (ARRAY['webhook'::text, 'import'::text])))
 ) PARTITION BY RANGE (received_at);
 CREATE INDEX deliveries_rejected_idx ON vss.deliveries USING btree (received_at) WHERE (outcome = 'rejected'::text);
 CREATE INDEX deliveries_session_id_idx ON vss.deliveries USING btree (session_id);
@@ -90,10 +93,12 @@ COMMENT ON COLUMN vss.deliveries.source_ip IS 'The sender''s address; null when 
 COMMENT ON COLUMN vss.deliveries.body IS 'The request body as received, byte for byte; null only when the batch it travelled in could not be decoded';
 COMMENT ON COLUMN vss.deliveries.body_sha256 IS 'SHA-256 of body';
 COMMENT ON COLUMN vss.deliveries.session_id IS 'payload.sessionId where it could be read';
-COMMENT ON COLUMN vss.deliveries.outcome IS 'stored: it made or changed the session. duplicate: same body as the session''s current one. superseded: a newer delivery of the session decides. rejected: see reasons';
+COMMENT ON COLUMN vss.deliveries.outcome IS 'stored: it made or changed the session. duplicate: the session had this content already. superseded: a newer delivery of the session decides. rejected: see reasons';
 COMMENT ON COLUMN vss.deliveries.reasons IS 'Why it was rejected: [{code, path, message}]; otherwise []';
 COMMENT ON COLUMN vss.deliveries.processed_at IS 'When this row was written';
 COMMENT ON COLUMN vss.deliveries.pipeline_version IS 'The release of the pipeline that wrote this row';
+COMMENT ON COLUMN vss.deliveries.source IS 'webhook: 8x8 posted it. import: somebody brought it in from elsewhere';
+COMMENT ON COLUMN vss.deliveries.history IS 'Earlier outcomes, where it was processed again; null, because no release writes it yet';
 
 CREATE TABLE vss.deliveries_default PARTITION OF vss.deliveries DEFAULT;
 COMMENT ON TABLE vss.deliveries_default IS 'Deliveries of months without a partition of their own';
@@ -129,6 +134,8 @@ CREATE TABLE vss.sessions (
   body_sha256 bytea NOT NULL,
   processed_at timestamp with time zone NOT NULL,
   pipeline_version text NOT NULL,
+  change_xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+  anomaly_details jsonb,
   CONSTRAINT sessions_pkey PRIMARY KEY (session_id),
   CONSTRAINT sessions_body_sha256_length CHECK ((octet_length(body_sha256) = 32)),
   CONSTRAINT sessions_mos_band_known CHECK ((mos_band = ANY (ARRAY['excellent'::text, 'good'::text, 'fair'::text, 'poor'::text, 'bad'::text]))),
@@ -139,8 +146,8 @@ COMMENT ON TABLE vss.sessions IS 'One row a finished voice session: its latest s
 COMMENT ON COLUMN vss.sessions.session_id IS 'payload.sessionId';
 COMMENT ON COLUMN vss.sessions.sub_account_id IS 'payload.subAccountId';
 COMMENT ON COLUMN vss.sessions.status IS 'payload.sessionStatus in canonical spelling, such as COMPLETED or NO_ANSWER; unknown ones as sent, with anomaly unknown_status';
-COMMENT ON COLUMN vss.sessions.started_at IS 'payload.startTime';
-COMMENT ON COLUMN vss.sessions.ended_at IS 'payload.endTime';
+COMMENT ON COLUMN vss.sessions.started_at IS 'payload.startTime; where that cannot be read, the legs'' first time, else endTime';
+COMMENT ON COLUMN vss.sessions.ended_at IS 'payload.endTime; where that cannot be read, the legs'' last time, else startTime';
 COMMENT ON COLUMN vss.sessions.duration_seconds IS 'Computed, seconds: ended_at - started_at';
 COMMENT ON COLUMN vss.sessions.last_action IS 'payload.lastAction in canonical spelling, such as MAKE_CALL';
 COMMENT ON COLUMN vss.sessions.call_count IS 'payload.callCount: legs bridged, as sent';
@@ -151,21 +158,23 @@ COMMENT ON COLUMN vss.sessions.error_message IS 'payload.errorDetails.errorMsg a
 COMMENT ON COLUMN vss.sessions.error_meaning IS 'Looked up: the vendor''s documented text of error_code';
 COMMENT ON COLUMN vss.sessions.caller IS 'The INBOUND leg''s source; E.164 with + as sent';
 COMMENT ON COLUMN vss.sessions.virtual_number IS 'The INBOUND leg''s destination, else the OUTBOUND leg''s source; E.164 with + as sent';
-COMMENT ON COLUMN vss.sessions.callee IS 'The OUTBOUND leg''s destination, leg B''s before leg A''s; E.164 with + as sent';
-COMMENT ON COLUMN vss.sessions.answered IS 'Computed: whether the callee''s leg (B, or A when there is no B) was connected';
+COMMENT ON COLUMN vss.sessions.callee IS 'The destination of the callee''s leg where that is OUTBOUND, else of any OUTBOUND leg. The callee''s leg is, of the OUTBOUND legs after A, the one that was connected (the longest, if several), else the first; without such a leg the first leg after A, or A when it is alone';
+COMMENT ON COLUMN vss.sessions.answered IS 'Computed: whether the callee''s leg was connected';
 COMMENT ON COLUMN vss.sessions.ring_seconds IS 'Computed, seconds: the callee''s leg from initiated to connected; null when it never was connected';
-COMMENT ON COLUMN vss.sessions.talk_seconds IS 'Computed, seconds: while all legs were connected together; 0 when one never was';
+COMMENT ON COLUMN vss.sessions.talk_seconds IS 'Computed, seconds: while leg A and at least one other leg were connected, or the only leg was; 0 when that never was; null when the end is unknown';
 COMMENT ON COLUMN vss.sessions.mos_min IS 'The lowest mos over the legs, 1.0 (worst) to 5.0';
 COMMENT ON COLUMN vss.sessions.mos_band IS 'The vendor''s band of mos_min: excellent from 4.3, good from 4.0, fair from 3.6, poor from 3.1, bad below';
 COMMENT ON COLUMN vss.sessions.packet_loss_max IS 'The highest packet loss over the legs, a fraction: 0.01 is 1 %';
 COMMENT ON COLUMN vss.sessions.jitter_ms_max IS 'The highest jitter over the legs, milliseconds';
 COMMENT ON COLUMN vss.sessions.anomalies IS 'Data-quality flags, sorted and distinct; empty when nothing was odd';
-COMMENT ON COLUMN vss.sessions.revision IS '1 when first stored, one more whenever a newer delivery with another body replaced the row';
+COMMENT ON COLUMN vss.sessions.revision IS '1 when first stored, one more whenever a newer delivery with other content replaced the row';
 COMMENT ON COLUMN vss.sessions.delivery_id IS 'The newest delivery of this content: a key of vss.deliveries, together with received_at';
 COMMENT ON COLUMN vss.sessions.received_at IS 'When that delivery was received';
-COMMENT ON COLUMN vss.sessions.body_sha256 IS 'SHA-256 of the body this row was read from';
+COMMENT ON COLUMN vss.sessions.body_sha256 IS 'SHA-256 of the body of that delivery';
 COMMENT ON COLUMN vss.sessions.processed_at IS 'When this content was written';
 COMMENT ON COLUMN vss.sessions.pipeline_version IS 'The release of the pipeline that wrote this content';
+COMMENT ON COLUMN vss.sessions.change_xid IS 'The transaction that wrote this content, as of pg_current_xact_id(): it changes with revision';
+COMMENT ON COLUMN vss.sessions.anomaly_details IS 'Where each anomaly was found; null, because no release writes it yet';
 
 ALTER TABLE vss.call_legs ADD CONSTRAINT call_legs_session_id_fkey FOREIGN KEY (session_id) REFERENCES vss.sessions(session_id) ON DELETE CASCADE;
 
@@ -218,11 +227,11 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM PUBLIC;
+  REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.mark_change(), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected FROM vss_writer;
-    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.mark_change(), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
@@ -231,16 +240,16 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected FROM vss_reader;
-    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.mark_change(), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
-    GRANT SELECT (delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at, pipeline_version) ON vss.deliveries TO vss_reader;
+    GRANT SELECT (delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at, pipeline_version, source, history) ON vss.deliveries TO vss_reader;
     GRANT SELECT (delivery_id, received_at, source_ip, reasons, session_id) ON vss.rejected TO vss_reader;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected FROM vss_support;
-    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.mark_change(), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
     GRANT SELECT ON vss.deliveries TO vss_support;
@@ -250,22 +259,35 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected FROM vss_operator;
-    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.mark_change(), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
-    GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version) ON vss.deliveries TO vss_operator;
+    GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version, history) ON vss.deliveries TO vss_operator;
     GRANT SELECT ON vss.rejected TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_operator;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected FROM vss_analyst;
-    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.utf8_text(bytea) FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.ensure_ledger_partitions(integer), vss.grant_to_roles(), vss.mark_change(), vss.utf8_text(bytea) FROM vss_analyst;
   END IF;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.grant_to_roles() FROM PUBLIC;
 COMMENT ON FUNCTION vss.grant_to_roles() IS 'Gives the roles of deploy/postgres/roles.sql what they need, where they have been let into the schema. Written by privileges.ts, and called, at the end of every migrate.';
+
+CREATE OR REPLACE FUNCTION vss.mark_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  NEW.change_xid := pg_current_xact_id();
+  RETURN NEW;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.mark_change() FROM PUBLIC;
+COMMENT ON FUNCTION vss.mark_change() IS 'Gives a session whose revision changed the change_xid that its writer did not give it.';
 
 CREATE OR REPLACE FUNCTION vss.utf8_text(bytes bytea)
  RETURNS text
@@ -281,6 +303,8 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.utf8_text(bytea) FROM PUBLIC;
 COMMENT ON FUNCTION vss.utf8_text(bytea) IS 'The bytes as text; null where they are not UTF-8 or hold a zero byte, which text cannot.';
+
+CREATE TRIGGER sessions_mark_change BEFORE UPDATE ON vss.sessions FOR EACH ROW WHEN (((new.revision <> old.revision) AND (new.change_xid = old.change_xid))) EXECUTE FUNCTION vss.mark_change();
 
 CREATE VIEW vss.rejected AS
  SELECT delivery_id,

@@ -99,7 +99,16 @@ async function readRows(db: Queryable): Promise<Rows> {
   const legs = await db.query(`SELECT * FROM vss.call_legs ORDER BY session_id, leg`)
   return {
     sessions: sessions.rows.map(
-      ({ delivery_id, received_at, processed_at, pipeline_version, revision, body_sha256, ...said }) => said,
+      ({
+        delivery_id,
+        received_at,
+        processed_at,
+        pipeline_version,
+        revision,
+        body_sha256,
+        change_xid,
+        ...said
+      }) => said,
     ),
     legs: legs.rows,
   }

@@ -31,9 +31,19 @@ export async function createTestDatabase(databaseUrl: string): Promise<TestDatab
   )
 }
 
-/** Creates a database without schema `vss`, for tests of the code that creates it. */
-export async function createEmptyDatabase(databaseUrl: string): Promise<TestDatabase> {
-  return await withClient(databaseUrl, (client) => createFrom(client, databaseUrl, 'template0'))
+/**
+ * Creates a database without schema `vss`, for tests of the code that creates it.
+ *
+ * @param options.encoding another one than the server's
+ */
+export async function createEmptyDatabase(
+  databaseUrl: string,
+  options: { encoding?: string } = {},
+): Promise<TestDatabase> {
+  const { encoding } = options
+  // Every encoding goes with the locale C, and few go with another.
+  const inEncoding = encoding === undefined ? '' : ` ENCODING '${encoding}' LOCALE 'C'`
+  return await withClient(databaseUrl, (client) => createFrom(client, databaseUrl, `template0${inEncoding}`))
 }
 
 async function createFrom(client: pg.Client, databaseUrl: string, template: string): Promise<TestDatabase> {

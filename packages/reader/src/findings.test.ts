@@ -7,16 +7,16 @@ const quiet: NonNullable<Facts['queue']> = {
   oldestWaitingSeconds: 0,
 }
 
-test('of a pipeline that is well there is nothing to tell', () => {
+test('a pipeline that works gives no finding', () => {
   const busy = { ...quiet, jobs: { ...quiet.jobs, waiting: 30, active: 64 }, oldestWaitingSeconds: 2 }
   expect(findAll({ queue: busy, durabilityProblems: [] })).toEqual([])
 })
 
-test('of what could not be read there is nothing to tell', () => {
+test('facts that could not be read give no finding', () => {
   expect(findAll({})).toEqual([])
 })
 
-describe('told of', () => {
+describe('the facts give a finding', () => {
   const cases: [code: string, level: string, facts: Facts, text: string][] = [
     [
       'batches_failed',

@@ -3,26 +3,26 @@ import type { QueueStatus } from '@vss-pipeline/queue'
 /** Something that an operator should know, and what to do about it. */
 export interface Finding {
   readonly code: FindingCode
-  /** `error`: deliveries wait for somebody's hand. `warning`: it goes on, but not as well as it could. */
+  /** `error`: deliveries wait until somebody acts. `warning`: the pipeline works, but not as well as it could. */
   readonly level: 'warning' | 'error'
-  /** One sentence without a full stop. It names no person and no number of one. */
+  /** One sentence without a full stop. It holds no phone number. */
   readonly text: string
   readonly remedy: string
 }
 
-/** What is known of the pipeline; a part that could not be read is absent. */
+/** The known facts about the pipeline. A part that could not be read is absent. */
 export interface Facts {
   readonly queue?: QueueStatus
-  /** Why a crash of Redis may lose what it has acknowledged, one sentence each. */
+  /** The reasons why a crash of Redis may lose acknowledged deliveries, one sentence each. */
   readonly durabilityProblems?: readonly string[]
 }
 
 export type FindingCode = (typeof checks)[number]['code']
 
-/** Longer than any delay of a pipeline that keeps up. */
+/** A pipeline that keeps up never takes this long. */
 const lateAfterSeconds = 60
 
-/** Each thing worth telling, once: what has something to tell an operator adds an entry. */
+/** Each kind of finding, once. A new kind is a new entry. */
 const checks = [
   {
     code: 'batches_failed',
@@ -62,11 +62,11 @@ const checks = [
   code: string
   level: Finding['level']
   remedy: string
-  /** @returns a text for each time that it is found. */
+  /** @returns a text for each finding of this kind. */
   find: (facts: Facts) => readonly string[]
 }[]
 
-/** Everything that these facts give an operator to know, errors first. */
+/** Finds all that these facts tell an operator, errors first. */
 export function findAll(facts: Facts): Finding[] {
   const findings = checks.flatMap(({ code, level, remedy, find }) =>
     find(facts).map((text): Finding => ({ code, level, text, remedy })),

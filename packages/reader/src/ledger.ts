@@ -16,27 +16,27 @@ FROM vss.deliveries
 WHERE session_id = $1
 ORDER BY received_at, delivery_id`
 
-// The id tells the partition: without received_at every month would be searched.
+// Without received_at, which the id tells, every month would be searched.
 export const selectDeliveryStatement = `SELECT
 ${selected(columns)}
 FROM vss.deliveries
 WHERE received_at = to_timestamp($1::double precision / 1000) AND delivery_id = $2`
 
 /**
- * Every delivery that was about this session, oldest first, also where there is no such session: all of them may
- * have been rejected.
+ * Reads every delivery that was about this session, oldest first. There may be some where there is no such session,
+ * because all of them were rejected.
  */
 export async function readDeliveriesOf(pool: Pool, sessionId: string): Promise<DeliveryRow[]> {
   if (!isUuid(sessionId)) return []
   return await readSnapshot(pool, (client) => selectDeliveriesOf(client, sessionId))
 }
 
-/** The same, in the caller's transaction. */
+/** Does what {@link readDeliveriesOf} does, in the caller's transaction. */
 export async function selectDeliveriesOf(client: ClientBase, sessionId: string): Promise<DeliveryRow[]> {
   return await selectRows(client, columns, selectDeliveriesStatement, [sessionId])
 }
 
-/** One delivery's ledger row, without its body; null when the ledger has no such delivery. */
+/** Reads one delivery's ledger row, without its body; null when the ledger has no such delivery. */
 export async function readDelivery(pool: Pool, deliveryId: string): Promise<DeliveryRow | null> {
   if (!isDeliveryId(deliveryId)) return null
   const [delivery] = await readSnapshot(pool, (client) =>
@@ -48,7 +48,7 @@ export async function readDelivery(pool: Pool, deliveryId: string): Promise<Deli
   return delivery ?? null
 }
 
-/** How many deliveries had each outcome; of those received at `since` or later, where it is given. */
+/** Counts the deliveries of each outcome; where `since` is given, only deliveries received then or later. */
 export async function countLedgerByOutcome(
   pool: Pool,
   options: { since?: Date } = {},

@@ -39,9 +39,9 @@ WHERE session_id = $1
 ORDER BY leg`
 
 /**
- * All that is stored of one session; null when there is no such session.
+ * Reads all that is stored of one session; null when there is no such session.
  *
- * @throws StorageFault, as all functions of this file.
+ * @throws StorageFault
  */
 export async function readSession(pool: Pool, sessionId: string): Promise<StoredSession | null> {
   if (!isUuid(sessionId)) return null

@@ -13,5 +13,5 @@ test('statements.sql has the statements as they are sent (else: npx vitest run s
   await expect(`${header}\n${statements.join(';\n\n')};\n`).toMatchFileSnapshot('../statements.sql')
 })
 
-const header = `-- What is read by the columns of packages/storage. Written by statements.test.ts: npx vitest run statements -u
+const header = `-- The reader's statements, by the columns of packages/storage. Written by statements.test.ts: npx vitest run statements -u
 `

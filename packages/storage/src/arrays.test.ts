@@ -10,7 +10,7 @@ test.each([
   ['22003', () => integerArray([Number.NaN])],
   ['22003', () => realArray([3.5e38])],
   ['22007', () => timestampArray([Number.NaN])],
-])('what no column can hold is refused as Postgres would: %s', (sqlState, encode) => {
+])('a value that no column can hold is refused with the SQLSTATE of Postgres: %s', (sqlState, encode) => {
   expect(encode).toThrow(UnstorableValue)
   expect(encode).toThrow(expect.objectContaining({ sqlState }))
 })
@@ -35,7 +35,7 @@ test('a time is microseconds since 2000, from the first to the last that an even
 test.each([
   [['00112233-4455-6677-8899-aabbccddeeff'], '00112233445566778899aabbccddeeff'],
   [['FFEEDDCC-BBAA-9988-7766-554433221100'], 'ffeeddccbbaa99887766554433221100'],
-])('a UUID is its 16 bytes, in whatever case it is written', ([text], hex) => {
+])('a UUID becomes its 16 bytes, in upper and in lower case', ([text], hex) => {
   expect(uuidArray([text!]).subarray(24).toString('hex')).toBe(hex)
 })
 
@@ -46,6 +46,6 @@ test.each([
   '0011223g-4455-6677-8899-aabbccddeeff',
   '001122é3-4455-6677-8899-aabbccddeeff',
   '00112233-4455-6677-8899-aabbccdd\u{1f600}ff',
-])('what is no UUID is refused: %s', (text) => {
+])('a text that is no UUID is refused: %s', (text) => {
   expect(() => uuidArray([text])).toThrow(UnstorableValue)
 })

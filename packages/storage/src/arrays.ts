@@ -1,13 +1,13 @@
 /**
- * Columns of values as Postgres arrays in its binary format, for `unnest($1::uuid[], $2::text[], ...)`.
+ * Writes columns of values as Postgres arrays in its binary format, for `unnest($1::uuid[], $2::text[], ...)`.
  *
- * pg sends a Buffer as a binary parameter as it is. Given JavaScript arrays it would escape every value into an
- * array literal, for Postgres to parse: measured, that stores 10,000 events a second where this stores 15,000.
+ * pg sends a Buffer as a binary parameter, unchanged. It would escape every value of a JavaScript array into an array
+ * literal, which Postgres would parse: measured, that stores 10,000 events a second, and this stores 15,000.
  *
- * The format: array_recv in src/backend/utils/adt/arrayfuncs.c; type oids: src/include/catalog/pg_type.dat.
+ * `array_recv` in src/backend/utils/adt/arrayfuncs.c reads the format; src/include/catalog/pg_type.dat has the oids.
  */
 
-/** A value that no Postgres value of the wanted type can hold; `sqlState` is what Postgres itself would say. */
+/** No column of the wanted type can hold the value. Postgres itself would give the same `sqlState`. */
 export class UnstorableValue extends Error {
   override readonly name = 'UnstorableValue'
   readonly sqlState: string
@@ -103,7 +103,7 @@ export function timestampArray(values: readonly (number | null)[]): Buffer {
       buffer.writeBigInt64BE(BigInt(epochMs - postgresEpochMs) * 1000n, offset)
       return
     }
-    // Up to the year 2285, and in a third of the time.
+    // This holds up to the year 2285, and takes a third of the time.
     const high = Math.floor(microseconds / 2 ** 32)
     buffer.writeInt32BE(high, offset)
     buffer.writeUInt32BE(microseconds - high * 2 ** 32, offset + 4)
@@ -160,7 +160,7 @@ function fixedWidthArray<Value>(
 ): Buffer {
   const buffer = Buffer.allocUnsafe(headerBytes + values.length * (4 + elementBytes))
   let offset = writeHeader(buffer, elementOid, values.length)
-  // By index: the iterator of a function that sees arrays of every kind makes an object at each step.
+  // A loop by index makes no object at each step; an iterator does where arrays of every kind pass.
   for (let index = 0; index < values.length; index++) {
     const value = values[index] as Value | null
     if (value === null) {

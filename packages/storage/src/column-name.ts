@@ -1,12 +1,12 @@
 /**
- * The column of a member of our objects: `started_at` of `startedAtMs`, and of `startedAt`, as it is read.
- * A time says its unit in our objects alone: in Postgres, and as ISO 8601 text, it has none.
+ * Gives the column of a member of our objects: `started_at` of `startedAtMs`, and of `startedAt`, as it is read. Only
+ * our objects name the unit of a time: Postgres and ISO 8601 text need none.
  */
 export function columnNameOf(member: string): string {
   return memberAsRead(member).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
-/** The member as the reader calls it: `startedAt` of `startedAtMs`. */
+/** Gives the member as the reader calls it: `startedAt` of `startedAtMs`. */
 export function memberAsRead(member: string): string {
   return member.replace(/AtMs$/, 'At')
 }

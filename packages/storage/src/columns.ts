@@ -1,6 +1,6 @@
 /**
- * The columns of the pipeline's tables, one line each: what the value is called, its Postgres type, and where it comes
- * from. The column's name follows: `started_at` of `startedAtMs`. Inserts, updates, selects and the types of the rows
+ * The columns of the pipeline's tables, one line each: the name of the value, its Postgres type, and its origin. The
+ * column's name follows: `started_at` of `startedAtMs`. Inserts, updates, comparisons, selects and the types of the rows
  * that are read follow from here too; statements.sql, here and in packages/reader, has every statement as it is sent.
  *
  * A member of Session, CallLeg or LedgerEntry that has no line here, or a type that cannot hold it, does not compile.
@@ -43,14 +43,21 @@ export const sessionColumns = {
   mosBand: session('text'),
   packetLossMax: session('real'),
   jitterMsMax: session('real'),
-  anomalies: session('text[]'),
+  anomalies: session('text[]', { comparedAs: withoutImplausibleTime }),
   revision: computed('integer', { insert: '1', update: 'current.revision + 1' }),
   deliveryId: version('uuid'),
   receivedAtMs: version('timestamptz'),
   bodySha256: version('bytea'),
   processedAtMs: computed('timestamptz', { insert: 'now()' }),
   pipelineVersion: oneForAll('text'),
+  changeXid: computed('xid8', { insert: 'pg_current_xact_id()' }),
+  anomalyDetails: notYetWritten('jsonb'),
 } as const satisfies Complete<SessionSources>
+
+/** The anomaly depends on the time of receipt, and a repeated delivery has another one. */
+function withoutImplausibleTime(anomalies: string): string {
+  return `array_remove(${anomalies}, 'implausible_time')`
+}
 
 /** A row of `vss.sessions` as it is read. */
 export type SessionColumns = RowAsRead<typeof sessionColumns, SessionSources>
@@ -114,20 +121,24 @@ export const deliveryColumns = {
   reasons: row('jsonb'),
   processedAtMs: computed('timestamptz', { insert: 'now()' }),
   pipelineVersion: oneForAll('text'),
+  source: row('text'),
+  history: notYetWritten('jsonb'),
 } as const satisfies Complete<DeliverySources>
 
 /** A row of `vss.deliveries` as it is read. */
 export type DeliveryColumns = RowAsRead<typeof deliveryColumns, DeliverySources>
 
-/** Columns by what their values are called in our objects. */
+/** Columns by the names of their values in our objects. */
 export type Columns = Readonly<Record<string, Column>>
 
-export type Column = MemberColumn | OneForAllColumn | ComputedColumn
+export type Column = MemberColumn | OneForAllColumn | ComputedColumn | UnwrittenColumn
 
-/** Its value is the member of its name of the object `from`, of which a statement is given one a row. */
+/** Its value is the member of its name of the object `from`. A statement is given one such object for each row. */
 export interface MemberColumn<From = string, Type = PostgresType> {
   readonly type: Type
   readonly from: From
+  /** The SQL of the part of a value by which content is compared, where that is not the whole value. */
+  readonly comparedAs?: (value: string) => string
 }
 
 /** A statement is given one value for all its rows. */
@@ -136,15 +147,41 @@ export interface OneForAllColumn<Type = PostgresType> {
   readonly isOneForAll: true
 }
 
-/** Postgres computes it. `update` is for a row that is there already; without it that gets the new row's value. */
+/** Postgres computes it. A row that is there already gets the value of `update`, else that of the new row. */
 export interface ComputedColumn<Type = PostgresType> {
   readonly type: Type
   readonly insert: string
   readonly update?: string
 }
 
+/** The schema has it, and no statement of the writer names it: Postgres gives it its default. */
+export interface UnwrittenColumn<Type = PostgresType> {
+  readonly type: Type
+  readonly isUnwritten: true
+}
+
+/** The columns of a table whose values are members of the object `from`. */
+export function columnsFrom<Given extends Columns, From extends string>(
+  columns: Given,
+  from: From,
+): ColumnsFrom<Given, From> {
+  const members = Object.entries(columns).filter(([, column]) => 'from' in column && column.from === from)
+  return Object.fromEntries(members) as ColumnsFrom<Given, From>
+}
+
+type ColumnsFrom<Given extends Columns, From> = {
+  [Name in keyof Given as Given[Name] extends MemberColumn<From> ? Name : never]: Given[Name]
+}
+
 function memberOf<From extends string>(from: From) {
-  return <Type extends PostgresType>(type: Type): MemberColumn<From, Type> => ({ type, from })
+  return <Type extends PostgresType>(
+    type: Type,
+    options: Pick<MemberColumn, 'comparedAs'> = {},
+  ): MemberColumn<From, Type> => ({ type, from, ...options })
+}
+
+function notYetWritten<Type extends PostgresType>(type: Type): UnwrittenColumn<Type> {
+  return { type, isUnwritten: true }
 }
 
 function oneForAll<Type extends PostgresType>(type: Type): OneForAllColumn<Type> {
@@ -179,5 +216,7 @@ type RowAsRead<Given extends Columns, Sources> = {
     from: infer From extends keyof Sources
   }
     ? ReadOf<Type, Sources[From][Name & keyof Sources[From]]>
-    : ReadOf<Given[Name]['type'], NonNullable<Written<Given[Name]['type']>>>
+    : Given[Name] extends { isUnwritten: true }
+      ? ReadOf<Given[Name]['type'], Written<Given[Name]['type']> | null>
+      : ReadOf<Given[Name]['type'], NonNullable<Written<Given[Name]['type']>>>
 }

@@ -2,7 +2,7 @@ import pg from 'pg'
 import { expect, test } from 'vitest'
 import { dataErrorState, StorageFault, toStorageFault } from './errors.ts'
 
-/** As the server sends it; `fields` are those that the protocol adds to the message. */
+/** An error as the server sends it. The protocol adds `fields` to the message. */
 function databaseError(code: string, message = 'message', fields: Partial<pg.DatabaseError> = {}) {
   return Object.assign(new pg.DatabaseError(message, message.length, 'error'), { code, ...fields })
 }
@@ -25,7 +25,7 @@ test.each([
   ['42P01', 'schema_missing'],
   ['3F000', 'schema_missing'],
   ['42501', 'permission_denied'],
-  ['42703', 'database_fault'],
+  ['42703', 'schema_missing'],
   ['53100', 'database_unavailable'],
   ['55P03', 'database_busy'],
   ['57014', 'database_fault'],
@@ -64,7 +64,7 @@ test('a fault stays as it is', () => {
   expect(toStorageFault(fault)).toBe(fault)
 })
 
-test('a fault never carries row data, wherever Postgres put it', () => {
+test('a fault carries no row data, in whichever field Postgres put it', () => {
   const number = '+6591178965'
   const error = databaseError('23505', `duplicate ${number}`, {
     detail: `Key (callee)=(${number}) already exists.`,
@@ -87,6 +87,6 @@ test('a violated check is about the data when the constraint has a name', () => 
   expect(dataErrorState(databaseError('23514'))).toBeUndefined()
 })
 
-test('a parameter in the wrong encoding is a fault of ours', () => {
+test('a parameter in the wrong encoding is a fault, because we encoded it', () => {
   expect(dataErrorState(databaseError('22P03'))).toBeUndefined()
 })

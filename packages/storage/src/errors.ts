@@ -2,13 +2,15 @@ import pg from 'pg'
 import { UnstorableValue } from './arrays.ts'
 
 /**
- * Why storage could not do what was asked, through no fault of the data: try again later.
+ * The reason why storage could not do its work, through no fault of the data: try again later.
  *
- * - `database_unavailable`: no usable connection. Nothing will succeed until that changes.
- * - `schema_missing`: schema `vss`, or a table of it, is not there: nothing will succeed until `vss migrate` has run.
- * - `permission_denied`: the role may not do this: nothing will succeed until it is given more, or another is used.
+ * - `database_unavailable`: there is no usable connection. Nothing succeeds until there is one.
+ * - `schema_missing`: schema `vss`, or a table or column of it, is missing. Nothing succeeds until `vss migrate` has
+ *   run.
+ * - `permission_denied`: the role may not do this. Nothing succeeds until it may, or another role is used.
+ * - `wrong_encoding`: the database is not in UTF-8. It lacks characters until another database takes its place.
  * - `database_busy`: another connection held a row or a table for longer than this one waits for a lock.
- * - `database_fault`: this attempt failed: a deadlock, a timeout, a bug.
+ * - `database_fault`: this attempt failed, by a deadlock, a timeout or a bug.
  *
  * Neither `message` nor `cause` quotes row data, so both may be logged.
  */
@@ -18,9 +20,10 @@ export class StorageFault extends Error {
     | 'database_unavailable'
     | 'schema_missing'
     | 'permission_denied'
+    | 'wrong_encoding'
     | 'database_busy'
     | 'database_fault'
-  /** The five characters of Postgres' error code, where Postgres was the one to fail. */
+  /** The five characters of Postgres' error code; absent when Postgres did not answer. */
   readonly sqlState?: string
 
   constructor(
@@ -34,7 +37,7 @@ export class StorageFault extends Error {
   }
 }
 
-/** What any error of pg or of Node means to a caller of storage. */
+/** Turns any error of pg or of Node into its meaning for a caller of storage. */
 export function toStorageFault(error: unknown): StorageFault {
   if (error instanceof StorageFault) return error
   if (error instanceof pg.DatabaseError) return faultOfServer(error)
@@ -48,9 +51,10 @@ export function toStorageFault(error: unknown): StorageFault {
 }
 
 /**
- * The SQLSTATE when an error is about the values of a row, so that the row alone is to blame; undefined for
- * faults. Two that look like it are faults: 22P03 says that our encoding of a parameter is wrong, and 23514
- * without a constraint's name that no partition takes the row.
+ * Tells whether the values of a row are to blame for an error. Two errors look like it and are faults: 22P03 says that
+ * our encoding of a parameter is wrong, and 23514 without a constraint's name says that no partition takes the row.
+ *
+ * @returns the SQLSTATE; undefined for a fault.
  */
 export function dataErrorState(error: unknown): string | undefined {
   if (error instanceof UnstorableValue) return error.sqlState
@@ -64,26 +68,31 @@ export function dataErrorState(error: unknown): string | undefined {
   return isAboutValues ? code : undefined
 }
 
+/** Whether the value's characters are to blame, or a database that is not in UTF-8 and has no such characters. */
+export function isAboutCharacters(sqlState: string): boolean {
+  return sqlState === '22021' || sqlState === '22P05'
+}
+
 /** Whether a fault holds for every connection's every statement of its kind, and not for this attempt alone. */
 export function isLasting({ code }: StorageFault): boolean {
   return code === 'database_unavailable' || code === 'schema_missing' || code === 'permission_denied'
 }
 
 /**
- * What a SQLSTATE means, to writers and readers alike; any other is a `database_fault`.
+ * The meaning of each SQLSTATE, to writers and readers alike; any other is a `database_fault`.
  *
  * 08 connection, 28 credentials, 3D no such database, 53 out of connections, memory or disk, 57P shutting down,
  * starting up or cut off, 58 trouble with files, 25006 read-only, as a standby is during a failover; 3F no such schema,
- * 42P01 no such table; 42501 not permitted; 55P03 a wait for a lock took longer than `lock_timeout`.
+ * 42P01 no such table, 42703 no such column; 42501 not permitted; 55P03 a wait for a lock took longer than `lock_timeout`.
  */
 const meaningOfState: readonly [RegExp, StorageFault['code']][] = [
   [/^(08|28|3D|53|57P|58|25006)/, 'database_unavailable'],
-  [/^(3F|42P01)/, 'schema_missing'],
+  [/^(3F|42P01|42703)/, 'schema_missing'],
   [/^42501/, 'permission_denied'],
   [/^55P03/, 'database_busy'],
 ]
 
-/** Classes whose messages name objects, settings or limits, never values: the rest may quote a row. */
+/** The messages of these classes name objects, settings or limits. Others may quote a row. */
 const quotableStates = /^(08|25|28|3D|3F|40|42|53|55|57|58)/
 
 function faultOfServer(error: pg.DatabaseError): StorageFault {
@@ -112,10 +121,10 @@ const connectionErrorCodes = new Set([
   'ENOENT', // the socket file of a server that is down
 ])
 
-/** What OpenSSL and Node say of a certificate that does not hold. */
+/** The codes that OpenSSL and Node give a certificate that does not hold. */
 const certificateErrorCode = /^(CERT_|ERR_TLS_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|HOSTNAME_MISMATCH)/
 
-/** pg and pg-pool give the errors they make themselves no code. */
+/** The errors that pg and pg-pool make themselves have no code. */
 const connectionErrorText =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed|The server does not support SSL)/
 
@@ -130,7 +139,7 @@ function isConnectionError(error: unknown): boolean {
   )
 }
 
-/** One line. Node's AggregateError, when each address of a name fails, has a code but no message. */
+/** Takes one line. When each address of a name fails, Node's AggregateError has a code but no message. */
 function textOf(error: unknown): string {
   const text = error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error)
   return text?.split('\n', 1)[0] || 'unknown error'

@@ -1,25 +1,25 @@
 import { hash } from 'node:crypto'
 import { type LedgerEntry, type Outcome, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
+import { selectOtherContent } from './content.ts'
 import { insertLedgerRows, type LedgerRow, selectRecordedIds } from './ledger.ts'
 import {
   advanceSessions,
   type CurrentVersion,
   deleteCallLegs,
   insertCallLegs,
+  insertSessions,
+  lockSessions,
+  replaceSessions,
   type SessionVersion,
-  selectCurrentVersions,
-  upsertSessions,
 } from './sessions.ts'
 
 /**
- * Writes entries of distinct delivery ids in the caller's transaction, and tells what became of each.
+ * Writes entries of distinct delivery ids in the caller's transaction, and tells the outcome of each.
  *
- * These are separate statements on purpose. Under READ COMMITTED each sees what other transactions committed
- * before it began, so whatever follows the upsert sees the rows which that has locked as they are; a single
- * statement with CTEs would judge, and delete legs, by a snapshot taken before it waited for those locks.
- *
- * Locks are taken in one order by everyone: sessions by id, then the ledger by its key.
+ * These are separate statements on purpose. Under READ COMMITTED each of them sees all that other transactions
+ * committed before it began. So every statement after {@link lockSessions} sees the locked rows as they are. A single
+ * statement with CTEs would compare, and delete legs, by a snapshot from before it waited for the locks.
  *
  * @returns the ledger rows that were inserted: all but those of deliveries that were in the ledger already.
  */
@@ -37,6 +37,7 @@ export async function flush(
   const ledgerRows = rows.map((row) => ({
     ...row,
     sessionId: sessionIdOf(row.entry),
+    source: row.entry.context?.source ?? ('webhook' as const),
     outcome: ledgerOutcome(row.entry, outcomes),
     reasons: reasonsOf(row.entry),
   }))
@@ -53,7 +54,8 @@ function ledgerOutcome({ deliveryId, verdict }: LedgerEntry, ofSessions: Map<str
 }
 
 /**
- * Brings the sessions up to these versions, which come oldest first.
+ * Brings the sessions up to these versions, which come oldest first. A session that is told for the first time is only
+ * inserted. The others are compared, because a repeated delivery may have the same content in other bytes.
  *
  * @returns the outcome of each, by delivery id.
  */
@@ -63,44 +65,67 @@ async function writeSessions(
   pipelineVersion: string,
 ): Promise<Map<string, Outcome>> {
   if (versions.length === 0) return new Map()
-  const newest = new Map(versions.map((version) => [version.session.sessionId, version]))
-  const candidates = [...newest.values()].sort(bySessionId)
+  const newestById = new Map(versions.map((version) => [version.session.sessionId, version]))
+  const candidates = [...newestById.values()].sort(bySessionId)
 
-  const revisions = await upsertSessions(client, candidates, pipelineVersion)
-  const stored = candidates.filter(({ session }) => revisions.has(session.sessionId))
-  const unwritten = candidates.filter(({ session }) => !revisions.has(session.sessionId))
-  const current = await currentVersions(client, unwritten)
-  const newerDuplicates = unwritten.filter((version) =>
-    isNewer(version, current.get(version.session.sessionId)),
+  const { inserted, current } = await insertOrLock(client, candidates, pipelineVersion)
+  const newer = candidates.filter((version) => isNewer(version, current.get(version.session.sessionId)))
+  const changes = await selectOtherContent(client, newer)
+  const [replacing, repeating] = partition(newer, (version) => changes.has(version.deliveryId))
+  if (replacing.length > 0) {
+    await replaceSessions(client, replacing, pipelineVersion)
+    await deleteCallLegs(
+      client,
+      replacing.map((version) => version.session.sessionId),
+    )
+  }
+  if (repeating.length > 0) await advanceSessions(client, repeating)
+  const stored = [...inserted, ...replacing]
+  if (stored.length > 0) {
+    await insertCallLegs(
+      client,
+      stored.map((version) => version.session),
+    )
+  }
+
+  const storedIds = deliveryIdsOf(stored)
+  const decided = deliveryIdsOf([...stored, ...repeating])
+  // Every other version is judged by the row as it stands now.
+  const superseded = await selectOtherContent(
+    client,
+    versions.filter((version) => !decided.has(version.deliveryId)),
   )
-  if (newerDuplicates.length > 0) await advanceSessions(client, newerDuplicates)
+  return new Map(versions.map(({ deliveryId }) => [deliveryId, outcomeOf(deliveryId)]))
 
-  const revisedIds = [...revisions].filter(([, revision]) => revision > 1).map(([sessionId]) => sessionId)
-  if (revisedIds.length > 0) await deleteCallLegs(client, revisedIds)
-  const storedSessions = stored.map((version) => version.session)
-  if (storedSessions.length > 0) await insertCallLegs(client, storedSessions)
-
-  const storedIds = new Set(stored.map((version) => version.deliveryId))
-  return new Map(versions.map((version) => [version.deliveryId, outcomeOf(version)]))
-
-  /** Every version but the one that was stored is judged by the row as it stands now. */
-  function outcomeOf(version: SessionVersion): Outcome {
-    if (storedIds.has(version.deliveryId)) return 'stored'
-    const { sessionId } = version.session
-    const standing = current.get(sessionId) ?? newest.get(sessionId)
-    return isSameBody(version, standing) ? 'duplicate' : 'superseded'
+  function outcomeOf(deliveryId: string): Outcome {
+    if (storedIds.has(deliveryId)) return 'stored'
+    return superseded.has(deliveryId) ? 'superseded' : 'duplicate'
   }
 }
 
-async function currentVersions(
+/** Inserts the sessions that have no row, and locks the rows of all others. `current` has these, by session id. */
+async function insertOrLock(
   client: ClientBase,
   versions: readonly SessionVersion[],
-): Promise<Map<string, CurrentVersion>> {
-  if (versions.length === 0) return new Map()
-  return await selectCurrentVersions(
-    client,
-    versions.map((version) => version.session.sessionId),
-  )
+  pipelineVersion: string,
+): Promise<{ inserted: SessionVersion[]; current: Map<string, CurrentVersion> }> {
+  const inserted: SessionVersion[] = []
+  const current = new Map<string, CurrentVersion>()
+  let left = versions
+  while (left.length > 0) {
+    const insertedIds = await insertSessions(client, left, pipelineVersion)
+    const [absent, present] = partition(left, ({ session }) => insertedIds.has(session.sessionId))
+    inserted.push(...absent)
+    if (present.length === 0) break
+    const locked = await lockSessions(
+      client,
+      present.map(({ session }) => session.sessionId),
+    )
+    for (const [sessionId, version] of locked) current.set(sessionId, version)
+    // A session that was deleted between the two statements is inserted once more.
+    left = present.filter(({ session }) => !locked.has(session.sessionId))
+  }
+  return { inserted, current }
 }
 
 function sessionVersion({ entry, bodySha256 }: Pick<LedgerRow, 'entry' | 'bodySha256'>): SessionVersion[] {
@@ -114,20 +139,22 @@ function sha256(body: Uint8Array | null): Buffer | null {
   return body === null ? null : hash('sha256', body, 'buffer')
 }
 
-function isSameBody(
-  one: { bodySha256: Buffer | null },
-  other: { bodySha256: Buffer | null } | undefined,
-): boolean {
-  return one.bodySha256 !== null && other?.bodySha256?.equals(one.bodySha256) === true
-}
-
 function isNewer(version: SessionVersion, current: CurrentVersion | undefined): boolean {
   return current !== undefined && byLedgerKey(version, current) > 0
 }
 
+function deliveryIdsOf(versions: readonly SessionVersion[]): Set<string> {
+  return new Set(versions.map((version) => version.deliveryId))
+}
+
+/** @returns the items that pass the test, and the others, both in their order. */
+function partition<Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] {
+  return [items.filter(test), items.filter((item) => !test(item))]
+}
+
 type LedgerKey = { receivedAtMs: number; deliveryId: string }
 
-/** The order of (received_at, delivery_id) in Postgres: as text, lower-case UUIDs sort like their bytes. */
+/** Sorts like (received_at, delivery_id) in Postgres, because lower-case UUIDs sort like their bytes. */
 function byLedgerKey(one: LedgerKey, other: LedgerKey): number {
   return one.receivedAtMs - other.receivedAtMs || compareText(one.deliveryId, other.deliveryId)
 }

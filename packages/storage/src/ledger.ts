@@ -8,19 +8,20 @@ import { insertInto } from './statements.ts'
 export interface LedgerRow {
   entry: LedgerEntry
   bodySha256: Buffer | null
-  /** The session it is about, where that is known. */
+  /** The session that the delivery is about; null when it is unknown. */
   sessionId: string | null
+  source: 'webhook' | 'import'
   outcome: Outcome
-  /** Empty unless it is rejected. */
+  /** Empty unless the delivery is rejected. */
   reasons: Reason[]
 }
 
 /**
- * The ids among these that the ledger has a row of already.
+ * Finds the ids among these that the ledger has a row of already.
  *
- * The bounds let the planner leave out all other months. The OFFSET keeps it to one look into the primary key
- * for each id: given the choice it would, on the statistics of a partition that has just been filled, read
- * everything between the bounds.
+ * The bounds let the planner leave out all other months. The OFFSET makes it look into the primary key once for each
+ * id. Without it the planner would read everything between the bounds, because a partition that has just been filled
+ * has no statistics yet.
  */
 export async function selectRecordedIds(
   client: ClientBase,

@@ -1,20 +1,24 @@
 import { join } from 'node:path'
 import { allowSlowLinks, answerArguments, ConfigError, readSettings } from '@vss-pipeline/runtime'
 import pg from 'pg'
+import { expectUtf8 } from './encoding.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 import { ensureLedgerPartitions } from './partitions.ts'
 import { createGrantFunction } from './privileges.ts'
 
 const migrationsFolder = join(import.meta.dirname, '..', 'migrations')
 
-/** Any number would do that no other program locks in the same database. */
+/** No other program may lock this number in the same database. */
 const migrationLockKey = 5_337_700_118_077
 
+/** Writers wait behind a migration that waits for a table. So it waits only this long, and somebody runs it again. */
+const tableLockTimeoutMs = 2_000
+
 /**
- * Brings schema `vss` up to date: applies the migrations that are missing, each in a transaction, then gives the
- * roles of deploy/postgres/roles.sql, where there are any, what privileges.ts says, and creates the ledger's partitions
- * of the coming months. Any number of processes may call it at once: one does the work, the others wait for it, up to
- * two minutes.
+ * Brings schema `vss` up to date. It applies the migrations that are missing, each in a transaction. Then it gives the
+ * roles of deploy/postgres/roles.sql, where there are any, the privileges of privileges.ts, and creates the ledger's
+ * partitions of the coming months. Any number of processes may call it at once: one does the work, and the others wait
+ * for it for up to two minutes.
  *
  * @returns the names of the migrations it applied; empty when there was nothing to do.
  * @throws StorageFault
@@ -23,34 +27,22 @@ export async function migrate(options: {
   databaseUrl: string
   logger?: { info(fields: object, message: string): void }
 }): Promise<string[]> {
-  // Only this function needs it: a worker that imports the package starts faster without.
-  const { runner } = await import('node-pg-migrate')
   const client = new pg.Client({
     connectionString: options.databaseUrl,
     application_name: 'vss-migrate',
     connectionTimeoutMillis: 5_000,
     statement_timeout: 0,
   })
-  // What broke is told by the statement that fails; without a listener the event would end the process.
+  // The statement that fails tells what broke; without a listener the event would end the process.
   client.on('error', () => {})
   try {
     await client.connect()
+    await expectUtf8(client)
     await client.query(`SET lock_timeout = '2min'`)
     await client.query('SELECT pg_advisory_lock($1::bigint)', [migrationLockKey])
-    // A change that waits for a lock makes everyone else wait behind it: rather fail, and be run again.
-    await client.query(`SET lock_timeout = '10s'`)
+    await client.query(`SET lock_timeout = ${tableLockTimeoutMs}`)
     await createSchemaIfMissing(client)
-    const applied = await runner({
-      dbClient: client,
-      dir: migrationsFolder,
-      direction: 'up',
-      // What names mean in a migration is not for those to say who may create things in schema public.
-      schema: 'vss',
-      migrationsSchema: 'vss',
-      migrationsTable: 'migrations',
-      noLock: true,
-      logger: silentLogger,
-    })
+    const applied = await applyMigrations(client)
     for (const { name } of applied) options.logger?.info({ migration: name }, 'migration applied')
     await client.query(`${createGrantFunction}SELECT vss.grant_to_roles()`)
     for (const partition of await ensureLedgerPartitions(client)) {
@@ -60,18 +52,43 @@ export async function migrate(options: {
   } catch (error) {
     throw toStorageFault(error)
   } finally {
-    // Closing the connection gives the lock back, whatever happened.
+    // The lock ends with the connection, also after a fault.
     await client.end().catch(() => {})
   }
 }
 
-/** CREATE SCHEMA IF NOT EXISTS asks for the right to create one even where an administrator has done so. */
+async function applyMigrations(client: pg.Client): Promise<{ name: string }[]> {
+  // A worker that imports the package starts faster without it.
+  const { runner } = await import('node-pg-migrate')
+  try {
+    return await runner({
+      dbClient: client,
+      dir: migrationsFolder,
+      direction: 'up',
+      // A migration's names must not mean what somebody creates in schema public.
+      schema: 'vss',
+      migrationsSchema: 'vss',
+      migrationsTable: 'migrations',
+      noLock: true,
+      logger: silentLogger,
+    })
+  } catch (error) {
+    const fault = toStorageFault(error)
+    if (fault.code !== 'database_busy') throw fault
+    const waited = `a migration waited ${tableLockTimeoutMs / 1000} s for a table that another connection holds`
+    throw new StorageFault(fault.code, `${waited}: run migrate again (SQLSTATE 55P03)`, {
+      sqlState: '55P03',
+    })
+  }
+}
+
+/** CREATE SCHEMA IF NOT EXISTS needs the right to create one, even where an administrator has created it. */
 async function createSchemaIfMissing(client: pg.Client): Promise<void> {
   const { rows } = await client.query(`SELECT FROM pg_namespace WHERE nspname = 'vss'`)
   if (rows.length === 0) await client.query('CREATE SCHEMA vss')
 }
 
-/** node-pg-migrate prints statements and errors; the error that it throws says as much. */
+/** node-pg-migrate prints errors that it also throws. */
 const silentLogger = { info() {}, warn() {}, error() {} }
 
 async function main(): Promise<void> {

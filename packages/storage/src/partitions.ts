@@ -1,12 +1,12 @@
 import { toStorageFault } from './errors.ts'
 import type { Pool } from './pool.ts'
 
-/** Today's month and two more: a worker that runs once in two months keeps up. */
+/** With two months more than today's, a worker that runs once in two months keeps up. */
 const monthsAhead = 2
 
 /**
- * Creates the ledger's partitions of this month and the next two, where they are missing. Call it daily: months
- * without a partition go to the default partition, which cannot be detached and dropped by the month.
+ * Creates the ledger's partitions of this month and the next two, where they are missing. It is to be called daily: a
+ * delivery without a partition goes to the default partition, which nobody can drop by the month.
  *
  * @returns the names of the partitions it created, such as `deliveries_2026_01`.
  * @throws StorageFault

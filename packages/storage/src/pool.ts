@@ -3,29 +3,28 @@ import pg from 'pg'
 export type Pool = pg.Pool & {
   /** The statements by which each transaction limits itself. */
   readonly transactionLimits: string
-  /** All that are open, in use or not. */
+  /** All open connections, in use or idle. */
   readonly connections: ReadonlySet<pg.PoolClient>
 }
 
 const connectTimeoutMs = 5_000
 
-/** Where an address leads may change: sooner or later every connection follows it. */
+/** An address may lead to another server one day. Within this time every connection has followed it. */
 const longestLifeSeconds = 300
 
-/** Much longer than any other flush holds a row, and soon enough to try again when its holder has vanished. */
+/** Another flush holds a row for much less. When it has vanished, this is soon enough to try again. */
 const lockTimeoutMs = 5_000
 
-/** For a statement that still runs when a pool is closed. */
+/** A statement that still runs when a pool is closed gets this much time. */
 const closingPatienceMs = 1_000
 
 /**
- * A pool of connections to the database. Connects on first use, never here; end it with `pool.end()`, which waits for
- * what is in use, or with {@link closePool}, which does not wait long.
+ * Makes a pool of connections to the database. It connects on first use. `pool.end()` ends it and waits for connections
+ * in use; {@link closePool} does not wait long.
  *
- * No call on it can hang: connecting takes at most 5 s, a statement of a transaction waits for locks for at most 5 s
- * and takes at most `statementTimeoutMs`, and a server that has gone silent is given up 5 s after that; so is a
- * statement outside of a transaction. A connection that breaks while idle is replaced at the next use, and none is
- * kept for longer than five minutes.
+ * No call on it can hang. Connecting takes at most 5 s. A statement of a transaction waits for locks for at most 5 s and
+ * takes at most `statementTimeoutMs`. A silent server is given up 5 s after that, inside and outside of a transaction. A
+ * connection that breaks while idle is replaced at the next use, and none is kept for longer than five minutes.
  */
 export function createPool(options: {
   databaseUrl: string
@@ -40,14 +39,14 @@ export function createPool(options: {
     connectionString: options.databaseUrl,
     max: options.maxConnections,
     maxLifetimeSeconds: longestLifeSeconds,
-    // Of the parameters that the server gets when it is connected to, this is the one that poolers accept.
+    // Poolers accept this parameter when they are connected to, and hardly another.
     application_name: options.applicationName,
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: statementTimeoutMs + 5_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   })
-  // An error event without a listener ends the process. What broke is told to whoever uses the connection next.
+  // An error event without a listener ends the process. The next use of the connection meets the error.
   pool.on('error', () => {})
   const connections = new Set<pg.PoolClient>()
   pool.on('connect', (client) => {
@@ -68,18 +67,17 @@ export async function closePool(pool: Pool): Promise<void> {
 }
 
 /**
- * For the transaction alone, and in the message that begins it: behind a transaction pooler the connection is
- * somebody else's before and after.
+ * The limits hold for the transaction alone, and go in the message that begins it: behind a transaction pooler the
+ * connection is somebody else's before and after.
  */
 function limitTransaction(statementTimeoutMs: number): string {
   const limits = {
     statement_timeout: statementTimeoutMs,
     lock_timeout: lockTimeoutMs,
-    // A writer that froze or vanished in mid-transaction must not keep its row locks: other workers are given its
-    // batches after 10 to 18 s, and would wait for them.
+    // A writer that froze in mid-transaction must not keep its row locks: other workers get its batches after 10 to
+    // 18 s, and would wait for them.
     idle_in_transaction_session_timeout: 15_000,
-    // One whose machine is gone says nothing any more: the server's side of the connection asks, and has its answer
-    // after 5 + 3 * 2 s.
+    // A writer whose machine is gone says nothing. The server's side of the connection notices after 5 + 3 * 2 s.
     tcp_keepalives_idle: 5,
     tcp_keepalives_interval: 2,
     tcp_keepalives_count: 3,
@@ -89,8 +87,8 @@ function limitTransaction(statementTimeoutMs: number): string {
 }
 
 /**
- * A statement that waits for a lock ends when its client has. On Windows no server can tell, and setting it would be
- * an error.
+ * Ends a statement that waits for a lock when its client has ended. A server on Windows cannot tell, and refuses the
+ * setting.
  */
 const watchClient = `SELECT pg_catalog.set_config('client_connection_check_interval', '1000', true)
   WHERE pg_catalog.version() !~ 'windows|mingw|Visual C'`

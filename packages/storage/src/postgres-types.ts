@@ -10,12 +10,12 @@ import {
 } from './arrays.ts'
 
 /**
- * How values of each Postgres type come and go.
+ * Says how values of each Postgres type are written and read.
  *
  * - `encode`: a column of values as a binary array.
- * - `sentAs` with `parse`: where arrays of the type itself cannot be sent, the type they are sent as and the SQL that
- *   makes the value of it.
- * - `select` and `read`: where the driver's own reading is not the one wanted.
+ * - `sentAs` with `parse`: the type that is sent where arrays of the type itself cannot be, and the SQL that makes the
+ *   value of it.
+ * - `select` and `read`: they replace the driver's own reading where that is not the one wanted.
  */
 export const postgresTypes = {
   uuid: { encode: uuidArray },
@@ -31,8 +31,10 @@ export const postgresTypes = {
   },
   /** Read as hexadecimal digits. */
   bytea: { encode: byteArray, select: (column: string) => `encode(${column}, 'hex') AS ${column}` },
+  /** A transaction id of 64 bits; JavaScript has no number for it. */
+  xid8: { encode: textArray, sentAs: 'text', parse: (column: string) => `${column}::xid8` },
   inet: { encode: textArray, sentAs: 'text', parse: (column: string) => `${column}::inet` },
-  /** Texts that hold no comma. */
+  /** Its texts must hold no comma. */
   'text[]': {
     encode: (values: readonly (readonly string[])[]) => textArray(values.map((texts) => texts.join(','))),
     sentAs: 'text',
@@ -57,15 +59,15 @@ interface PostgresTypeHandling {
 
 export type PostgresType = keyof typeof postgresTypes
 
-/** The same, for code that treats every type alike. */
+/** Gives an entry of {@link postgresTypes} to code that treats every type alike. */
 export function handlingOf(type: PostgresType): PostgresTypeHandling {
   return postgresTypes[type]
 }
 
-/** What may be written to a column of that type. */
+/** The values that may be written to a column of that type. */
 export type Written<Type extends PostgresType> = Parameters<(typeof postgresTypes)[Type]['encode']>[0][number]
 
-/** What is read of a column of that type to which values of type `Value` are written. */
+/** The values that are read of a column of that type when values of type `Value` are written. */
 export type ReadOf<Type extends PostgresType, Value> = Type extends 'timestamptz' | 'bytea'
   ? string | Extract<Value, null>
   : Value

@@ -1,13 +1,13 @@
 /**
- * Which role may do what with which object of schema `vss`. `migrate` grants it, each time it is run, to those roles of
- * deploy/postgres/roles.sql that have been let into the schema; docs/deploying.md shows it, and a test tries each cell.
+ * The privileges of each role on each object of schema `vss`. Each `migrate` grants them to the roles of
+ * deploy/postgres/roles.sql that have been let into the schema. docs/deploying.md shows them, and a test tries each cell.
  *
  * A migration that makes a table, a view or a function adds its line here. The owner, vss_migrator, may do everything.
  */
 import { columnNameOf } from './column-name.ts'
 import { type Columns, callLegColumns, deliveryColumns, sessionColumns } from './columns.ts'
 
-/** Every table and view, with all its columns. Nothing is granted on partitions: all go by way of `deliveries`. */
+/** Every table and view, with all its columns. Partitions have no grants, because all statements name `deliveries`. */
 export const tables = {
   sessions: namesOf(sessionColumns),
   call_legs: namesOf(callLegColumns),
@@ -19,12 +19,13 @@ export const tables = {
 export const functions = [
   'ensure_ledger_partitions(integer)',
   'grant_to_roles()',
+  'mark_change()',
   'utf8_text(bytea)',
 ] as const
 
 export type TableName = keyof typeof tables
 
-/** The columns that a privilege is for; DELETE is for rows, and says `every`. */
+/** The columns of each privilege. DELETE concerns rows, and says `every`. */
 export type TablePrivileges = Partial<
   Record<'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE', 'every' | readonly string[]>
 >
@@ -34,7 +35,7 @@ export interface RolePrivileges {
   functions: readonly (typeof functions)[number][]
 }
 
-// A body is whatever anyone posted.
+// A body may be anything, because anyone may post.
 const readsAllButBodies: RolePrivileges['tables'] = {
   sessions: { SELECT: 'every' },
   call_legs: { SELECT: 'every' },
@@ -54,7 +55,7 @@ export const privileges = {
     tables: {
       sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every' },
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
-      // The key, for ON CONFLICT: a worker adds to the ledger, and has no use for what is in there.
+      // ON CONFLICT needs the key. A worker adds to the ledger, and does not read it.
       deliveries: { SELECT: ['received_at', 'delivery_id'], INSERT: 'every' },
     },
     functions: ['ensure_ledger_partitions(integer)'],
@@ -66,10 +67,10 @@ export const privileges = {
       ...readsAll,
       sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
-      // A delivery that is processed again may come out otherwise; when, from where and as what it came stays.
+      // A delivery that is processed again may get another outcome. Its receipt, its origin and its body stay.
       deliveries: {
         SELECT: 'every',
-        UPDATE: ['session_id', 'outcome', 'reasons', 'processed_at', 'pipeline_version'],
+        UPDATE: ['session_id', 'outcome', 'reasons', 'processed_at', 'pipeline_version', 'history'],
       },
     },
     functions: ['utf8_text(bytea)'],
@@ -80,8 +81,8 @@ export const privileges = {
 export type Role = keyof typeof privileges
 
 /**
- * Makes `vss.grant_to_roles()`, which takes from each role what this release knows of and gives it what is said here.
- * A function, so that roles.sql can call it too, for roles that are made after the migrations. It runs as its caller.
+ * Makes `vss.grant_to_roles()`, which takes all privileges from each role and gives it those above. roles.sql calls it
+ * too, for roles that are made after the migrations. It runs as its caller.
  */
 export const createGrantFunction = `CREATE OR REPLACE FUNCTION vss.grant_to_roles()
 RETURNS void
@@ -96,7 +97,7 @@ $function$;
 COMMENT ON FUNCTION vss.grant_to_roles() IS 'Gives the roles of deploy/postgres/roles.sql what they need, where they have been let into the schema. Written by privileges.ts, and called, at the end of every migrate.';
 `
 
-/** Roles belong to the whole server: only one is meant that has been let into this database's schema. */
+/** Roles belong to the whole server. One that nobody let into this database's schema gets nothing. */
 function grantsTo([role, { tables: granted, functions: executable }]: [string, RolePrivileges]): string {
   const statements = [
     `REVOKE ALL ON ${Object.keys(tables).map(qualified).join(', ')} FROM ${role}`,

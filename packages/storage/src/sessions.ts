@@ -1,6 +1,6 @@
 import type { CallLeg, Session } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
-import { timestampArray, uuidArray } from './arrays.ts'
+import { byteArray, timestampArray, uuidArray } from './arrays.ts'
 import { callLegColumns, sessionColumns } from './columns.ts'
 import { insertInto, replacements } from './statements.ts'
 
@@ -8,7 +8,7 @@ import { insertInto, replacements } from './statements.ts'
 export interface SessionVersion {
   deliveryId: string
   receivedAtMs: number
-  /** Null only where there is no body, which the table refuses. */
+  /** Null when there is no body; the table refuses it. */
   bodySha256: Buffer | null
   session: Session
 }
@@ -17,81 +17,107 @@ export interface SessionVersion {
 export interface CurrentVersion {
   deliveryId: string
   receivedAtMs: number
-  bodySha256: Buffer
 }
 
 const sessionInsert = insertInto('vss.sessions AS current', sessionColumns)
 
-export const upsertSessionsStatement = `${sessionInsert.text}
-ON CONFLICT (session_id) DO UPDATE SET
-${replacements(sessionColumns, { key: 'sessionId' })}
-WHERE (excluded.received_at, excluded.delivery_id) > (current.received_at, current.delivery_id)
-  AND excluded.body_sha256 <> current.body_sha256
-RETURNING session_id, revision`
+export const insertSessionsStatement = `${sessionInsert.text}
+ON CONFLICT (session_id) DO NOTHING
+RETURNING session_id`
 
 /**
- * Inserts sessions, and replaces those whose row is of an older delivery with another body.
+ * Inserts the sessions that have no row. It waits for other transactions that insert, change or delete one of these
+ * rows. A session may occur only once, and sessions must come in the order of their ids: see {@link lockSessions}.
  *
- * Either way the row is locked until the transaction ends, also where the WHERE of the conflict is false: what
- * a later statement reads of these rows stays true. Rows are taken in the order given, which must be that of
- * `session_id`, so that two transactions cannot wait for each other. A session may occur only once.
- *
- * @returns the revision of each session that was written, by session id: 1 where it is new.
+ * @returns the ids of the sessions that were inserted.
  */
-export async function upsertSessions(
+export async function insertSessions(
   client: ClientBase,
   versions: readonly SessionVersion[],
   pipelineVersion: string,
-): Promise<Map<string, number>> {
-  const values = sessionInsert.encode({
-    session: versions.map((version) => version.session),
-    version: versions,
-  })
-  const { rows } = await client.query<{ session_id: string; revision: number }>(upsertSessionsStatement, [
-    ...values,
-    pipelineVersion,
-  ])
-  return new Map(rows.map((row) => [row.session_id, row.revision]))
+): Promise<Set<string>> {
+  const { rows } = await client.query<{ session_id: string }>(
+    insertSessionsStatement,
+    sessionValues(versions, pipelineVersion),
+  )
+  return new Set(rows.map((row) => row.session_id))
 }
 
-/** The version that each of these sessions' rows stands for, by session id. */
-export async function selectCurrentVersions(
+/**
+ * Locks the rows of these sessions until the transaction ends, in the order of their ids. A session that has no row is
+ * absent from the result.
+ *
+ * Flushes cannot wait for each other in a circle. A flush has three phases: it inserts sessions, locks sessions, records
+ * deliveries. In each phase it takes the keys in one order. When it waits for a row, another flush has that row:
+ *
+ * - In the first phase the other has inserted or changed it. So it is in the same phase past that key, or in a later
+ *   phase.
+ * - In the second phase the other has locked it, because a row that this flush can see is committed. So it is in the
+ *   second phase past that key, or in the third.
+ * - In the third phase the other has recorded that delivery, and is past that key.
+ *
+ * So each flush waits for one that is further ahead, and no circle closes. Only a session that is deleted in between
+ * takes a flush back to the first phase; should a circle close then, Postgres ends one of them, and it is tried again.
+ *
+ * @returns the delivery that each row stands for, by session id.
+ */
+export async function lockSessions(
   client: ClientBase,
   sessionIds: readonly string[],
 ): Promise<Map<string, CurrentVersion>> {
-  const { rows } = await client.query<{
-    session_id: string
-    delivery_id: string
-    received_at: Date
-    body_sha256: Buffer
-  }>(
-    `SELECT session_id, delivery_id, received_at, body_sha256
+  const { rows } = await client.query<{ session_id: string; delivery_id: string; received_at: Date }>(
+    `SELECT session_id, delivery_id, received_at
      FROM vss.sessions
-     WHERE session_id = ANY ($1::uuid[])`,
+     WHERE session_id = ANY ($1::uuid[])
+     ORDER BY session_id
+     FOR UPDATE`,
     [uuidArray(sessionIds)],
   )
   return new Map(
     rows.map((row) => [
       row.session_id,
-      { deliveryId: row.delivery_id, receivedAtMs: row.received_at.getTime(), bodySha256: row.body_sha256 },
+      { deliveryId: row.delivery_id, receivedAtMs: row.received_at.getTime() },
     ]),
   )
 }
 
-/** Says of sessions, which the caller has locked, that a newer delivery told them as they are. */
+export const replaceSessionsStatement = `${sessionInsert.text}
+ON CONFLICT (session_id) DO UPDATE SET
+${replacements(sessionColumns, { key: 'sessionId' })}`
+
+/** Gives other content to sessions whose rows the caller has locked. It counts a revision of each. */
+export async function replaceSessions(
+  client: ClientBase,
+  versions: readonly SessionVersion[],
+  pipelineVersion: string,
+): Promise<void> {
+  await client.query(replaceSessionsStatement, sessionValues(versions, pipelineVersion))
+}
+
+function sessionValues(versions: readonly SessionVersion[], pipelineVersion: string): unknown[] {
+  const values = sessionInsert.encode({
+    session: versions.map((version) => version.session),
+    version: versions,
+  })
+  return [...values, pipelineVersion]
+}
+
+/** Names the newer delivery that told the same content, in rows that the caller has locked. */
 export async function advanceSessions(
   client: ClientBase,
   versions: readonly SessionVersion[],
 ): Promise<void> {
   await client.query(
     `UPDATE vss.sessions AS current
-     SET delivery_id = newer.delivery_id, received_at = newer.received_at
-     FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS newer (session_id, delivery_id, received_at)
+     SET delivery_id = newer.delivery_id, received_at = newer.received_at, body_sha256 = newer.body_sha256
+     FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::bytea[])
+       AS newer (session_id, delivery_id, received_at, body_sha256)
      WHERE current.session_id = newer.session_id`,
     [
       uuidArray(versions.map((version) => version.session.sessionId)),
       uuidArray(versions.map((version) => version.deliveryId)),
       timestampArray(versions.map((version) => version.receivedAtMs)),
+      byteArray(versions.map((version) => version.bodySha256)),
     ],
   )
 }

@@ -1,15 +1,23 @@
 import { expect, test } from 'vitest'
 import { columnNameOf, memberAsRead } from './column-name.ts'
+import { selectOtherCallLegsStatement, selectOtherSessionsStatement } from './content.ts'
 import { insertLedgerRowsStatement } from './ledger.ts'
-import { insertCallLegsStatement, upsertSessionsStatement } from './sessions.ts'
+import { insertCallLegsStatement, insertSessionsStatement, replaceSessionsStatement } from './sessions.ts'
 
 test('statements.sql has the statements as they are sent (else: npx vitest run statements -u)', async () => {
-  const statements = [upsertSessionsStatement, insertCallLegsStatement, insertLedgerRowsStatement]
+  const statements = [
+    insertSessionsStatement,
+    selectOtherSessionsStatement,
+    selectOtherCallLegsStatement,
+    replaceSessionsStatement,
+    insertCallLegsStatement,
+    insertLedgerRowsStatement,
+  ]
 
   await expect(`${header}\n${statements.join(';\n\n')};\n`).toMatchFileSnapshot('../statements.sql')
 })
 
-const header = `-- What columns.ts makes of its tables. Written by statements.test.ts: npx vitest run statements -u
+const header = `-- The statements that follow from columns.ts. Written by statements.test.ts: npx vitest run statements -u
 `
 
 test.each([

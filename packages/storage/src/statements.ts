@@ -2,11 +2,11 @@ import { columnNameOf } from './column-name.ts'
 import type { Column, Columns, MemberColumn } from './columns.ts'
 import { handlingOf } from './postgres-types.ts'
 
-/** An INSERT of any number of rows, which takes a binary array for each column. */
-export interface Insert<Given extends Columns> {
+/** A statement, or a part of one, that is given any number of rows, as a binary array for each column. */
+export interface Statement<Given extends Columns> {
   readonly text: string
   /**
-   * The statement's first parameters; the values that are one for all rows come behind them.
+   * The statement's first parameters. The values that are one for all rows come behind them.
    *
    * @param sources the objects that the values are members of, a list for each kind, all in the order of the rows
    */
@@ -23,31 +23,23 @@ type MembersFrom<Given extends Columns, From> = {
   [Name in keyof Given]: Given[Name] extends MemberColumn<From> ? Name : never
 }[keyof Given]
 
-/** @param target the table, with an alias where the rest of the statement wants one */
-export function insertInto<Given extends Columns>(target: string, columns: Given): Insert<Given> {
-  const all = Object.entries<Column>(columns)
-  const members = all.flatMap(([member, column]) =>
+/** The rows that a statement is given: `unnest($1::uuid[], ...) AS new (session_id, ...)`. */
+interface GivenRows<Given extends Columns> extends Statement<Given> {
+  readonly parameterCount: number
+}
+
+export function givenRows<Given extends Columns>(columns: Given): GivenRows<Given> {
+  const members = Object.entries<Column>(columns).flatMap(([member, column]) =>
     'from' in column ? [{ member, from: column.from, ...handlingOf(column.type), type: column.type }] : [],
   )
-  let parameters = members.length
-  const values = all.map(([member, column]) => {
-    if ('isOneForAll' in column) return `$${++parameters}`
-    if ('insert' in column) return column.insert
-    return handlingOf(column.type).parse?.(columnNameOf(member)) ?? columnNameOf(member)
-  })
   const arrays = members.map(({ sentAs, type }, index) => `$${index + 1}::${sentAs ?? type}[]`)
-  const text = `INSERT INTO ${target} (
-${listed(all.map(([member]) => columnNameOf(member)))}
-)
-SELECT
-${listed(values)}
-FROM unnest(
+  return {
+    text: `unnest(
 ${listed(arrays)}
 ) AS new (
 ${listed(members.map(({ member }) => columnNameOf(member)))}
-)`
-  return {
-    text,
+)`,
+    parameterCount: members.length,
     encode: (sources) =>
       members.map(({ member, from, encode }) =>
         encode(valuesOf(sources[from as SourceNames<Given>], member)),
@@ -61,9 +53,43 @@ function valuesOf(rows: readonly Record<string, unknown>[], member: string): unk
   return values
 }
 
-/** `status = excluded.status, ...`: gives a row that is there the values of the one that was to be inserted. */
+/** The value of a column of the given rows. */
+function givenValue(member: string, { type }: Column): string {
+  return handlingOf(type).parse?.(columnNameOf(member)) ?? columnNameOf(member)
+}
+
+/**
+ * Makes an INSERT of the given rows.
+ *
+ * @param target the table, with an alias where the rest of the statement wants one
+ */
+export function insertInto<Given extends Columns>(target: string, columns: Given): Statement<Given> {
+  const rows = givenRows(columns)
+  const written = writtenOf(columns)
+  let parameters = rows.parameterCount
+  const values = written.map(([member, column]) => {
+    if ('isOneForAll' in column) return `$${++parameters}`
+    if ('insert' in column) return column.insert
+    return givenValue(member, column)
+  })
+  const text = `INSERT INTO ${target} (
+${listed(written.map(([member]) => columnNameOf(member)))}
+)
+SELECT
+${listed(values)}
+FROM ${rows.text}`
+  return { text, encode: rows.encode }
+}
+
+function writtenOf(columns: Columns): [member: string, Exclude<Column, { isUnwritten: true }>][] {
+  return Object.entries(columns).flatMap(([member, column]) =>
+    'isUnwritten' in column ? [] : [[member, column]],
+  )
+}
+
+/** `status = excluded.status, ...`: gives a row that is there the values of the row that conflicts with it. */
 export function replacements(columns: Columns, options: { key: string }): string {
-  return Object.entries(columns)
+  return writtenOf(columns)
     .filter(([member]) => member !== options.key)
     .map(([member, column]) => {
       const name = columnNameOf(member)
@@ -71,6 +97,28 @@ export function replacements(columns: Columns, options: { key: string }): string
       return `  ${name} = ${update ?? `excluded.${name}`}`
     })
     .join(',\n')
+}
+
+/** The given rows' values of columns that are all members, as they are compared, each by its column's name. */
+export function toldValues(columns: Columns): string {
+  return listed(
+    Object.entries(columns).map(([member, column]) => {
+      const name = columnNameOf(member)
+      const value = compared(column, givenValue(member, column))
+      return value === name ? name : `${value} AS ${name}`
+    }),
+  )
+}
+
+/** The values of a table's rows as they are compared. `current` is the table's alias. */
+export function storedValues(columns: Columns): string {
+  return listed(
+    Object.entries(columns).map(([member, column]) => compared(column, `current.${columnNameOf(member)}`)),
+  )
+}
+
+function compared(column: Column, value: string): string {
+  return 'comparedAs' in column && column.comparedAs !== undefined ? column.comparedAs(value) : value
 }
 
 /** The columns of a SELECT, each by the name that it has in the table. */
@@ -85,7 +133,7 @@ export function selected(columns: Columns): string {
 
 const longestLine = 110
 
-/** Separated by commas, on indented lines that can be read without scrolling. */
+/** Separates by commas, on indented lines that can be read without scrolling. */
 function listed(items: readonly string[]): string {
   const lines: string[] = []
   let line = ' '

@@ -6,8 +6,8 @@ import type { Pool } from './pool.ts'
  * Runs `work` in one transaction on a connection of its own: commits when it returns, rolls back when it
  * throws, and throws what it threw. `begin` may ask for another isolation. The pool's limits hold in it.
  *
- * A connection is closed rather than used again where its state is not certain, and where its error says that there
- * is no working over it: after a failover behind one address the next one may lead to a server that can.
+ * A connection is closed when its state is unknown, and when its error says that nothing will succeed over it: after a
+ * failover behind one address the next connection may lead to a server that works.
  */
 export async function inTransaction<Result>(
   pool: Pool,

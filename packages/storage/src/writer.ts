@@ -2,7 +2,8 @@ import { isIP } from 'node:net'
 import { isUuid } from '@vss-pipeline/delivery'
 import type { Outcome, Reason } from '@vss-pipeline/vss'
 import { type LedgerEntry, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
-import { dataErrorState, toStorageFault } from './errors.ts'
+import { expectUtf8 } from './encoding.ts'
+import { dataErrorState, isAboutCharacters, toStorageFault } from './errors.ts'
 import { flush } from './flush.ts'
 import type { Pool } from './pool.ts'
 import { inTransaction } from './transaction.ts'
@@ -11,7 +12,7 @@ import { inTransaction } from './transaction.ts'
 export interface Recorded {
   deliveryId: string
   outcome: Outcome
-  /** Why it was rejected; empty unless it was. */
+  /** The reasons for a rejection; empty unless it was rejected. */
   reasons: Reason[]
   /** The entry as it was given, also where the database refused it. */
   entry: LedgerEntry
@@ -19,12 +20,12 @@ export interface Recorded {
 
 export interface Writer {
   /**
-   * Writes deliveries with their sessions and legs, all of them or, when it throws, possibly some: writing the
-   * same entries again is harmless, in whatever order, alone or among others, by any number of writers.
+   * Writes deliveries with their sessions and legs: all of them, or perhaps some when it throws. Any number of writers
+   * may write the same entries again, in any order, alone or among others.
    *
    * A delivery whose values Postgres refuses is rejected alone, with reason `refused_by_database`.
    *
-   * @returns what became of each delivery; deliveries that were in the ledger already are left out.
+   * @returns the outcome of each delivery; deliveries that were in the ledger already are left out.
    * @throws StorageFault when the database cannot do it now.
    */
   write(entries: readonly LedgerEntry[]): Promise<Recorded[]>
@@ -40,6 +41,7 @@ export function createWriter(options: { pool: Pool; pipelineVersion: string }): 
     } catch (error) {
       const sqlState = dataErrorState(error)
       if (sqlState === undefined) throw error
+      if (isAboutCharacters(sqlState)) await expectUtf8(pool)
       const [entry] = entries
       if (entry !== undefined && entries.length === 1) return await writeAsRefused(entry, sqlState)
       const middle = Math.ceil(entries.length / 2)
@@ -78,7 +80,7 @@ export function createWriter(options: { pool: Pool; pipelineVersion: string }): 
   }
 }
 
-/** The same delivery, rejected, without the values of its own that the ledger might refuse too. */
+/** Rejects a delivery, without values of its own that the ledger might refuse too. */
 function refusedEntry(entry: LedgerEntry, sqlState: string): LedgerEntry {
   const sessionId = sessionIdOf(entry)
   const reason: Reason = {

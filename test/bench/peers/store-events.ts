@@ -6,12 +6,13 @@ import { v7 } from 'uuid'
 import {
   deleteCallLegs,
   insertCallLegs,
+  insertSessions,
+  replaceSessions,
   type SessionVersion,
-  upsertSessions,
 } from '../../../packages/storage/src/sessions.ts'
 
 /**
- * Stores the sessions and legs of many events in one transaction of three or four statements, for a peer at its best.
+ * Stores the sessions and legs of many events in one transaction of three to five statements, for a peer at its best.
  * The statements are the pipeline's own, with its binary arrays, because no faster ones are known. There is no ledger.
  * The event that came last decides. An event that is not a session is ignored.
  *
@@ -27,11 +28,19 @@ export async function storeEvents(pool: Pool, bodies: readonly Uint8Array[]): Pr
   const client = await pool.connect()
   try {
     await client.query('BEGIN')
-    const revisions = await upsertSessions(client, newest, 'peer')
-    const revised = [...revisions].filter(([, revision]) => revision > 1).map(([sessionId]) => sessionId)
-    if (revised.length > 0) await deleteCallLegs(client, revised)
-    const written = newest.map(({ session }) => session).filter(({ sessionId }) => revisions.has(sessionId))
-    if (written.length > 0) await insertCallLegs(client, written)
+    const insertedIds = await insertSessions(client, newest, 'peer')
+    const revised = newest.filter(({ session }) => !insertedIds.has(session.sessionId))
+    if (revised.length > 0) {
+      await replaceSessions(client, revised, 'peer')
+      await deleteCallLegs(
+        client,
+        revised.map(({ session }) => session.sessionId),
+      )
+    }
+    await insertCallLegs(
+      client,
+      newest.map(({ session }) => session),
+    )
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK')

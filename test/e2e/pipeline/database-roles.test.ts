@@ -251,8 +251,23 @@ test.each(roles)(
       [role],
     )
     expect(rows.map(({ name }) => name).sort()).toEqual([...granted.functions].sort())
+    expect(await privilegesWithoutStatement(owner, role)).toEqual([])
   },
 )
+
+test('the catalogue names each privilege that no statement without rows needs', async () => {
+  const databaseUrl = await migratedDatabase()
+  const owner = openPool(as('vss_migrator', databaseUrl))
+  await owner.query(
+    `GRANT REFERENCES (caller), TRIGGER ON vss.sessions TO vss_reader; GRANT CREATE ON SCHEMA vss TO vss_reader`,
+  )
+
+  expect(await privilegesWithoutStatement(owner, 'vss_reader')).toEqual([
+    'CREATE on vss',
+    'REFERENCES on sessions',
+    'TRIGGER on sessions',
+  ])
+})
 
 test('only vss_support and vss_operator may read bodies, in tables or in views', async () => {
   const databaseUrl = await migratedDatabase()
@@ -469,6 +484,23 @@ interface Attempt {
   statement: string
   /** False for a write to a column that a view computes: no role can do it. */
   isPossible: boolean
+}
+
+/** Asks the catalogue for privileges that only statements with lasting effects would show. */
+async function privilegesWithoutStatement(pool: Pool, role: Role): Promise<string[]> {
+  const { rows } = await pool.query<{ held: string }>(
+    `SELECT 'CREATE on vss' AS held WHERE has_schema_privilege($1, 'vss', 'CREATE')
+     UNION ALL
+     SELECT format('REFERENCES on %s', relname) FROM pg_class
+     WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v')
+       AND has_any_column_privilege($1, oid, 'REFERENCES')
+     UNION ALL
+     SELECT format('TRIGGER on %s', relname) FROM pg_class
+     WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v') AND has_table_privilege($1, oid, 'TRIGGER')
+     ORDER BY held`,
+    [role],
+  )
+  return rows.map(({ held }) => held)
 }
 
 /** A statement for each privilege on each column, table and view. No statement touches a row. */

@@ -35,6 +35,8 @@ function rowOf({ legs: _, ...session }: Session, deliveries: DeliveryRow[]) {
     bodySha256: delivery?.bodySha256,
     processedAt: delivery?.processedAt,
     pipelineVersion,
+    changeXid: expect.stringMatching(/^\d+$/),
+    anomalyDetails: null,
   }
 }
 

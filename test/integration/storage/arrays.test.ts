@@ -18,7 +18,7 @@ const epochMs = fc.integer({
   max: Date.parse('+270000-01-01T00:00:00Z'),
 })
 
-/** How each type is made, and what Postgres must say of it: text, so that pg's reading of it plays no part. */
+/** Each type with its values, and the text that Postgres must give back, because pg would read other types its own way. */
 const types = [
   { type: 'uuid', make: uuidArray, values: fc.uuid(), asText: String },
   {

@@ -1,11 +1,12 @@
+import { hash } from 'node:crypto'
 import { countLedgerByOutcome, readSession } from '@vss-pipeline/reader'
-import type { Recorded } from '@vss-pipeline/storage'
+import { createWriter, type Recorded } from '@vss-pipeline/storage'
 import type { LedgerEntry, Session } from '@vss-pipeline/vss'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { asRead } from '../../support/as-read.ts'
 import { callLeg, delivery, rejectedDelivery, session } from '../../support/entries.ts'
-import { openStorage, type Storage } from '../../support/open-storage.ts'
+import { openPool, openStorage, type Storage } from '../../support/open-storage.ts'
 import { lockDelivery, waitingBackends } from './locks.ts'
 
 test('two writers with the same deliveries at once leave one ledger row each, and report each once', async () => {
@@ -44,7 +45,7 @@ test('writers that correct the same sessions at once, in opposite orders, never 
 test('writers that record the same deliveries at once, in opposite orders, never deadlock', async () => {
   const { url, pool, writer } = await openStorage()
   const entries = Array.from({ length: 21 }, (_, index) => rejectedDelivery({ receivedAtMs: 1e12 + index }))
-  // Both writers are made to wait in the middle, where each would hold what the other wants next.
+  // Both writers wait in the middle. In opposite orders each would hold rows that the other wants next.
   const blocker = await lockDelivery(url, entries[10]!)
 
   const writing = Promise.all([writer.write(entries), writer.write(entries.toReversed())])
@@ -55,31 +56,60 @@ test('writers that record the same deliveries at once, in opposite orders, never
   expect(await countLedgerByOutcome(pool)).toMatchObject({ rejected: 21 })
 })
 
-/** A delivery of the property test: which session, how new, and which of its bodies. */
+test('eight writers with overlapping flushes never deadlock, and leave each session as its newest delivery tells', async () => {
+  const storage = await openStorage()
+  const pools = [storage.pool, openPool(storage.url)]
+  const random = createRandom(20_240_325)
+  const contents = Array.from({ length: 60 }, makeVersions)
+  const startMs = Date.now()
+  const flushes = Array.from({ length: 8 * 40 }, () =>
+    Array.from({ length: 1 + random(24) }, () => {
+      const versions = contents[random(contents.length)]!
+      return spaced(versions[random(3)]!, random(3), startMs + random(50))
+    }),
+  )
+
+  const recorded = await Promise.all(
+    Array.from({ length: 8 }, async (_, index) => {
+      const writer = createWriter({ pool: pools[index % 2]!, pipelineVersion: '1.2.3' })
+      const own = flushes.filter((_, flush) => flush % 8 === index)
+      const ofThis: Recorded[] = []
+      for (const entries of own) ofThis.push(...(await writer.write(entries)))
+      return ofThis
+    }),
+  )
+
+  await expectNewestStored(storage, flushes.flat())
+  await expectLedgerAgrees(storage, recorded.flat())
+}, 120_000)
+
+/** A delivery of the property test: its session, its age, its content, and the white space behind it. */
 interface Sent {
   session: number
   receivedAfterMs: number
-  body: number
+  content: number
+  spaces: number
 }
 
 const sent: fc.Arbitrary<Sent> = fc.record({
   session: fc.nat({ max: 3 }),
-  // Few milliseconds, so that some deliveries differ in their id alone.
+  // There are few milliseconds, so that some deliveries differ in their id alone.
   receivedAfterMs: fc.nat({ max: 4 }),
-  body: fc.nat({ max: 2 }),
+  content: fc.nat({ max: 2 }),
+  spaces: fc.nat({ max: 2 }),
 })
 
-test('whatever the order, the split and the repetitions, the newest delivery decides each session', async () => {
+test('the newest delivery decides each session, in any order, split and repetition', async () => {
   const storage = await openStorage()
   await fc.assert(
     fc.asyncProperty(
       fc.array(sent, { minLength: 1, maxLength: 24 }),
       fc.infiniteStream(fc.nat()),
       async (deliveries, choices) => {
-        const contents = makeContents()
+        const contents = Array.from({ length: 4 }, makeVersions)
         const startMs = Date.now()
-        const entries = deliveries.map(({ session, receivedAfterMs, body }) =>
-          delivery(contents[session]![body]!, { receivedAtMs: startMs + receivedAfterMs }),
+        const entries = deliveries.map(({ session, receivedAfterMs, content, spaces }) =>
+          spaced(contents[session]![content]!, spaces, startMs + receivedAfterMs),
         )
         const choose = (options: number) => choices.next().value % options
 
@@ -96,16 +126,28 @@ test('whatever the order, the split and the repetitions, the newest delivery dec
   )
 }, 120_000)
 
-/** Three versions each of four sessions, which differ in values and in legs. */
-function makeContents(): Session[][] {
-  return Array.from({ length: 4 }, () => {
-    const { sessionId } = session()
-    return [
-      session({ sessionId, status: 'COMPLETED' }),
-      session({ sessionId, status: 'BUSY', legs: [callLeg('A')] }),
-      session({ sessionId, status: 'FAILED', legs: [callLeg('B'), callLeg('C'), callLeg('D')] }),
-    ]
-  })
+/** Three versions of a session, which differ in values and in legs. */
+function makeVersions(): Session[] {
+  const { sessionId } = session()
+  return [
+    session({ sessionId, status: 'COMPLETED' }),
+    session({ sessionId, status: 'BUSY', legs: [callLeg('A')] }),
+    session({ sessionId, status: 'FAILED', legs: [callLeg('B'), callLeg('C'), callLeg('D')] }),
+  ]
+}
+
+/** @returns a function of whole numbers from 0 up to its limit, the same in each run. */
+function createRandom(seed: number): (limit: number) => number {
+  let state = seed
+  return (limit) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * limit)
+  }
+}
+
+/** A delivery of that content in one of several bodies. */
+function spaced(content: Session, spaces: number, receivedAtMs: number): LedgerEntry {
+  return delivery(content, { receivedAtMs, body: Buffer.from(JSON.stringify(content) + ' '.repeat(spaces)) })
 }
 
 /** Two writers at once: each gets about two thirds of the deliveries, in an order and in flushes of its own. */
@@ -132,6 +174,7 @@ async function writeByTwo(
   return recorded.flat()
 }
 
+/** A session has the newest delivery's content, and a revision for each delivery that was stored. */
 async function expectNewestStored({ pool }: Storage, entries: LedgerEntry[]): Promise<void> {
   const newest = new Map<string, LedgerEntry>()
   for (const entry of entries.toSorted((one, other) => (ledgerKey(one) < ledgerKey(other) ? -1 : 1))) {
@@ -140,7 +183,12 @@ async function expectNewestStored({ pool }: Storage, entries: LedgerEntry[]): Pr
   for (const [sessionId, entry] of newest) {
     const stored = await readSession(pool, sessionId)
     const { legs, ...columns } = contentOf(entry)
-    expect(stored?.session).toMatchObject({ ...asRead(columns), deliveryId: entry.deliveryId })
+    expect(stored?.session).toMatchObject({
+      ...asRead(columns),
+      deliveryId: entry.deliveryId,
+      bodySha256: hash('sha256', entry.body!),
+      revision: stored?.deliveries.filter(({ outcome }) => outcome === 'stored').length,
+    })
     expect(stored?.legs).toEqual(legs.map(asRead))
   }
 }

@@ -5,8 +5,8 @@ const fileHeader = `-- Schema vss as the migrations leave it. Written by schema.
 `
 
 /**
- * Schema `vss` as SQL that would create it, the same on every supported release of Postgres.
- * (pg_dump would need to be at least as new as the server.)
+ * Writes schema `vss` as SQL that creates it, the same on every supported release of Postgres. pg_dump would have to be
+ * as new as the server.
  */
 export async function describeSchema(client: pg.ClientBase): Promise<string> {
   // With nothing on the search path, Postgres writes every name with its schema.
@@ -14,7 +14,11 @@ export async function describeSchema(client: pg.ClientBase): Promise<string> {
   const tables = await selectTables(client)
   const sections = [`CREATE SCHEMA vss;\n${await schemaComment(client)}`]
   for (const table of tables) sections.push(await describeTable(client, table))
-  sections.push(...(await selectForeignKeys(client)), ...(await selectFunctions(client)))
+  sections.push(
+    ...(await selectForeignKeys(client)),
+    ...(await selectFunctions(client)),
+    ...(await selectTriggers(client)),
+  )
   for (const view of await selectViews(client)) sections.push(await describeView(client, view, tables))
   return [fileHeader, ...sections].join('\n')
 }
@@ -83,7 +87,7 @@ async function selectColumns(client: pg.ClientBase, tableOid: number) {
   return rows
 }
 
-/** All but foreign keys, which come after every table, and NOT NULL, which Postgres 18 lists here too. */
+/** Leaves out foreign keys, which come after every table, and NOT NULL, which only Postgres 18 lists here. */
 async function selectConstraints(client: pg.ClientBase, tableOid: number): Promise<string[]> {
   const { rows } = await client.query<{ definition: string }>(
     `SELECT 'CONSTRAINT ' || conname || ' ' || pg_catalog.pg_get_constraintdef(oid) AS definition
@@ -137,6 +141,16 @@ async function selectFunctions(client: pg.ClientBase): Promise<string[]> {
     const revocation = isPublic ? '' : `REVOKE EXECUTE ON FUNCTION ${signature} FROM PUBLIC;\n`
     return `${definition.trimEnd()};\n${revocation}${commentOn('FUNCTION', signature, comment)}`
   })
+}
+
+async function selectTriggers(client: pg.ClientBase): Promise<string[]> {
+  const { rows } = await client.query<{ statement: string }>(
+    `SELECT pg_catalog.pg_get_triggerdef(pg_trigger.oid) || E';\\n' AS statement
+     FROM pg_catalog.pg_trigger JOIN pg_catalog.pg_class ON pg_class.oid = tgrelid
+     WHERE relnamespace = 'vss'::pg_catalog.regnamespace AND NOT tgisinternal
+     ORDER BY tgname COLLATE "C"`,
+  )
+  return rows.map((row) => row.statement)
 }
 
 interface View {

@@ -7,10 +7,12 @@ import {
   pingDatabase,
   StorageFault,
 } from '@vss-pipeline/storage'
+import { migrate } from '@vss-pipeline/storage/migrate'
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { inTransaction } from '../../../packages/storage/src/transaction.ts'
 import { connect, createEmptyDatabase } from '../../support/databases.ts'
+import { migrateToEarlier } from '../../support/earlier-schema.ts'
 import { callLeg, delivery, session } from '../../support/entries.ts'
 import { openPool, openStorage } from '../../support/open-storage.ts'
 import { openTcpProxy } from '../../support/tcp-proxy.ts'
@@ -111,6 +113,26 @@ test('a table that is not there yet is schema_missing to writers and readers, an
   })
 })
 
+test('a schema of the release before is schema_missing to the writer and the readiness check', async () => {
+  const database = await createEmptyDatabase(inject('databaseUrl'))
+  onTestFinished(() => database.drop())
+  await migrateToEarlier(await connect(database.url), 4)
+  const pool = openPool(database.url)
+  const writer = createWriter({ pool, pipelineVersion: '1.2.3' })
+  const oldSchema = {
+    code: 'schema_missing',
+    sqlState: '42703',
+    message: expect.stringContaining('change_xid'),
+  }
+
+  await expect(writer.write([delivery(session())])).rejects.toMatchObject(oldSchema)
+  await expect(pingDatabase(pool)).rejects.toMatchObject(oldSchema)
+
+  await migrate({ databaseUrl: database.url })
+  await expect(pingDatabase(pool)).resolves.toBeUndefined()
+  expect(await writer.write([delivery(session())])).toMatchObject([{ outcome: 'stored' }])
+})
+
 test('a read-only database is database_unavailable', async () => {
   const { url, pool, writer } = await openStorage()
   await expect(pingDatabase(pool)).resolves.toBeUndefined()
@@ -121,7 +143,7 @@ test('a read-only database is database_unavailable', async () => {
   await expect(
     createWriter({ pool: fresh, pipelineVersion: '1.2.3' }).write([delivery(session())]),
   ).rejects.toMatchObject({ code: 'database_unavailable', sqlState: '25006' })
-  // Connections that were open before are as they were: only new ones are read-only.
+  // Only new connections are read-only.
   expect(await writer.write([delivery(session())])).toHaveLength(1)
 })
 
@@ -178,7 +200,7 @@ test('a writer that vanishes while it waits for a lock leaves its own locks soon
   await until('The end of its server process', isGone, { timeoutMs: 3_500 })
 })
 
-test('a transaction limits itself, and nothing goes to the server before it that a pooler would refuse', async () => {
+test('a transaction limits itself, and the server gets no parameter before it that a pooler would refuse', async () => {
   const { pool } = await openStorage({ statementTimeoutMs: 12_000 })
 
   const inside = await inTransaction(pool, readLimits)

@@ -2,7 +2,7 @@ import { until } from '@vss-pipeline/local-stack'
 import type pg from 'pg'
 import { connect } from '../../support/databases.ts'
 
-/** Makes whoever writes that session wait until the returned connection's transaction ends. */
+/** Makes every writer of that session wait until the returned connection's transaction ends. */
 export async function lockSession(url: string, sessionId: string): Promise<pg.Client> {
   const client = await connect(url)
   await client.query('BEGIN')
@@ -15,7 +15,7 @@ export async function lockSession(url: string, sessionId: string): Promise<pg.Cl
   return client
 }
 
-/** Makes whoever records that delivery wait until the returned connection's transaction ends. */
+/** Makes every writer of that delivery wait until the returned connection's transaction ends. */
 export async function lockDelivery(
   url: string,
   { deliveryId, receivedAtMs }: { deliveryId: string; receivedAtMs: number },
@@ -30,7 +30,11 @@ export async function lockDelivery(
   return client
 }
 
-/** Waits until so many connections wait for this one, or for each other behind it, and tells their process ids. */
+/**
+ * Waits until so many connections wait for this one, or for each other behind it.
+ *
+ * @returns their process ids.
+ */
 export async function waitingBackends(client: pg.Client, count: number): Promise<number[]> {
   return await until(
     `A wait of ${count} connections`,

@@ -10,7 +10,7 @@ import { describeSchema } from './describe-schema.ts'
 
 const storageFolder = join(import.meta.dirname, '..', '..', '..', 'packages', 'storage')
 
-test('an empty database gets every migration in order, and a migrated one nothing more', async () => {
+test('an empty database gets every migration in order, and a migrated one gets none', async () => {
   const url = await emptyDatabaseUrl()
   const files = (await readdir(join(storageFolder, 'migrations'))).sort()
 
@@ -29,7 +29,7 @@ test('four processes that migrate at once all succeed, and every migration is ap
   expect(lines.filter((line) => line === 'schema vss is up to date\n')).toHaveLength(3)
 })
 
-test('all that a migration makes is in schema vss', async () => {
+test('a migration makes everything in schema vss', async () => {
   const url = await emptyDatabaseUrl()
   await migrate({ databaseUrl: url })
 

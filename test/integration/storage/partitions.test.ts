@@ -12,7 +12,7 @@ test('the migrations leave partitions of this month and the next two', async () 
   expect(await ensureLedgerPartitions(pool)).toEqual([])
 })
 
-test('missing months are created, and only these', async () => {
+test('only missing months are created', async () => {
   const { pool } = await openStorage()
   await pool.query(`DROP TABLE vss.${partitionName(1)}`)
 
@@ -21,7 +21,7 @@ test('missing months are created, and only these', async () => {
   expect(await monthPartitions({ pool })).toEqual([0, 1, 2].map(partitionName))
 })
 
-test('two callers at once do not get in each other’s way', async () => {
+test('two callers at once both succeed', async () => {
   const { pool } = await openStorage()
   await pool.query(`DROP TABLE vss.${partitionName(1)}, vss.${partitionName(2)}`)
 
@@ -54,7 +54,7 @@ test('a month whose deliveries are in the default partition is skipped, and the 
   expect(await writer.write([early])).toEqual([])
 })
 
-test('months begin at midnight UTC, whatever the time zone of the database', async () => {
+test('months begin at midnight UTC in a database of any time zone', async () => {
   const { pool, url } = await openStorage()
   await pool.query(`DROP TABLE vss.${partitionName(1)}`)
   await pool.query(

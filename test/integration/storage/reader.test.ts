@@ -21,7 +21,7 @@ test('a session comes with all its deliveries, oldest first', async () => {
   ])
 })
 
-test('the deliveries of a session are there where the session is not, because all were rejected', async () => {
+test('the deliveries of a session are found when all were rejected and there is no session', async () => {
   const { pool, writer } = await openStorage()
   const { sessionId } = session()
   const reasons = [{ code: 'missing_field' as const, path: 'payload.endTime', message: 'expected a time' }]
@@ -41,7 +41,7 @@ test('the deliveries of a session are there where the session is not, because al
   expect(found[0]).toMatchObject({ outcome: 'rejected', reasons, sessionId })
 })
 
-test('a delivery is found by its id, its body as received', async () => {
+test('a delivery is found by its id, with its body as received', async () => {
   const { pool, writer } = await openStorage()
   const entry = rejectedDelivery({ body: Buffer.from([0, 255, 10]) })
   await writer.write([entry])
@@ -54,7 +54,7 @@ test('a delivery is found by its id, its body as received', async () => {
   expect(await readBody(pool, entry.deliveryId)).toEqual(Buffer.from([0, 255, 10]))
 })
 
-test('what is not there, and what is no id, is null', async () => {
+test('an unknown id and a text that is no id find null', async () => {
   const { pool } = await openStorage()
 
   expect(await readSession(pool, randomUUID())).toBeNull()
@@ -66,7 +66,7 @@ test('what is not there, and what is no id, is null', async () => {
   expect(await readDelivery(pool, 'no-uuid')).toBeNull()
 })
 
-test('the ledger is counted by outcome, on request since some time', async () => {
+test('the ledger is counted by outcome, also from a given time on', async () => {
   const { pool, writer } = await openStorage()
   const [first, second] = [session(), session()]
   await writer.write([

@@ -16,7 +16,7 @@ const poisons: { name: string; content: () => Session; sqlState: string }[] = [
     sqlState: '22007',
   },
   {
-    name: 'a time before those of Postgres',
+    name: 'a time before the first one of Postgres',
     content: () => session({ startedAtMs: Date.parse('-271821-04-20T00:00:00.000Z') }),
     sqlState: '22008',
   },
@@ -31,7 +31,7 @@ const poisons: { name: string; content: () => Session; sqlState: string }[] = [
     sqlState: '23514',
   },
   {
-    name: 'nothing where a value must be',
+    name: 'null in a column that needs a value',
     content: () => session({ subAccountId: null as unknown as string }),
     sqlState: '23502',
   },
@@ -73,7 +73,7 @@ test.each(poisons)('$name is rejected alone, with Postgres’ code', async ({ co
   expect(await readSession(pool, sessionId as string)).toBeNull()
 })
 
-test('among 500 deliveries the ones that Postgres refuses are rejected, and all others stored', async () => {
+test('a write of 500 deliveries rejects the three that Postgres refuses, and stores all others', async () => {
   const { pool, writer } = await openStorage()
   const entries = Array.from({ length: 500 }, () => delivery(session()))
   const poisonIds = [0, 250, 499].map((index) => {
@@ -108,7 +108,7 @@ test('a refused correction leaves the session as it was, and a later good one re
   expect((await readSession(pool, first.sessionId))?.session).toMatchObject({ status: 'BUSY', revision: 2 })
 })
 
-test('values that the ledger itself refuses do not keep a delivery out of it', async () => {
+test('a delivery is recorded even when the ledger refuses values of it', async () => {
   const { pool, writer } = await openStorage()
   const entry = rejectedDelivery({
     sourceIp: 'fe80::1%eth0',
@@ -126,7 +126,7 @@ test('values that the ledger itself refuses do not keep a delivery out of it', a
   expect(await readDelivery(pool, entry.deliveryId)).toMatchObject({ sourceIp: null, sessionId: null })
 })
 
-test('a delivery whose ledger row cannot be written at all is a fault, not an outcome', async () => {
+test('a delivery whose ledger row cannot be written is a fault and has no outcome', async () => {
   const { pool, writer } = await openStorage()
 
   await expect(writer.write([{ ...rejectedDelivery(), deliveryId: 'no-uuid' }])).rejects.toMatchObject({

@@ -30,7 +30,7 @@ test.each([
   ])
 })
 
-test('a function of another role is not run by whoever reads the view, however well it matches', async () => {
+test('a reader of the view does not run a function of another role that matches better', async () => {
   const { url, pool, writer } = await openStorage()
   await writer.write([rejectedDelivery({ body: Buffer.from('mine') })])
   const roleUrl = new URL(url)
@@ -50,7 +50,7 @@ test('a function of another role is not run by whoever reads the view, however w
   expect(rows).toEqual([{ body_text: 'mine' }])
 })
 
-test('what names mean in a function of the schema is nobody else’s to say', async () => {
+test('another role cannot change the meaning of a name in a function of the schema', async () => {
   const { pool } = await openStorage()
 
   const { rows } = await pool.query(

@@ -14,7 +14,7 @@ import { describeSchema } from './describe-schema.ts'
 
 const schemaFile = join(import.meta.dirname, '../../../packages/storage/schema.sql')
 
-test('schema.sql is what the migrations make (else: npx vitest run schema -u)', async () => {
+test('schema.sql describes the schema that the migrations make (else: npx vitest run schema -u)', async () => {
   const client = await connectUntilFinished(await createTestDatabase(inject('databaseUrl')))
 
   await expect(await describeSchema(client)).toMatchFileSnapshot(schemaFile)

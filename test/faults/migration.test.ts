@@ -1,0 +1,20 @@
+import pg from 'pg'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { createEmptyDatabase } from '../support/databases.ts'
+import { fillEarlier, migrateToEarlier, migrateUnderLoad } from '../support/earlier-schema.ts'
+
+test('a million sessions are migrated beside a writer, which waits at most 3 s', async () => {
+  const database = await createEmptyDatabase(inject('databaseUrl'))
+  onTestFinished(() => database.drop())
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  onTestFinished(() => client.end())
+  await migrateToEarlier(client, 4)
+  await fillEarlier(client, 1_000_000)
+
+  const { writes, longestWriteMs, files } = await migrateUnderLoad(database.url)
+
+  expect(files.after).toEqual(files.before)
+  expect(writes).toBeGreaterThan(1)
+  expect(longestWriteMs).toBeLessThan(3_000)
+})

@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises'
+import { migrate } from '@vss-pipeline/storage/migrate'
+import type pg from 'pg'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { connect, createEmptyDatabase } from '../../support/databases.ts'
+import {
+  fillEarlier,
+  migrateToEarlier,
+  migrateUnderLoad,
+  writeAsEarlier,
+} from '../../support/earlier-schema.ts'
+import { describeSchema } from './describe-schema.ts'
+
+const schemaFile = new URL('../../../packages/storage/schema.sql', import.meta.url)
+const sessionId = '00000000-0000-4000-8000-000000000001'
+
+test('migrations rewrite no table and make no writer wait, and end in the schema of a fresh database', async () => {
+  const { url, client } = await earlierDatabase({ sessions: 20_000 })
+
+  const { writes, longestWriteMs, files } = await migrateUnderLoad(url)
+
+  expect(files.after).toEqual(files.before)
+  expect(writes).toBeGreaterThan(1)
+  expect(longestWriteMs).toBeLessThan(3_000)
+  expect(await describeSchema(client)).toBe(await readFile(schemaFile, 'utf8'))
+})
+
+test('rows from before the migration are one change, and deliveries from before came by webhook', async () => {
+  const { url, client } = await earlierDatabase({ sessions: 100 })
+
+  await migrate({ databaseUrl: url })
+
+  expect(await readChanges(client)).toEqual([{ sessions: 100, isOwn: false }])
+  const { rows } = await client.query(
+    'SELECT source, history, count(*)::integer AS count FROM vss.deliveries GROUP BY 1, 2',
+  )
+  expect(rows).toEqual([{ source: 'webhook', history: null, count: 100 }])
+})
+
+test('a worker of the release before gives the sessions that it inserts or corrects a change_xid', async () => {
+  const { url, client } = await earlierDatabase({ sessions: 100 })
+  await migrate({ databaseUrl: url })
+
+  await writeAsEarlier(client, sessionId)
+  await writeAsEarlier(client, 'ffffffff-0000-4000-8000-000000000000')
+
+  expect(await readChanges(client)).toEqual([
+    { sessions: 99, isOwn: false },
+    { sessions: 1, isOwn: true },
+    { sessions: 1, isOwn: true },
+  ])
+})
+
+test('a session keeps its change_xid when an update leaves its revision alone', async () => {
+  const { url, client } = await earlierDatabase({ sessions: 1 })
+  await migrate({ databaseUrl: url })
+
+  await client.query('UPDATE vss.sessions SET received_at = now(), delivery_id = gen_random_uuid()')
+
+  expect(await readChanges(client)).toEqual([{ sessions: 1, isOwn: false }])
+})
+
+test('a migration that waits for a reader gives up after 2 s, and runs later', async () => {
+  const { url, client } = await earlierDatabase({ sessions: 10 })
+  const reader = await connect(url)
+  await reader.query('BEGIN')
+  await reader.query('SELECT count(*) FROM vss.sessions')
+  const startedAt = performance.now()
+
+  await expect(migrate({ databaseUrl: url })).rejects.toMatchObject({
+    code: 'database_busy',
+    message:
+      'a migration waited 2 s for a table that another connection holds: run migrate again (SQLSTATE 55P03)',
+  })
+
+  expect(performance.now() - startedAt).toBeLessThan(3_000)
+  await writeAsEarlier(client, sessionId)
+  await reader.query('ROLLBACK')
+  expect(await migrate({ databaseUrl: url })).toContain('0005_session_changes')
+})
+
+/** A database with the tables of migrations 1 to 4, and a connection to it. */
+async function earlierDatabase(options: { sessions: number }): Promise<{ url: string; client: pg.Client }> {
+  const database = await createEmptyDatabase(inject('databaseUrl'))
+  onTestFinished(() => database.drop())
+  const client = await connect(database.url)
+  await migrateToEarlier(client, 4)
+  await fillEarlier(client, options.sessions)
+  return { url: database.url, client }
+}
+
+/** Each change, oldest first: its sessions, and whether the transaction that wrote a session wrote its change_xid. */
+async function readChanges(client: pg.Client): Promise<{ sessions: number; isOwn: boolean }[]> {
+  const { rows } = await client.query<{ sessions: number; isOwn: boolean }>(
+    `SELECT count(*)::integer AS sessions, bool_and(change_xid::xid = xmin) AS "isOwn"
+     FROM vss.sessions GROUP BY change_xid ORDER BY change_xid`,
+  )
+  return rows
+}
