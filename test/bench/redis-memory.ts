@@ -1,5 +1,6 @@
 import { until } from '@vss-pipeline/local-stack'
 import type { Redis } from 'ioredis'
+import { parseInfo } from '../../packages/queue/src/info.ts'
 
 /** @returns the bytes that each of `count` events adds to the memory of Redis by `enqueue`. */
 export async function usedBytesPer(
@@ -18,8 +19,7 @@ async function settledMemory(redis: Redis): Promise<number> {
   return await until(
     'A settling of the memory of Redis',
     async () => {
-      const info = await redis.info('memory')
-      const used = Number(/^used_memory:(\d+)/m.exec(info)![1])
+      const used = Number(parseInfo(await redis.info('memory')).get('used_memory'))
       const settled = Math.abs(used - last) < 1_000
       last = used
       return settled ? used : undefined

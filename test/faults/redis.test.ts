@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '@vss-pipeline/local-stack'
 import { expect, onTestFinished, test } from 'vitest'
+import { parseInfo } from '../../packages/queue/src/info.ts'
 import {
   type Aftermath,
   expectEveryPostAcknowledged,
@@ -137,7 +138,7 @@ test('a backlog fills Redis, and drains without more memory when a worker is bac
     async fault() {
       await workers[0]!.stop()
       const info = await tellRedis(redis.url, 'INFO memory')
-      const used = Number(/^used_memory:(\d+)/m.exec(info)![1])
+      const used = Number(parseInfo(info).get('used_memory'))
       await tellRedis(redis.url, `CONFIG SET maxmemory ${used + 2 * mib}`)
       await untilSpooled(ingest, 101)
       await pipeline.startWorker()

@@ -75,7 +75,7 @@ describe('renderFields', () => {
 
   it('cuts a value that takes too many lines, and says so', () => {
     const lines = renderFields([['error_message', 'x'.repeat(60_000)]]).split('\n')
-    expect(lines).toHaveLength(6)
+    expect(lines).toHaveLength(8)
     expect(lines.at(-1)).toBe(`${' '.repeat(17)}… 60,000 characters: see --json`)
   })
 })

@@ -3,7 +3,7 @@ import { stripVTControlCharacters, styleText } from 'node:util'
 /** The width of all output for people. A terminal has it, unless someone made it wider. */
 const terminalColumns = 80
 /** A longer value, such as a text of 60 KB, would push the rest off the screen. */
-const maxValueLines = 6
+const maxValueLines = 8
 
 /** Fields as indented lines, with the values in a column. A long value takes several lines. */
 export function renderFields(fields: readonly (readonly [label: string, value: string])[]): string {
