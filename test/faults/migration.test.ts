@@ -1,14 +1,11 @@
-import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { createEmptyDatabase } from '../support/databases.ts'
+import { connect, createEmptyDatabase } from '../support/databases.ts'
 import { fillEarlier, migrateToEarlier, migrateUnderLoad } from '../support/earlier-schema.ts'
 
 test('a million sessions are migrated beside a writer, which waits at most 3 s', async () => {
   const database = await createEmptyDatabase(inject('databaseUrl'))
   onTestFinished(() => database.drop())
-  const client = new pg.Client({ connectionString: database.url })
-  await client.connect()
-  onTestFinished(() => client.end())
+  const client = await connect(database.url)
   await migrateToEarlier(client, 4)
   await fillEarlier(client, 1_000_000)
 

@@ -28,8 +28,8 @@ EXECUTE FUNCTION vss.mark_change();
 
 COMMENT ON COLUMN vss.sessions.started_at IS 'payload.startTime; where that cannot be read, the legs'' first time, else endTime';
 COMMENT ON COLUMN vss.sessions.ended_at IS 'payload.endTime; where that cannot be read, the legs'' last time, else startTime';
-COMMENT ON COLUMN vss.sessions.callee IS 'The destination of the callee''s leg where that is OUTBOUND, else of any OUTBOUND leg. The callee''s leg is, of the OUTBOUND legs after A, the one that was connected (the longest, if several), else the first; without such a leg the first leg after A, or A when it is alone';
-COMMENT ON COLUMN vss.sessions.answered IS 'Computed: whether the callee''s leg was connected';
-COMMENT ON COLUMN vss.sessions.talk_seconds IS 'Computed, seconds: while leg A and at least one other leg were connected, or the only leg was; 0 when that never was; null when the end is unknown';
+COMMENT ON COLUMN vss.sessions.callee IS 'The destination of the callee''s leg where that is OUTBOUND, else that of any OUTBOUND leg; as sent';
+COMMENT ON COLUMN vss.sessions.answered IS 'Computed: whether the callee''s leg was connected at a time that can be true. That leg is the second or the only one; with more than two it is one of the OUTBOUND legs after the first: the one connected for longest, else the first of them';
+COMMENT ON COLUMN vss.sessions.talk_seconds IS 'Computed, seconds: while the first leg and at least one other were connected, or the only leg was; 0 when that never was; null when the end of a connected leg is unknown';
 COMMENT ON COLUMN vss.sessions.revision IS '1 when first stored, one more whenever a newer delivery with other content replaced the row';
 COMMENT ON COLUMN vss.sessions.body_sha256 IS 'SHA-256 of the body of that delivery';

@@ -8,7 +8,7 @@ import { createTestDatabase } from '../../support/databases.ts'
 import { hostileEvents } from '../../support/hostile-events.ts'
 import { bodyOf } from '../../support/vendor-examples.ts'
 
-test('whatever validation passes, Postgres takes', async () => {
+test('Postgres takes all that validation passes, and takes it for the same when it comes again', async () => {
   const database = await createTestDatabase(inject('databaseUrl'))
   onTestFinished(() => database.drop())
   const pool = createPool({ databaseUrl: database.url, maxConnections: 1, applicationName: 'vss-test' })
@@ -30,6 +30,9 @@ test('whatever validation passes, Postgres takes', async () => {
       const refused = recorded.filter(({ outcome }) => outcome !== 'stored')
       expect(refused).toEqual([])
       expect(recorded).toHaveLength(entries.length)
+      const again = await writer.write(entries.map(inOtherBytes))
+      expect(again.filter(({ outcome }) => outcome !== 'duplicate')).toEqual([])
+      expect(again).toHaveLength(entries.length)
     }),
     { numRuns: 40 },
   )
@@ -48,4 +51,10 @@ function entryOf(validated: NormalizedSession, body: Uint8Array): LedgerEntry {
     body,
     verdict: { kind: 'session', session: { ...session, sessionId: uuidv4() } },
   }
+}
+
+function inOtherBytes(entry: LedgerEntry): LedgerEntry {
+  const deliveryId = uuidv7()
+  const body = Buffer.concat([entry.body!, Buffer.from(' ')])
+  return { ...entry, deliveryId, receivedAtMs: receivedAtMsOf(deliveryId), body }
 }
