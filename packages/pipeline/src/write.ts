@@ -24,7 +24,7 @@ const obstacles = {
     ends: 'the database is back',
   },
   schema_missing: {
-    begins: 'a table of schema vss is missing: batches wait in hand until vss migrate has run',
+    begins: 'a table or a column of schema vss is missing: batches wait in hand until vss migrate has run',
     ends: 'the tables of schema vss are there',
   },
   permission_denied: {
