@@ -43,7 +43,7 @@ export const sessionColumns = {
   mosBand: session('text'),
   packetLossMax: session('real'),
   jitterMsMax: session('real'),
-  anomalies: session('text[]', { comparedAs: withoutImplausibleTime }),
+  anomalies: session('text[]', { comparedPart: withoutImplausibleTime }),
   revision: computed('integer', { insert: '1', update: 'current.revision + 1' }),
   deliveryId: version('uuid'),
   receivedAtMs: version('timestamptz'),
@@ -55,8 +55,8 @@ export const sessionColumns = {
 } as const satisfies Complete<SessionSources>
 
 /** The anomaly depends on the time of receipt, and a repeated delivery has another one. */
-function withoutImplausibleTime(anomalies: string): string {
-  return `array_remove(${anomalies}, 'implausible_time')`
+function withoutImplausibleTime(anomalies: unknown): unknown {
+  return (anomalies as string[]).filter((code) => code !== 'implausible_time')
 }
 
 /** A row of `vss.sessions` as it is read. */
@@ -137,8 +137,8 @@ export type Column = MemberColumn | OneForAllColumn | ComputedColumn | Unwritten
 export interface MemberColumn<From = string, Type = PostgresType> {
   readonly type: Type
   readonly from: From
-  /** The SQL of the part of a value by which content is compared, where that is not the whole value. */
-  readonly comparedAs?: (value: string) => string
+  /** The part of a value by which content is compared, where that is not the whole value. */
+  readonly comparedPart?: (value: unknown) => unknown
 }
 
 /** A statement is given one value for all its rows. */
@@ -176,7 +176,7 @@ type ColumnsFrom<Given extends Columns, From> = {
 function memberOf<From extends string>(from: From) {
   return <Type extends PostgresType>(
     type: Type,
-    options: Pick<MemberColumn, 'comparedAs'> = {},
+    options: Pick<MemberColumn, 'comparedPart'> = {},
   ): MemberColumn<From, Type> => ({ type, from, ...options })
 }
 

@@ -1,96 +1,63 @@
-import type { CallLeg, Session } from '@vss-pipeline/vss'
-import type { ClientBase } from 'pg'
-import { uuidArray } from './arrays.ts'
-import { callLegColumns, columnsFrom, sessionColumns } from './columns.ts'
-import type { SessionVersion } from './sessions.ts'
-import { givenRows, storedValues, toldValues } from './statements.ts'
+import type { Session } from '@vss-pipeline/vss'
+import { columnNameOf } from './column-name.ts'
+import { type Columns, callLegColumns, columnsFrom, type MemberColumn, sessionColumns } from './columns.ts'
+import { handlingOf } from './postgres-types.ts'
 
 /**
- * The content of a session is all that a delivery tells of it, and of its legs. The other columns say which delivery
- * told it, and when and by which release it was written.
+ * The content of a session: all that a delivery tells of it and of its legs, in an order of its own, each value as
+ * Postgres keeps it. The other columns say which delivery told it, and when and by which release it was written.
  */
-const sessionContent = columnsFrom(sessionColumns, 'session')
+export type Content = readonly unknown[]
 
-const { deliveryId } = sessionColumns
+/** The columns of a session, and of a leg, that are content. */
+export const contentColumns = {
+  session: columnsFrom(sessionColumns, 'session'),
+  leg: columnsFrom(callLegColumns, 'leg'),
+}
 
-const toldSessions = givenRows({ deliveryId, ...sessionContent })
+const sessionValues = comparedValues(contentColumns.session)
+const legValues = comparedValues(contentColumns.leg)
 
-// Postgres compares, because it alone knows how it keeps a value: a real is rounded, a half surrogate is replaced.
-// EXCEPT takes two nulls for the same value.
-export const selectOtherSessionsStatement = `WITH told AS (
-SELECT
-${toldValues({ deliveryId, ...sessionContent })}
-FROM ${toldSessions.text}
-)
-SELECT delivery_id
-FROM (
-TABLE told
-EXCEPT
-SELECT
-  told.delivery_id,
-${storedValues(sessionContent)}
-FROM told JOIN vss.sessions AS current ON current.session_id = told.session_id
-) AS other`
-
-const toldLegs = givenRows({ deliveryId, ...callLegColumns })
-
-export const selectOtherCallLegsStatement = `WITH told AS (
-SELECT
-${toldValues({ deliveryId, ...callLegColumns })}
-FROM ${toldLegs.text}
-), stored AS (
-SELECT
-  version.delivery_id,
-${storedValues(callLegColumns)}
-FROM unnest($${toldLegs.parameterCount + 1}::uuid[], $${toldLegs.parameterCount + 2}::uuid[]) AS version (delivery_id, session_id)
-JOIN vss.call_legs AS current ON current.session_id = version.session_id
-)
-SELECT delivery_id FROM (TABLE told EXCEPT TABLE stored) AS missing
-UNION
-SELECT delivery_id FROM (TABLE stored EXCEPT TABLE told) AS surplus`
+/** The content that a delivery tells. */
+export function contentOf(session: Session): Content {
+  return sessionValues.told(session).concat(...session.legs.map(legValues.told))
+}
 
 /**
- * Compares versions with the rows of their sessions and legs, which the caller has locked.
+ * The content of rows.
  *
- * @returns the delivery ids of the versions that tell other content than the rows have.
+ * @param session a row with {@link contentColumns}, as the driver reads it
+ * @param legs the same of its legs, in the order of their letters
  */
-export async function selectOtherContent(
-  client: ClientBase,
-  versions: readonly SessionVersion[],
-): Promise<Set<string>> {
-  if (versions.length === 0) return new Set()
-  const ids = await selectOtherSessions(client, versions)
-  const alike = versions.filter((version) => !ids.has(version.deliveryId))
-  return alike.length === 0 ? ids : new Set([...ids, ...(await selectOtherCallLegs(client, alike))])
+export function contentOfRows(session: object, legs: readonly object[]): Content {
+  return sessionValues.stored(session).concat(...legs.map(legValues.stored))
 }
 
-async function selectOtherSessions(
-  client: ClientBase,
-  versions: readonly SessionVersion[],
-): Promise<Set<string>> {
-  const values = toldSessions.encode({ version: versions, session: versions.map(({ session }) => session) })
-  return await selectDeliveryIds(client, selectOtherSessionsStatement, values)
+/** Whether a reader would see the same of both. */
+export function isSameContent(one: Content, other: Content): boolean {
+  return one.length === other.length && one.every((value, index) => value === other[index])
 }
 
-async function selectOtherCallLegs(
-  client: ClientBase,
-  versions: readonly SessionVersion[],
-): Promise<Set<string>> {
-  const told: { version: SessionVersion; session: Session; leg: CallLeg }[] = versions.flatMap((version) =>
-    version.session.legs.map((leg) => ({ version, session: version.session, leg })),
+/** Takes the values of columns from our objects, and from rows, in forms that are equal where the values are. */
+function comparedValues(columns: Columns) {
+  const members = Object.entries(columns as Record<string, MemberColumn>).map(
+    ([member, { type, comparedPart = all }]) => {
+      const { asKept = all } = handlingOf(type)
+      return {
+        member,
+        column: columnNameOf(member),
+        compared: (value: unknown) => (value === null ? null : asKept(comparedPart(value))),
+      }
+    },
   )
-  return await selectDeliveryIds(client, selectOtherCallLegsStatement, [
-    ...toldLegs.encode({
-      version: told.map(({ version }) => version),
-      session: told.map(({ session }) => session),
-      leg: told.map(({ leg }) => leg),
-    }),
-    uuidArray(versions.map((version) => version.deliveryId)),
-    uuidArray(versions.map((version) => version.session.sessionId)),
-  ])
+  return {
+    told: (source: object): unknown[] =>
+      members.map(({ member, compared }) => compared(source[member as keyof typeof source])),
+    stored: (row: object): unknown[] =>
+      members.map(({ column, compared }) => compared(row[column as keyof typeof row])),
+  }
 }
 
-async function selectDeliveryIds(client: ClientBase, text: string, values: Buffer[]): Promise<Set<string>> {
-  const { rows } = await client.query<{ delivery_id: string }>(text, values)
-  return new Set(rows.map((row) => row.delivery_id))
+function all(value: unknown): unknown {
+  return value
 }

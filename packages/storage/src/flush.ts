@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { type LedgerEntry, type Outcome, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
-import { selectOtherContent } from './content.ts'
+import { contentOf, isSameContent } from './content.ts'
 import { insertLedgerRows, type LedgerRow, selectRecordedIds } from './ledger.ts'
 import {
   advanceSessions,
@@ -70,8 +70,9 @@ async function writeSessions(
 
   const { inserted, current } = await insertOrLock(client, candidates, pipelineVersion)
   const newer = candidates.filter((version) => isNewer(version, current.get(version.session.sessionId)))
-  const changes = await selectOtherContent(client, newer)
-  const [replacing, repeating] = partition(newer, (version) => changes.has(version.deliveryId))
+  const [repeating, replacing] = partition(newer, ({ session }) =>
+    isSameContent(contentOf(session), current.get(session.sessionId)!.content),
+  )
   if (replacing.length > 0) {
     await replaceSessions(client, replacing, pipelineVersion)
     await deleteCallLegs(
@@ -88,18 +89,16 @@ async function writeSessions(
     )
   }
 
-  const storedIds = deliveryIdsOf(stored)
-  const decided = deliveryIdsOf([...stored, ...repeating])
-  // Every other version is judged by the row as it stands now.
-  const superseded = await selectOtherContent(
-    client,
-    versions.filter((version) => !decided.has(version.deliveryId)),
-  )
-  return new Map(versions.map(({ deliveryId }) => [deliveryId, outcomeOf(deliveryId)]))
+  const storedById = new Map(stored.map((version) => [version.session.sessionId, version]))
+  return new Map(versions.map((version) => [version.deliveryId, outcomeOf(version)]))
 
-  function outcomeOf(deliveryId: string): Outcome {
-    if (storedIds.has(deliveryId)) return 'stored'
-    return superseded.has(deliveryId) ? 'superseded' : 'duplicate'
+  /** Every version but the stored one is judged by the session as it stands now. */
+  function outcomeOf(version: SessionVersion): Outcome {
+    const { sessionId } = version.session
+    const storedVersion = storedById.get(sessionId)
+    if (version === storedVersion) return 'stored'
+    const standing = storedVersion ? contentOf(storedVersion.session) : current.get(sessionId)!.content
+    return isSameContent(contentOf(version.session), standing) ? 'duplicate' : 'superseded'
   }
 }
 
@@ -141,10 +140,6 @@ function sha256(body: Uint8Array | null): Buffer | null {
 
 function isNewer(version: SessionVersion, current: CurrentVersion | undefined): boolean {
   return current !== undefined && byLedgerKey(version, current) > 0
-}
-
-function deliveryIdsOf(versions: readonly SessionVersion[]): Set<string> {
-  return new Set(versions.map((version) => version.deliveryId))
 }
 
 /** @returns the items that pass the test, and the others, both in their order. */

@@ -16,18 +16,21 @@ import {
  * - `sentAs` with `parse`: the type that is sent where arrays of the type itself cannot be, and the SQL that makes the
  *   value of it.
  * - `select` and `read`: they replace the driver's own reading where that is not the one wanted.
+ * - `asKept`: a value, as it is written or as the driver reads it, in one form that is equal where Postgres keeps the
+ *   same; where it is missing, the value itself is that form.
  */
 export const postgresTypes = {
-  uuid: { encode: uuidArray },
-  text: { encode: textArray },
+  uuid: { encode: uuidArray, asKept: (uuid: string) => uuid.toLowerCase() },
+  text: { encode: textArray, asKept: (text: string) => text.toWellFormed() },
   integer: { encode: integerArray },
   'double precision': { encode: doubleArray },
-  real: { encode: realArray },
+  real: { encode: realArray, asKept: Math.fround },
   boolean: { encode: booleanArray },
   /** Written as milliseconds since the Unix epoch, read as ISO 8601 in UTC. */
   timestamptz: {
     encode: timestampArray,
     read: (value: unknown) => (value instanceof Date ? value.toISOString() : value),
+    asKept: (time: number | Date) => Number(time),
   },
   /** Read as hexadecimal digits. */
   bytea: { encode: byteArray, select: (column: string) => `encode(${column}, 'hex') AS ${column}` },
@@ -39,6 +42,7 @@ export const postgresTypes = {
     encode: (values: readonly (readonly string[])[]) => textArray(values.map((texts) => texts.join(','))),
     sentAs: 'text',
     parse: (column: string) => `string_to_array(${column}, ',')`,
+    asKept: (texts: readonly string[]) => texts.join(','),
   },
   jsonb: {
     encode: (values: readonly (object | null)[]) =>
@@ -55,6 +59,8 @@ interface PostgresTypeHandling {
   parse?: (column: string) => string
   select?: (column: string) => string
   read?: (value: unknown) => unknown
+  // biome-ignore lint/suspicious/noExplicitAny: each takes values of its own type
+  asKept?: (value: any) => unknown
 }
 
 export type PostgresType = keyof typeof postgresTypes

@@ -2,7 +2,8 @@ import type { CallLeg, Session } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
 import { byteArray, timestampArray, uuidArray } from './arrays.ts'
 import { callLegColumns, sessionColumns } from './columns.ts'
-import { insertInto, replacements } from './statements.ts'
+import { type Content, contentColumns, contentOfRows } from './content.ts'
+import { insertInto, replacements, selected } from './statements.ts'
 
 /** A session as one delivery tells it. */
 export interface SessionVersion {
@@ -13,11 +14,29 @@ export interface SessionVersion {
   session: Session
 }
 
-/** The delivery that a stored session row stands for. */
+/** A session as it is stored, with the delivery that its row stands for. */
 export interface CurrentVersion {
   deliveryId: string
   receivedAtMs: number
+  content: Content
 }
+
+const { deliveryId, receivedAtMs } = sessionColumns
+
+export const lockSessionsStatement = `SELECT
+${selected({ ...contentColumns.session, deliveryId, receivedAtMs })}
+FROM vss.sessions
+WHERE session_id = ANY ($1::uuid[])
+ORDER BY session_id
+FOR UPDATE`
+
+const { sessionId } = callLegColumns
+
+export const selectCallLegsStatement = `SELECT
+${selected({ sessionId, ...contentColumns.leg })}
+FROM vss.call_legs
+WHERE session_id = ANY ($1::uuid[])
+ORDER BY session_id, leg`
 
 const sessionInsert = insertInto('vss.sessions AS current', sessionColumns)
 
@@ -59,26 +78,45 @@ export async function insertSessions(
  * So each flush waits for one that is further ahead, and no circle closes. Only a session that is deleted in between
  * takes a flush back to the first phase; should a circle close then, Postgres ends one of them, and it is tried again.
  *
- * @returns the delivery that each row stands for, by session id.
+ * @returns what is stored of each session, by its id.
  */
 export async function lockSessions(
   client: ClientBase,
   sessionIds: readonly string[],
 ): Promise<Map<string, CurrentVersion>> {
-  const { rows } = await client.query<{ session_id: string; delivery_id: string; received_at: Date }>(
-    `SELECT session_id, delivery_id, received_at
-     FROM vss.sessions
-     WHERE session_id = ANY ($1::uuid[])
-     ORDER BY session_id
-     FOR UPDATE`,
-    [uuidArray(sessionIds)],
+  const { rows } = await client.query<SessionKey>(lockSessionsStatement, [uuidArray(sessionIds)])
+  const legs = await selectCallLegs(
+    client,
+    rows.map((row) => row.session_id),
   )
   return new Map(
     rows.map((row) => [
       row.session_id,
-      { deliveryId: row.delivery_id, receivedAtMs: row.received_at.getTime() },
+      {
+        deliveryId: row.delivery_id,
+        receivedAtMs: row.received_at.getTime(),
+        content: contentOfRows(row, legs.get(row.session_id) ?? []),
+      },
     ]),
   )
+}
+
+interface SessionKey {
+  session_id: string
+  delivery_id: string
+  received_at: Date
+}
+
+/** Reads the legs of sessions that the caller has locked. @returns the rows by session id, in the order of their letters. */
+async function selectCallLegs(
+  client: ClientBase,
+  sessionIds: readonly string[],
+): Promise<Map<string, object[]>> {
+  if (sessionIds.length === 0) return new Map()
+  const { rows } = await client.query<{ session_id: string }>(selectCallLegsStatement, [
+    uuidArray(sessionIds),
+  ])
+  return Map.groupBy(rows, (row) => row.session_id)
 }
 
 export const replaceSessionsStatement = `${sessionInsert.text}

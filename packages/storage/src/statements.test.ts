@@ -1,14 +1,19 @@
 import { expect, test } from 'vitest'
 import { columnNameOf, memberAsRead } from './column-name.ts'
-import { selectOtherCallLegsStatement, selectOtherSessionsStatement } from './content.ts'
 import { insertLedgerRowsStatement } from './ledger.ts'
-import { insertCallLegsStatement, insertSessionsStatement, replaceSessionsStatement } from './sessions.ts'
+import {
+  insertCallLegsStatement,
+  insertSessionsStatement,
+  lockSessionsStatement,
+  replaceSessionsStatement,
+  selectCallLegsStatement,
+} from './sessions.ts'
 
 test('statements.sql has the statements as they are sent (else: npx vitest run statements -u)', async () => {
   const statements = [
     insertSessionsStatement,
-    selectOtherSessionsStatement,
-    selectOtherCallLegsStatement,
+    lockSessionsStatement,
+    selectCallLegsStatement,
     replaceSessionsStatement,
     insertCallLegsStatement,
     insertLedgerRowsStatement,

@@ -28,7 +28,7 @@ interface GivenRows<Given extends Columns> extends Statement<Given> {
   readonly parameterCount: number
 }
 
-export function givenRows<Given extends Columns>(columns: Given): GivenRows<Given> {
+function givenRows<Given extends Columns>(columns: Given): GivenRows<Given> {
   const members = Object.entries<Column>(columns).flatMap(([member, column]) =>
     'from' in column ? [{ member, from: column.from, ...handlingOf(column.type), type: column.type }] : [],
   )
@@ -97,28 +97,6 @@ export function replacements(columns: Columns, options: { key: string }): string
       return `  ${name} = ${update ?? `excluded.${name}`}`
     })
     .join(',\n')
-}
-
-/** The given rows' values of columns that are all members, as they are compared, each by its column's name. */
-export function toldValues(columns: Columns): string {
-  return listed(
-    Object.entries(columns).map(([member, column]) => {
-      const name = columnNameOf(member)
-      const value = compared(column, givenValue(member, column))
-      return value === name ? name : `${value} AS ${name}`
-    }),
-  )
-}
-
-/** The values of a table's rows as they are compared. `current` is the table's alias. */
-export function storedValues(columns: Columns): string {
-  return listed(
-    Object.entries(columns).map(([member, column]) => compared(column, `current.${columnNameOf(member)}`)),
-  )
-}
-
-function compared(column: Column, value: string): string {
-  return 'comparedAs' in column && column.comparedAs !== undefined ? column.comparedAs(value) : value
 }
 
 /** The columns of a SELECT, each by the name that it has in the table. */
