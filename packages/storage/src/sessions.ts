@@ -78,7 +78,7 @@ export async function insertSessions(
  * So each flush waits for one that is further ahead, and no circle closes. Only a session that is deleted in between
  * takes a flush back to the first phase; should a circle close then, Postgres ends one of them, and it is tried again.
  *
- * @returns what is stored of each session, by its id.
+ * @returns each stored session, by its id.
  */
 export async function lockSessions(
   client: ClientBase,
