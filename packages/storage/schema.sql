@@ -444,6 +444,7 @@ CREATE OR REPLACE FUNCTION vss.feed_restart()
  RETURNS uuid
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '10s'
 AS $function$
 DECLARE
   begun uuid := gen_random_uuid();

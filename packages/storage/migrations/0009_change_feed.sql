@@ -234,6 +234,8 @@ CREATE FUNCTION vss.feed_restart()
 RETURNS uuid
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+-- Readers and writers queue behind this: it rather fails, to be run again.
+SET lock_timeout = '10s'
 AS $function$
 DECLARE
   begun uuid := gen_random_uuid();
