@@ -41,6 +41,15 @@ BEGIN
 END
 $$;
 
+-- vss.feed_status then says since when a transaction of another role holds the change feed back.
+DO $$
+BEGIN
+  GRANT pg_read_all_stats TO vss_migrator;
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE NOTICE 'vss_migrator is not in pg_read_all_stats, which % may not grant: vss.feed_status will not say since when', current_user;
+END
+$$;
+
 CREATE SCHEMA IF NOT EXISTS vss AUTHORIZATION vss_migrator;
 
 -- Takes over objects that another role made. Indexes and sequences go with their tables.

@@ -92,8 +92,8 @@ const meaningOfState: readonly [RegExp, StorageFault['code']][] = [
   [/^55P03/, 'database_busy'],
 ]
 
-/** The messages of these classes name objects, settings or limits. Others may quote a row. */
-const quotableStates = /^(08|25|28|3D|3F|40|42|53|55|57|58)/
+/** The messages of these classes name objects, settings or limits; VF is the change feed's. Others may quote a row. */
+const quotableStates = /^(08|25|28|3D|3F|40|42|53|55|57|58|VF)/
 
 function faultOfServer(error: pg.DatabaseError): StorageFault {
   const sqlState = error.code ?? 'XX000'

@@ -13,13 +13,37 @@ export const tables = {
   call_legs: namesOf(callLegColumns),
   deliveries: namesOf(deliveryColumns),
   rejected: ['delivery_id', 'received_at', 'source_ip', 'reasons', 'session_id', 'body_text', 'body'],
+  feed: ['is_only', 'feed_id', 'system_identifier', 'timeline'],
+  feed_status: [
+    'barrier',
+    'holder',
+    'age',
+    'since',
+    'pid',
+    'prepared_name',
+    'database_name',
+    'application_name',
+  ],
+  consumers: ['name', 'cursor', 'committed_at'],
+  consumer_lag: ['name', 'cursor', 'committed_at', 'state', 'oldest_unread_at', 'lag'],
 } satisfies Record<string, readonly string[]>
 
 /** Every function. */
 export const functions = [
+  'changes(text, integer)',
+  'check_cursor(text, uuid)',
+  'check_feed()',
+  'check_transaction_ids()',
+  'commit(text, text, boolean)',
   'ensure_ledger_partitions(integer)',
+  'feed_continue()',
+  'feed_holder()',
+  'feed_restart()',
   'grant_to_roles()',
   'mark_change()',
+  'oldest_unread(text)',
+  'read_cursor(text)',
+  'server_identity()',
   'utf8_text(bytea)',
 ] as const
 
@@ -60,7 +84,27 @@ export const privileges = {
     },
     functions: ['ensure_ledger_partitions(integer)'],
   },
-  vss_reader: { tables: readsAllButBodies, functions: [] },
+  vss_reader: {
+    tables: {
+      ...readsAllButBodies,
+      feed: { SELECT: 'every' },
+      feed_status: { SELECT: 'every' },
+      consumers: { SELECT: 'every' },
+      consumer_lag: { SELECT: 'every' },
+    },
+    // The feed's own functions run as the reader, and call each other. commit() and feed_holder() run as their owner.
+    functions: [
+      'changes(text, integer)',
+      'check_cursor(text, uuid)',
+      'check_feed()',
+      'check_transaction_ids()',
+      'commit(text, text, boolean)',
+      'feed_holder()',
+      'oldest_unread(text)',
+      'read_cursor(text)',
+      'server_identity()',
+    ],
+  },
   vss_support: { tables: readsAll, functions: ['utf8_text(bytea)'] },
   vss_operator: {
     tables: {

@@ -1,5 +1,6 @@
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { Command } from 'commander'
+import { addFeed } from './feed.ts'
 import { addMigrate } from './migrate.ts'
 import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
@@ -34,6 +35,7 @@ Examples:
   addMigrate(program, env)
   addStatus(program, env)
   addSessions(program, env)
+  addFeed(program, env)
   return program
 }
 

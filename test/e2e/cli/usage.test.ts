@@ -7,13 +7,18 @@ it('prints its version', async () => {
 })
 
 it.each([
-  [[], ['send', 'migrate', 'status', 'sessions']],
+  [[], ['send', 'migrate', 'status', 'sessions', 'feed']],
   [['send'], ['--count', '--dirty', '--ids', '--concurrency']],
   [['migrate'], ['--database-url']],
   [['status'], ['--since', '--json', '--redis-url']],
   [
     ['sessions', 'show'],
     ['--json', '--database-url'],
+  ],
+  [['feed', 'continue'], ['--database-url']],
+  [
+    ['feed', 'restart'],
+    ['--yes', '--database-url'],
   ],
 ])('explains "vss %s" with examples', async (args, mentioned) => {
   const { exitCode, stdout } = await vss([...args, '--help'])

@@ -19,7 +19,7 @@ export async function describeSchema(client: pg.ClientBase): Promise<string> {
     ...(await selectFunctions(client)),
     ...(await selectTriggers(client)),
   )
-  for (const view of await selectViews(client)) sections.push(await describeView(client, view, tables))
+  for (const view of await selectViews(client)) sections.push(await describeView(client, view))
   return [fileHeader, ...sections].join('\n')
 }
 
@@ -174,9 +174,9 @@ async function selectViews(client: pg.ClientBase): Promise<View[]> {
   return rows
 }
 
-async function describeView(client: pg.ClientBase, view: View, tables: Table[]): Promise<string> {
+async function describeView(client: pg.ClientBase, view: View): Promise<string> {
   // Postgres 15 writes table.column where later releases write column.
-  const qualifiers = new RegExp(`(?<!\\.)\\b(${tables.map((table) => table.name).join('|')})\\.`, 'g')
+  const qualifiers = /(?<![.\w])(?!vss\.|pg_catalog\.)\w+\.(?=\w)/g
   const columns = await selectColumns(client, view.oid)
   return [
     `CREATE VIEW ${view.name} AS\n${view.definition.replaceAll(qualifiers, '')}\n`,
