@@ -11,7 +11,7 @@ test('a million sessions are migrated beside a writer, which waits at most 3 s',
 
   const { writes, longestWriteMs, files } = await migrateUnderLoad(database.url)
 
-  // A table that is written anew gets another file. Those that a migration makes are new.
+  // A table that is written anew gets another file. Tables that a migration makes come on top.
   expect(files.after).toMatchObject(files.before)
   expect(writes).toBeGreaterThan(1)
   expect(longestWriteMs).toBeLessThan(3_000)
