@@ -135,6 +135,26 @@ describe('a fault', () => {
     ])
   })
 
+  test('that several batches meet in one flush is one line in the log', async () => {
+    const gate = createGate()
+    let attempts = 0
+    const fault = new Error('deadlock detected')
+    consume(async () => {
+      attempts++
+      if (attempts > 3) return
+      if (attempts === 3) gate.open()
+      await gate.passed
+      throw fault
+    })
+    await enqueue('a', 'b', 'c')
+    await untilJobsAre({ delayed: 3 })
+    const warnings = recording.lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 'warn')
+    expect(warnings).toEqual([
+      expect.objectContaining({ batches: 3, msg: 'batches met a fault and will be retried' }),
+    ])
+    await untilJobsAre(none)
+  })
+
   test('is retried after a million attempts as well, within 30 s', async () => {
     await enqueue('a')
     const [job] = await producer.shards[0]!.queue.getJobs(['waiting'])

@@ -24,6 +24,7 @@ export type HandleBatch = (batch: BatchInHand) => Promise<BatchEnd>
  */
 export function createJobProcessor(deps: { handle: HandleBatch; floor: Floor; logger: Logger }) {
   const { handle, floor, logger } = deps
+  const logFault = createFaultLog(logger)
 
   return async function processJob(job: Job, token: string | undefined): Promise<void> {
     try {
@@ -38,7 +39,7 @@ export function createJobProcessor(deps: { handle: HandleBatch; floor: Floor; lo
         logger.error({ jobId: job.id, reason: error.message }, 'a foreign job is set aside as failed')
         throw new UnrecoverableError(error.message)
       }
-      logger.warn({ jobId: job.id, err: error }, 'a batch met a fault and will be retried')
+      logFault(job, error)
       throw error
     }
   }
@@ -55,6 +56,23 @@ export function createJobProcessor(deps: { handle: HandleBatch; floor: Floor; lo
     if ((await handle(toBatch(job))) === 'done') return
     logger.error({ jobId: job.id }, 'a batch could not be read: accounted for, and set aside as failed')
     throw new UnrecoverableError('the batch could not be read back')
+  }
+}
+
+/** Logs the faults of batches. Batches that share a flush meet the same error at once, and are one line. */
+function createFaultLog(logger: Logger) {
+  const batchesByError = new Map<unknown, number>()
+
+  return function logFault(job: Job, error: unknown): void {
+    const before = batchesByError.get(error) ?? 0
+    batchesByError.set(error, before + 1)
+    if (before > 0) return
+    setImmediate(() => {
+      const batches = batchesByError.get(error)!
+      batchesByError.delete(error)
+      const subject = batches === 1 ? 'a batch' : 'batches'
+      logger.warn({ jobId: job.id, batches, err: error }, `${subject} met a fault and will be retried`)
+    })
   }
 }
 
