@@ -128,6 +128,21 @@ COMMENT ON COLUMN vss.feed.feed_id IS 'Stands in each cursor; another one after 
 COMMENT ON COLUMN vss.feed.system_identifier IS 'The server''s, as of pg_control_system(): pg_upgrade and a restore elsewhere change it';
 COMMENT ON COLUMN vss.feed.timeline IS 'The server''s timeline: a failover and a recovery to a point in time change it';
 
+CREATE TABLE vss.ingests (
+  ingest_id text NOT NULL,
+  place text NOT NULL,
+  has_spool boolean NOT NULL,
+  complete_until timestamp with time zone NOT NULL,
+  told_at timestamp with time zone NOT NULL,
+  CONSTRAINT ingests_pkey PRIMARY KEY (ingest_id)
+);
+COMMENT ON TABLE vss.ingests IS 'One row for each ingest that runs, or ended with deliveries in its spool: how far it is. Copied from Redis each second, so that what Redis forgets is remembered.';
+COMMENT ON COLUMN vss.ingests.ingest_id IS 'The id of its spool''s folder; without a spool that of its process';
+COMMENT ON COLUMN vss.ingests.place IS 'Its host, and its spool''s folder there';
+COMMENT ON COLUMN vss.ingests.has_spool IS 'Whether it has a spool, so that deliveries may wait there when it has ended';
+COMMENT ON COLUMN vss.ingests.complete_until IS 'What it received before this is in the queue or in the tables';
+COMMENT ON COLUMN vss.ingests.told_at IS 'When it said so, by the clock of Redis';
+
 CREATE TABLE vss.sessions (
   session_id uuid NOT NULL,
   sub_account_id text NOT NULL,
@@ -201,6 +216,20 @@ COMMENT ON COLUMN vss.sessions.processed_at IS 'When this content was written';
 COMMENT ON COLUMN vss.sessions.pipeline_version IS 'The release of the pipeline that wrote this content';
 COMMENT ON COLUMN vss.sessions.change_xid IS 'The transaction that wrote this content, as of pg_current_xact_id(): it changes with revision';
 COMMENT ON COLUMN vss.sessions.anomaly_details IS 'Where each anomaly was found; null, because no release writes it yet';
+
+CREATE TABLE vss.watermark (
+  is_only boolean DEFAULT true NOT NULL,
+  complete_until timestamp with time zone,
+  reason text NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  CONSTRAINT watermark_pkey PRIMARY KEY (is_only),
+  CONSTRAINT watermark_is_only CHECK (is_only)
+);
+COMMENT ON TABLE vss.watermark IS 'One row: every delivery received before complete_until and acknowledged is in the tables, stored or rejected.';
+COMMENT ON COLUMN vss.watermark.is_only IS 'True: there is one row';
+COMMENT ON COLUMN vss.watermark.complete_until IS 'Compared with received_at; it never goes back; null until an ingest has told how far it is';
+COMMENT ON COLUMN vss.watermark.reason IS 'What holds it back, in words: a queue, a spool, an ingest, Redis';
+COMMENT ON COLUMN vss.watermark.updated_at IS 'When a worker looked last: each second while one runs';
 
 ALTER TABLE vss.call_legs ADD CONSTRAINT call_legs_session_id_fkey FOREIGN KEY (session_id) REFERENCES vss.sessions(session_id) ON DELETE CASCADE;
 
@@ -479,16 +508,18 @@ BEGIN
   REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag FROM vss_writer;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_writer;
     REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
+    GRANT SELECT, UPDATE (complete_until, reason, updated_at) ON vss.watermark TO vss_writer;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON vss.ingests TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) TO vss_writer;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag FROM vss_reader;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_reader;
     REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
@@ -498,6 +529,8 @@ BEGIN
     GRANT SELECT ON vss.feed_status TO vss_reader;
     GRANT SELECT ON vss.consumers TO vss_reader;
     GRANT SELECT ON vss.consumer_lag TO vss_reader;
+    GRANT SELECT ON vss.watermark TO vss_reader;
+    GRANT SELECT ON vss.ingests TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.changes(text, integer) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.check_cursor(text, uuid) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.check_feed() TO vss_reader;
@@ -510,7 +543,7 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag FROM vss_support;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_support;
     REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
@@ -520,17 +553,19 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag FROM vss_operator;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_operator;
     REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
     GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version, history) ON vss.deliveries TO vss_operator;
     GRANT SELECT ON vss.rejected TO vss_operator;
+    GRANT SELECT ON vss.watermark TO vss_operator;
+    GRANT SELECT, DELETE ON vss.ingests TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_operator;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag FROM vss_analyst;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_analyst;
     REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_analyst;
   END IF;
 END

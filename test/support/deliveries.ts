@@ -1,9 +1,9 @@
 import type { Delivery } from '@vss-pipeline/delivery'
 import { v7 as uuidv7 } from 'uuid'
 
-/** A delivery received just now. */
-export function makeDelivery(body: string | Uint8Array = '{}'): Delivery {
-  const receivedAtMs = Date.now()
+/** A delivery received just now, or so many seconds ago. */
+export function makeDelivery(body: string | Uint8Array = '{}', agoSeconds = 0): Delivery {
+  const receivedAtMs = Date.now() - agoSeconds * 1000
   return {
     deliveryId: uuidv7({ msecs: receivedAtMs }),
     receivedAtMs,

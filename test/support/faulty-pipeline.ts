@@ -12,6 +12,7 @@ import { type Acknowledged, type Load, postUntilAcknowledged } from './load.ts'
 import { type RunningPipeline, startRunningPipeline } from './running-pipeline.ts'
 import { startTestPostgres } from './servers/postgres.ts'
 import { openTcpProxy, type TcpProxy } from './tcp-proxy.ts'
+import { sampleWatermark, type WatermarkSamples } from './watermark-samples.ts'
 
 export interface FaultyPipeline extends RunningPipeline {
   redis: FaultyServer
@@ -20,6 +21,8 @@ export interface FaultyPipeline extends RunningPipeline {
   network: { redis: TcpProxy; postgres: TcpProxy }
   /** The folder of ingest's spool. */
   spoolDir: string
+  /** Taken from the start on, beside the proxy. */
+  watermark: WatermarkSamples
 }
 
 /**
@@ -37,6 +40,7 @@ export async function startFaultyPipeline(
   await migrate({ databaseUrl: postgres.url })
   const network = { redis: await openTcpProxy(redis.url), postgres: await openTcpProxy(postgres.url) }
 
+  const watermark = sampleWatermark(postgres.url)
   const spoolDir = join(folder.path, 'spool')
   const pipeline = await startRunningPipeline({
     workers: options.workers ?? 1,
@@ -44,7 +48,7 @@ export async function startFaultyPipeline(
     redisUrl: network.redis.url,
     env: { SPOOL_DIR: spoolDir, ...options.env },
   })
-  return { ...pipeline, redis, postgres, network, spoolDir }
+  return { ...pipeline, redis, postgres, network, spoolDir, watermark }
 }
 
 /** Terminates the workers' connections to Postgres. @returns the number of connections. */
@@ -113,14 +117,32 @@ export async function surviveUnderLoad(
   const { acknowledged, answers } = await load
   await expectAccountedFor(pipeline.pool, acknowledged, { withinMs })
   const recoveredMs = Math.round(performance.now() - healedAt)
+  const passedMs = await expectTrueWatermark(pipeline, acknowledged)
   const peaks = await readMemoryPeaks(pipeline)
   console.log(
-    `${seed}: ${acknowledged.length} acknowledged, 0 lost, 0 doubled, all in the ledger ${recoveredMs} ms after the fault; answers ${JSON.stringify(Object.fromEntries(answers))}; ${complaints(pipeline).length} warnings; memory ${peaks.map(({ name, megabytes }) => `${name} ${megabytes} MB`).join(', ')}`,
+    `${seed}: ${acknowledged.length} acknowledged, 0 lost, 0 doubled, all in the ledger ${recoveredMs} ms after the fault, and ${passedMs} ms later the watermark passed them; answers ${JSON.stringify(Object.fromEntries(answers))}; ${complaints(pipeline).length} warnings; memory ${peaks.map(({ name, megabytes }) => `${name} ${megabytes} MB`).join(', ')}`,
   )
   expect(complaints(pipeline).length, 'warnings and errors in the logs').toBeLessThan(mostComplaints)
   for (const { name, megabytes } of peaks)
     expect(megabytes, `peak memory of ${name}`).toBeLessThan(mostMegabytes)
   return { acknowledged, answers, recoveredMs }
+}
+
+/** Longer than the mark of an ingest without a spool stands when that is gone. */
+const watermarkWithinMs = 100_000
+
+/**
+ * Expects that the watermark was never beyond an acknowledged delivery that was not in the ledger yet, and that it passes
+ * them all. @returns how many milliseconds that takes.
+ */
+export async function expectTrueWatermark(
+  { watermark }: Pick<FaultyPipeline, 'watermark'>,
+  acknowledged: readonly Acknowledged[],
+): Promise<number> {
+  const ids = acknowledged.map(({ deliveryId }) => deliveryId)
+  const passedMs = await watermark.untilPassed(ids, { timeoutMs: watermarkWithinMs })
+  watermark.expectTrue(ids)
+  return passedMs
 }
 
 /** A sender sees no fault of Redis or Postgres, because the spool or the queue keeps deliveries meanwhile. */

@@ -6,7 +6,7 @@ const body = new Uint8Array()
 
 function stampAt(times: number[]) {
   const remaining = [...times]
-  const stamp = createStamp(() => remaining.shift()!)
+  const stamp = createStamp({ now: () => remaining.shift()! })
   return times.map(() => stamp(body, null))
 }
 
@@ -27,4 +27,12 @@ test('ids follow a clock that had run ahead and is set right again', () => {
   const now = 1_700_000_000_000
   const times = stampAt([now, now + 3_600_000, now + 10]).map(({ receivedAtMs }) => receivedAtMs)
   expect(times).toEqual([now, now + 3_600_000, now + 10])
+})
+
+test('no delivery is stamped before a given time, by a clock that is behind or is set back', () => {
+  const now = 1_700_000_000_000
+  const stamp = createStamp({ now: () => now - 3_600_000, notBefore: () => now })
+  const [first, second] = [stamp(body, null), stamp(body, null)]
+  expect([first.receivedAtMs, second.receivedAtMs]).toEqual([now, now])
+  expect(first.deliveryId < second.deliveryId).toBe(true)
 })

@@ -13,16 +13,18 @@ const toleratedStepMs = 1_000
  * Makes the function that turns bodies into deliveries. Their ids carry the millisecond of receipt, and they rise
  * within a process, because the delivery of a session that was received last decides.
  *
- * @param now milliseconds since the Unix epoch
+ * @param options.now milliseconds since the Unix epoch.
+ * @param options.notBefore no delivery is stamped earlier than this, whatever the clock says.
  */
-export function createStamp(now: () => number = Date.now) {
+export function createStamp(options: { now?: () => number; notBefore?: () => number } = {}) {
+  const { now = Date.now, notBefore = () => 0 } = options
   const nextRandom = createRandomBytes()
   let lastMs = 0
   let random = nextRandom()
   let sequence = 0
 
   return function stampDelivery(body: Uint8Array, sourceIp: string | null): Delivery {
-    const clockMs = now()
+    const clockMs = Math.max(now(), notBefore())
     if (clockMs > lastMs || clockMs < lastMs - toleratedStepMs) {
       lastMs = clockMs
       // The ids of one millisecond share these bytes, which no other process has, and differ by the sequence.

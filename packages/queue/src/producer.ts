@@ -8,6 +8,7 @@ import { connectRedis, disconnectRedis } from './connection.ts'
 import { warnOfDurabilityProblems } from './durability.ts'
 import { nameBatch } from './status.ts'
 import { openShards, type Shard, shardOf } from './topology.ts'
+import { noteOpenBatch } from './watermark/open-batches.ts'
 import { watchQueue } from './watch.ts'
 
 /** Redis did not take a batch: it is away, out of memory, read-only or too slow. It may have the batch all the same. */
@@ -104,10 +105,13 @@ export function createProducer(options: {
         if (watch.isNearlyFull) throw new Error(nearlyFull)
         // A batch on too few replicas comes again from its sender. Redis must not add it at each try.
         if (isRefusing) await awaitReplicas()
-        await shardOf(shards, batchId).queue.add(nameBatch(deliveries.length), payload, {
-          jobId: batchId,
-          timestamp: oldestReceipt(deliveries),
-        })
+        const shard = shardOf(shards, batchId)
+        const oldestMs = oldestReceipt(deliveries)
+        await Promise.all([
+          // Redis gets it first, so that no reader sees the batch closed before it was open.
+          noteOpenBatch(client, shard, { id: batchId, oldestMs }),
+          shard.queue.add(nameBatch(deliveries.length), payload, { jobId: batchId, timestamp: oldestMs }),
+        ])
         await awaitReplicas()
         told.over('refusing', 'Redis takes batches again')
         isRefusing = false

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Shard } from './topology.ts'
+import { readOldestOpen } from './watermark/open-batches.ts'
 
 /** The number of batches that are read from each end of a list, over all shards. */
 const sampledBatches = 100
@@ -14,7 +15,7 @@ export interface QueueStatus {
    * Beyond that it is an estimate from the average of the oldest and the newest batches.
    */
   deliveries: number
-  /** Seconds since the receipt of the oldest delivery in the batches that were read; 0 without one. */
+  /** Seconds since the receipt of the oldest of them; 0 without one. */
   oldestWaitingSeconds: number
 }
 
@@ -38,8 +39,10 @@ export async function readShards(shards: readonly Shard[], client: Redis): Promi
   return await Promise.all(shards.map((shard) => readShard(shard, client, sample)))
 }
 
-async function readShard({ queue }: Shard, client: Redis, sample: number): Promise<QueueStatus> {
-  const [counts, waiting, active, delayed] = await Promise.all([
+async function readShard(shard: Shard, client: Redis, sample: number): Promise<QueueStatus> {
+  const { queue } = shard
+  const [[oldest], counts, waiting, active, delayed] = await Promise.all([
+    readOldestOpen(client, shard, 1),
     queue.getJobCounts(...jobStates),
     idsAtEnds(sample, (start, stop) => client.lrange(queue.toKey('wait'), start, stop)),
     idsAtEnds(sample, (start, stop) => client.lrange(queue.toKey('active'), start, stop)),
@@ -49,31 +52,24 @@ async function readShard({ queue }: Shard, client: Redis, sample: number): Promi
     jobStates.map((state) => [state, counts[state] ?? 0]),
   ) as QueueStatus['jobs']
   const samples = await Promise.all([
-    readSample(waiting, jobs.waiting),
-    readSample(active, jobs.active),
-    readSample(delayed, jobs.delayed),
+    countDeliveries(waiting, jobs.waiting),
+    countDeliveries(active, jobs.active),
+    countDeliveries(delayed, jobs.delayed),
   ])
-  const oldestMs = Math.min(...samples.map((one) => one.oldestMs))
   return {
     jobs,
-    deliveries: samples.reduce((sum, { deliveries }) => sum + deliveries, 0),
-    oldestWaitingSeconds: Number.isFinite(oldestMs) ? Math.max(0, (Date.now() - oldestMs) / 1000) : 0,
+    deliveries: samples.reduce((sum, deliveries) => sum + deliveries, 0),
+    oldestWaitingSeconds: oldest === undefined ? 0 : Math.max(0, (Date.now() - oldest.oldestMs) / 1000),
   }
 
-  /** Reads some batches of a state. @returns the deliveries of all its batches, and the receipt of the oldest read. */
-  async function readSample(
-    ids: string[],
-    batches: number,
-  ): Promise<{ deliveries: number; oldestMs: number }> {
-    const read = await Promise.all(ids.map((id) => client.hmget(queue.toKey(id), 'name', 'timestamp')))
-    // A batch that was done in the meantime has neither.
-    const known = read.flatMap(([name, timestamp]) => (name && timestamp ? [{ name, timestamp }] : []))
-    if (known.length === 0) return { deliveries: 0, oldestMs: Number.POSITIVE_INFINITY }
-    const counted = known.reduce((sum, { name }) => sum + countInName(name), 0)
-    return {
-      deliveries: batches > ids.length ? Math.round((counted / known.length) * batches) : counted,
-      oldestMs: Math.min(...known.map(({ timestamp }) => Number(timestamp))),
-    }
+  /** Counts the deliveries of all batches of a state, by some of them. */
+  async function countDeliveries(ids: string[], batches: number): Promise<number> {
+    const read = await Promise.all(ids.map((id) => client.hget(queue.toKey(id), 'name')))
+    // A batch that was done in the meantime has no name.
+    const names = read.filter((name) => name !== null)
+    if (names.length === 0) return 0
+    const counted = names.reduce((sum, name) => sum + countInName(name), 0)
+    return batches > ids.length ? Math.round((counted / names.length) * batches) : counted
   }
 }
 

@@ -17,3 +17,10 @@ export { handlingOf } from './postgres-types.ts'
 export { selected } from './statements.ts'
 export { inTransaction } from './transaction.ts'
 export { createWriter, type Recorded, type Writer } from './writer.ts'
+export {
+  advanceWatermark,
+  forgetIngest,
+  type KnownIngest,
+  readWatermark,
+  type StoredWatermark,
+} from './watermark.ts'

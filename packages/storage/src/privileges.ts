@@ -26,6 +26,8 @@ export const tables = {
   ],
   consumers: ['name', 'cursor', 'committed_at'],
   consumer_lag: ['name', 'cursor', 'committed_at', 'state', 'oldest_unread_at', 'lag'],
+  watermark: ['is_only', 'complete_until', 'reason', 'updated_at'],
+  ingests: ['ingest_id', 'place', 'has_spool', 'complete_until', 'told_at'],
 } satisfies Record<string, readonly string[]>
 
 /** Every function. */
@@ -81,6 +83,8 @@ export const privileges = {
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
       // ON CONFLICT needs the key. A worker adds to the ledger, and does not read it.
       deliveries: { SELECT: ['received_at', 'delivery_id'], INSERT: 'every' },
+      watermark: { SELECT: 'every', UPDATE: ['complete_until', 'reason', 'updated_at'] },
+      ingests: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
     },
     functions: ['ensure_ledger_partitions(integer)'],
   },
@@ -91,6 +95,8 @@ export const privileges = {
       feed_status: { SELECT: 'every' },
       consumers: { SELECT: 'every' },
       consumer_lag: { SELECT: 'every' },
+      watermark: { SELECT: 'every' },
+      ingests: { SELECT: 'every' },
     },
     // The feed's own functions run as the reader, and call each other. commit() and feed_holder() run as their owner.
     functions: [
@@ -109,6 +115,8 @@ export const privileges = {
   vss_operator: {
     tables: {
       ...readsAll,
+      watermark: { SELECT: 'every' },
+      ingests: { SELECT: 'every', DELETE: 'every' },
       sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
       // A delivery that is processed again may get another outcome. Its receipt, its origin and its body stay.

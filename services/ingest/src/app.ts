@@ -11,6 +11,7 @@ import { type Keep, NotKeptError } from './keep.ts'
 import type { IngestMetrics } from './metrics.ts'
 import { Refusal } from './refusal.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'
+import type { MarkTelling } from './watermark.ts'
 
 type Env = { Bindings: HttpBindings }
 
@@ -29,16 +30,18 @@ export function createApp(deps: {
   /** Tells whether a credential is one of the secrets. */
   isAuthentic: (credential: string | undefined) => boolean
   keep: Keep
+  /** No delivery is stamped before its `floorMs`. */
+  mark: Pick<MarkTelling, 'floorMs'>
   /** Counts the bytes of bodies that are still arriving. */
   waiting: WaitingBytes
   metrics: IngestMetrics
   logger: Logger
 }): Hono<Env> {
-  const { config, isAuthentic, keep, waiting, metrics, logger } = deps
+  const { config, isAuthentic, keep, mark, waiting, metrics, logger } = deps
   const admitAddress = createAddressGuard(config)
   const admitSite = createSiteGuard(isAuthentic)
   const admitSecret = createSecretGuard(config.webhookAuthHeader, isAuthentic)
-  const stampDelivery = createStamp()
+  const stampDelivery = createStamp({ notBefore: () => mark.floorMs })
   const bodyLimits = { maxBodyBytes: config.maxBodyBytes, waiting }
   const app = new Hono<Env>()
 

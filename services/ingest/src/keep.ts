@@ -5,6 +5,7 @@ import type { IngestMetrics } from './metrics.ts'
 import { SpoolUnavailableError } from './spool/spool.ts'
 import type { Spooler } from './spool/spooler.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'
+import type { InHand, MarkTelling } from './watermark.ts'
 
 /** How long a batch may wait for more deliveries while other batches wait for workers anyway. */
 const longestLingerMs = 50
@@ -27,11 +28,13 @@ export type Keep = (delivery: Delivery) => Promise<void>
 export function createKeep(deps: {
   enqueue: Keep
   spooler: Spooler | undefined
+  inHand: Pick<InHand, 'add' | 'delete'>
+  mark: Pick<MarkTelling, 'isKnown'>
   metrics: IngestMetrics
   progress: Progress
   waiting: WaitingBytes
 }): Keep {
-  const { enqueue, spooler, metrics, progress, waiting } = deps
+  const { enqueue, spooler, inHand, mark, metrics, progress, waiting } = deps
 
   async function enqueueOrSpool(delivery: Delivery): Promise<void> {
     if (spooler === undefined) return await enqueue(delivery)
@@ -48,15 +51,18 @@ export function createKeep(deps: {
   }
 
   return async function keep(delivery) {
+    if (!mark.isKnown) throw new NotKeptError('Redis has not been reached since the start')
     const bytes = delivery.body.length + bytesPerDelivery
     if (!waiting.take(bytes)) throw new NotKeptError('too many deliveries wait to be kept')
     progress.begin()
+    inHand.add(delivery)
     try {
       await enqueueOrSpool(delivery)
     } catch (cause) {
       if (!isOutage(cause)) throw cause
       throw new NotKeptError('nothing takes the delivery now', { cause })
     } finally {
+      inHand.delete(delivery)
       waiting.giveBack(bytes)
       progress.end()
     }

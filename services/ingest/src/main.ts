@@ -21,6 +21,7 @@ import { createIngestServer } from './server.ts'
 import { openSpool, type Spool } from './spool/spool.ts'
 import { createSpooler, type Spooler } from './spool/spooler.ts'
 import { createWaitingBytes } from './waiting-bytes.ts'
+import { createInHand, startMarkTelling } from './watermark.ts'
 
 /** A start waits this long for Redis, so that the first deliveries are not refused. */
 const startGraceMs = 500
@@ -41,7 +42,11 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   const metrics = createIngestMetrics(registry)
 
   const producer = openQueue({ config, logger, lifecycle, registry })
-  const spooler = await startSpooler({ config, logger, lifecycle, registry, producer })
+  const spool = await openSpoolOf(config)
+  const inHand = createInHand()
+  const mark = startMarkTelling({ producer, prefix: config.queuePrefix, spool, inHand, logger })
+  lifecycle.onClose('mark', () => mark.close())
+  const spooler = spool && startSpooler({ spool, adopt: mark.adopt, config, logger, lifecycle, registry, producer })
 
   const progress = createProgress({ stuckAfterMs })
   let isListening = false
@@ -49,14 +54,14 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
     host: opsHost,
     port: config.opsPort,
     registry,
-    checks: createReadinessChecks({ producer, spooler, isListening: () => isListening }),
+    checks: createReadinessChecks({ producer, spooler, mark, isListening: () => isListening }),
     progress,
     lifecycle,
   })
 
   const enqueue = createEnqueue({ producer, metrics, enqueueTimeoutMs: config.enqueueTimeoutMs })
   const waiting = createWaitingBytes({ maxWaitingBytes: config.maxWaitingBytes, logger })
-  const keep = createKeep({ enqueue, spooler, metrics, progress, waiting })
+  const keep = createKeep({ enqueue, spooler, inHand, mark, metrics, progress, waiting })
   const secrets = watchSecrets({
     secrets: config.webhookSecrets,
     file: config.webhookSecretsFile,
@@ -64,8 +69,9 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
     logger,
   })
   lifecycle.onClose('secrets', secrets.stop)
-  const app = createApp({ config, isAuthentic: secrets.isAuthentic, keep, waiting, metrics, logger })
+  const app = createApp({ config, isAuthentic: secrets.isAuthentic, keep, mark, waiting, metrics, logger })
   await producer.awaitConnection(startGraceMs)
+  await mark.tell()
   const server = createIngestServer({ app, config, metrics })
   const port = await listen(server, {
     host,
@@ -100,30 +106,31 @@ function openQueue(deps: {
   return producer
 }
 
-/** @returns undefined where no SPOOL_DIR is set. @throws ConfigError when the folder cannot be used. */
-async function startSpooler(deps: {
+function startSpooler(deps: {
+  spool: Spool
+  adopt: () => Promise<number>
   config: IngestConfig
   logger: Logger
   lifecycle: Lifecycle
   registry: Registry
   producer: Producer
-}): Promise<Spooler | undefined> {
-  const { config, logger, lifecycle, registry, producer } = deps
-  const { spoolDir, spoolMaxBytes, maxBodyBytes, shutdownTimeoutMs } = config
-  if (spoolDir === undefined) return undefined
-  const spool = await openSpoolIn(spoolDir, { maxBytes: spoolMaxBytes, maxBodyBytes })
+}): Spooler {
+  const { spool, adopt, config, logger, lifecycle, registry, producer } = deps
   observeSpool(registry, spool)
-  const spooler = createSpooler({ spool, producer, logger, closeTimeoutMs: shutdownTimeoutMs / 4 })
+  const closeTimeoutMs = config.shutdownTimeoutMs / 4
+  const spooler = createSpooler({ spool, adopt, producer, logger, closeTimeoutMs })
   lifecycle.onClose('spool', () => spooler.close())
   return spooler
 }
 
-async function openSpoolIn(
-  spoolDir: string,
-  limits: { maxBytes: number; maxBodyBytes: number },
-): Promise<Spool> {
+/** @returns undefined where no SPOOL_DIR is set. @throws ConfigError when the folder cannot be used. */
+async function openSpoolOf(
+  config: Pick<IngestConfig, 'spoolDir' | 'spoolMaxBytes' | 'maxBodyBytes'>,
+): Promise<Spool | undefined> {
+  const { spoolDir, spoolMaxBytes: maxBytes, maxBodyBytes } = config
+  if (spoolDir === undefined) return undefined
   try {
-    return await openSpool({ dir: spoolDir, ...limits })
+    return await openSpool({ dir: spoolDir, maxBytes, maxBodyBytes })
   } catch (cause) {
     const { message } = cause as Error
     throw new ConfigError(

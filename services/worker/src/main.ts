@@ -20,6 +20,7 @@ import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline
 import { createWorkerMetrics } from './metrics.ts'
 import { keepPartitionsAhead } from './partitions.ts'
 import { createSuspectProcessor } from './suspects.ts'
+import { keepWatermark } from './watermark.ts'
 
 /** The deliveries of three transactions, so that one is ready while others are written. Other batches stay packed. */
 const unpackedDeliveries = 3 * batchLimits.maxCount
@@ -95,5 +96,6 @@ async function start(deps: {
     lifecycle,
   })
   keepPartitionsAhead({ pool, lifecycle, logger })
+  keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })
   logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }

@@ -78,7 +78,7 @@ describe.skipIf(!mayMount())('a disk that is full', () => {
       disk.fill()
 
       expect(emptyStore(store)).toEqual(taken)
-      expect(store.content).toEqual({ deliveries: 0, bytes: 0 })
+      expect(store.content).toEqual({ deliveries: 0, bytes: 0, oldestMs: null })
 
       // The reserve is kept again, so all works once more.
       disk.makeRoom()
@@ -93,11 +93,11 @@ describe.skipIf(!mayMount())('a disk that is full', () => {
     const { logger, messages } = createRecordingLogger()
     const spool = await openSpool({ dir, maxBytes: 1024 * mib })
     const producer = { enqueue: async () => undefined }
-    const spooler = createSpooler({ spool, producer, logger, closeTimeoutMs: 1_000 })
+    const spooler = createSpooler({ spool, adopt: async () => 0, producer, logger, closeTimeoutMs: 1_000 })
     onTestFinished(() => spooler.close())
     expect(messages('error')).toEqual([`the spool takes nothing: make room on the disk of ${dir}`])
     await expect(spooler.keep(makeDelivery())).rejects.toThrow('to keep in reserve')
-    expect(spool.content).toEqual({ deliveries: 0, bytes: 0 })
+    expect(spool.content).toEqual({ deliveries: 0, bytes: 0, oldestMs: null })
   })
 
   test('makes ingest unready while the spool gives nothing back, and the log says what to do', async () => {

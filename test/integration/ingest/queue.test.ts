@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import { createEnqueue, createKeep, type Keep } from '../../../services/ingest/src/keep.ts'
 import { createIngestMetrics, type IngestMetrics } from '../../../services/ingest/src/metrics.ts'
 import type { WaitingBytes } from '../../../services/ingest/src/waiting-bytes.ts'
+import { createInHand } from '../../../services/ingest/src/watermark.ts'
 import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
@@ -43,6 +44,8 @@ function keepInQueue(timeoutMs: number) {
     createKeep({
       enqueue: createEnqueue({ producer, metrics, enqueueTimeoutMs: timeoutMs }),
       spooler: undefined,
+      inHand: createInHand(),
+      mark: { isKnown: true },
       metrics,
       progress: createProgress({ stuckAfterMs: 60_000 }),
       waiting,
@@ -279,6 +282,8 @@ test('deliveries that wait to be kept take bounded memory: beyond it the answer 
       createKeep({
         enqueue: () => kept,
         spooler: undefined,
+        inHand: createInHand(),
+        mark: { isKnown: true },
         metrics,
         progress: createProgress({ stuckAfterMs: 60_000 }),
         waiting,

@@ -52,6 +52,7 @@ export async function startIngest(
     config,
     isAuthentic: createAuthenticator(config.webhookSecrets),
     keep,
+    mark: { floorMs: 0 },
     waiting,
     metrics,
     logger,

@@ -39,7 +39,13 @@ async function startProducer(): Promise<Producer> {
 
 async function startSpooler(producer: Pick<Producer, 'enqueue'>, maxBytes = 2 ** 20): Promise<Spooler> {
   const spool = await openSpool({ dir, maxBytes })
-  const spooler = createSpooler({ spool, producer, logger: recording.logger, closeTimeoutMs: 5_000 })
+  const spooler = createSpooler({
+    spool,
+    adopt: async () => (await spool.adopt()).deliveries,
+    producer,
+    logger: recording.logger,
+    closeTimeoutMs: 5_000,
+  })
   let closing: Promise<void> | undefined
   const close = () => (closing ??= spooler.close())
   onTestFinished(close)

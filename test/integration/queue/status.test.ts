@@ -37,19 +37,9 @@ function read() {
   return readQueueStatus(producer.shards, producer.client)
 }
 
-/** Makes the waiting batches look older than they are. */
-async function ageWaiting(seconds: number): Promise<void> {
-  for (const job of await producer.shards[0]!.queue.getJobs(['waiting'])) {
-    await producer.client.hset(
-      producer.shards[0]!.queue.toKey(job.id!),
-      'timestamp',
-      Date.now() - seconds * 1000,
-    )
-  }
-}
-
-async function enqueue(times: number): Promise<void> {
-  for (let n = 0; n < times; n++) await producer.enqueue([makeDelivery()])
+/** Enqueues batches of one delivery, received so many seconds ago. */
+async function enqueue(times: number, agoSeconds = 0): Promise<void> {
+  for (let n = 0; n < times; n++) await producer.enqueue([makeDelivery('{}', agoSeconds)])
 }
 
 test('an empty queue has no batches of any state, and no oldest one', async () => {
@@ -83,10 +73,10 @@ test('batches are counted by state', async () => {
   gate.open()
 })
 
-test('the age of the oldest counts from its receipt', async () => {
-  await enqueue(1)
-  await ageWaiting(90)
-  await enqueue(1)
+test('the age of the oldest counts from its receipt, wherever it stands in a long queue', async () => {
+  await enqueue(101)
+  await enqueue(1, 90)
+  await enqueue(101)
   const { oldestWaitingSeconds } = await read()
   expect(oldestWaitingSeconds).toBeGreaterThanOrEqual(90)
   expect(oldestWaitingSeconds).toBeLessThan(100)
@@ -99,8 +89,7 @@ describe('metrics', () => {
     const before = await registry.metrics()
     expect(before).toMatch(/^vss_queue_jobs\{state="waiting"\} 0$/m)
     expect(before).toMatch(/^vss_queue_oldest_waiting_seconds 0$/m)
-    await enqueue(2)
-    await ageWaiting(90)
+    await enqueue(2, 90)
     const after = await registry.metrics()
     for (const [state, count] of Object.entries({ waiting: 2, active: 0, delayed: 0, failed: 0 })) {
       expect(after).toMatch(new RegExp(`^vss_queue_jobs\\{state="${state}"\\} ${count}$`, 'm'))

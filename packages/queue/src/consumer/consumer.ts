@@ -5,6 +5,7 @@ import { connectRedis } from '../connection.ts'
 import { warnOfDurabilityProblems } from '../durability.ts'
 import { forgetWhenIdle } from '../forgetting.ts'
 import { openShards, type Shard } from '../topology.ts'
+import { createBatchCloser } from '../watermark/open-batches.ts'
 import { closeWorkers } from './closing.ts'
 import { createFloor } from './floor.ts'
 import { keepPace } from './pace.ts'
@@ -73,7 +74,7 @@ export function createConsumer(options: {
     pause: async () => void (await Promise.all(workers.map((worker) => worker.pause(true)))),
     resume: () => workers.forEach((worker) => void worker.resume()),
   })
-  const processJob = createJobProcessor({ handle, floor, logger })
+  const processJob = createJobProcessor({ handle, closeBatch: createBatchCloser(client), floor, logger })
   const workers = shards.map((shard) =>
     openWorker({ client, shard, processJob, concurrency, lockDurationMs, stalledIntervalMs }),
   )

@@ -22,8 +22,14 @@ export type HandleBatch = (batch: BatchInHand) => Promise<BatchEnd>
  * Makes BullMQ's processor of jobs: it resolves for a batch that is done, and throws `UnrecoverableError` for one that
  * is set aside, `WaitingError` for one that it has put back, and any other error for a fault, to be retried.
  */
-export function createJobProcessor(deps: { handle: HandleBatch; floor: Floor; logger: Logger }) {
-  const { handle, floor, logger } = deps
+export function createJobProcessor(deps: {
+  handle: HandleBatch
+  /** Takes the job of a batch whose deliveries are accounted for. */
+  closeBatch: (job: Job) => void
+  floor: Floor
+  logger: Logger
+}) {
+  const { handle, closeBatch, floor, logger } = deps
   const logFault = createFaultLog(logger)
 
   return async function processJob(job: Job, token: string | undefined): Promise<void> {
@@ -53,7 +59,9 @@ export function createJobProcessor(deps: { handle: HandleBatch; floor: Floor; lo
   }
 
   async function settle(job: Job): Promise<void> {
-    if ((await handle(toBatch(job))) === 'done') return
+    const end = await handle(toBatch(job))
+    closeBatch(job)
+    if (end === 'done') return
     logger.error({ jobId: job.id }, 'a batch could not be read: accounted for, and set aside as failed')
     throw new UnrecoverableError('the batch could not be read back')
   }

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { type Delivery, readContext } from '@vss-pipeline/delivery'
+import { type Delivery, readContext, receivedAtMsOf } from '@vss-pipeline/delivery'
 
 /** A delivery as the spool keeps it. The time of its receipt stands in its id. */
 export type SpooledDelivery = Omit<Delivery, 'receivedAtMs'>
@@ -11,10 +11,24 @@ export interface SpooledBatch {
   through: number
 }
 
-/** How much is in the spool. */
-export interface SpoolContent {
+/** How much some deliveries take. */
+export interface SpoolSize {
   deliveries: number
   bytes: number
+}
+
+/** How much is in the spool. */
+export interface SpoolContent extends SpoolSize {
+  /** No delivery in it was received before this, in milliseconds since the Unix epoch; null when it is empty. */
+  oldestMs: number | null
+}
+
+/** The folder of a spool, whichever process has it. */
+export interface SpoolFolder {
+  /** Unlike that of every other folder, and never another one. */
+  readonly id: string
+  /** Whether the watermark's keeper knows of it: {@link markKnown}. */
+  readonly isKnown: boolean
 }
 
 /** The limits of a batch. */
@@ -41,12 +55,29 @@ export function prepareStatements(database: DatabaseSync) {
       'SELECT position, delivery_id, source_ip, body, context FROM deliveries ORDER BY position',
     ),
     remove: database.prepare('DELETE FROM deliveries WHERE position <= ?'),
+    oldestId: database.prepare('SELECT min(delivery_id) AS id FROM deliveries'),
+    folder: database.prepare('SELECT id, is_known FROM folder'),
+    markKnown: database.prepare('UPDATE folder SET is_known = 1'),
   }
 }
 
-/** Counts the deliveries up to a position. */
-export function readContent(statements: Statements, through: number): SpoolContent {
-  return statements.contentThrough.get(through) as unknown as SpoolContent
+/** Measures the deliveries up to a position. */
+export function readSize(statements: Statements, through: number): SpoolSize {
+  return statements.contentThrough.get(through) as unknown as SpoolSize
+}
+
+/** Measures all deliveries. It reads them all. */
+export function readContent(statements: Statements): SpoolContent {
+  const { id } = statements.oldestId.get() as { id: string | null }
+  return {
+    ...readSize(statements, Number.MAX_SAFE_INTEGER),
+    oldestMs: id === null ? null : receivedAtMsOf(id),
+  }
+}
+
+export function readFolder(statements: Statements): SpoolFolder {
+  const { id, is_known: isKnown } = statements.folder.get() as { id: string; is_known: number }
+  return { id, isKnown: isKnown === 1 }
 }
 
 export function insertDelivery(statements: Statements, delivery: SpooledDelivery): void {

@@ -15,6 +15,8 @@ const schemaSteps = [
      body BLOB NOT NULL
    ) STRICT`,
   'ALTER TABLE deliveries ADD COLUMN context TEXT',
+  'CREATE TABLE folder (id TEXT NOT NULL, is_known INTEGER NOT NULL) STRICT',
+  'INSERT INTO folder VALUES (lower(hex(randomblob(16))), 0)',
 ]
 
 /** Takes a file through the steps that it has not had. @throws NewerSpoolError */

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { batchLimits, type Delivery, receivedAtMsOf } from '@vss-pipeline/delivery'
-import type { SpoolContent } from './rows.ts'
-import type { SpoolAnswer, SpoolCall } from './thread.ts'
+import type { SpoolContent, SpoolFolder } from './rows.ts'
+import type { Adoption } from './store.ts'
+import type { SpoolAnswer, SpoolCall, SpoolOpened } from './thread.ts'
 
 /** Deliveries from the head of the spool, oldest first. */
 export interface OldestBatch {
@@ -15,6 +16,8 @@ export interface OldestBatch {
 export interface Spool {
   /** The folder of all instances' spools. */
   readonly dir: string
+  /** This instance's folder in it, as of the opening. */
+  readonly folder: SpoolFolder
   /** Why it takes nothing: the disk had no room to keep in reserve at the opening. Undefined where it had. */
   readonly reserveProblem: string | undefined
   /** How much it held at the thread's last answer. */
@@ -27,8 +30,10 @@ export interface Spool {
   oldest(): Promise<OldestBatch | null>
   /** Removes the deliveries that {@link oldest} gave. */
   remove(through: number): Promise<void>
-  /** Takes over deliveries of instances that are gone, a batch at most. @returns how many. */
-  adopt(): Promise<number>
+  /** Takes over deliveries of instances that are gone, a batch at most. */
+  adopt(): Promise<Adoption>
+  /** Notes, durably, that the watermark's keeper knows of the folder. */
+  markKnown(): Promise<void>
   close(): Promise<void>
 }
 
@@ -60,7 +65,7 @@ export async function openSpool(options: {
     workerData: { ...options, batchLimits },
   })
   const waiting: { resolve: (answer: SpoolAnswer) => void; reject: (error: Error) => void }[] = []
-  const [opened] = (await once(thread, 'message')) as [SpoolAnswer]
+  const [opened] = (await once(thread, 'message')) as [SpoolOpened]
   let content = opened.content
 
   // The thread answers in order. An error that is no answer ends the thread and this process. That breaks no
@@ -84,6 +89,7 @@ export async function openSpool(options: {
 
   return {
     dir: options.dir,
+    folder: opened.folder,
     reserveProblem: opened.reserveProblem,
     get content() {
       return content
@@ -117,7 +123,10 @@ export async function openSpool(options: {
       await ask({ name: 'remove', through })
     },
     async adopt() {
-      return (await ask({ name: 'adopt' })).adopted!
+      return (await ask({ name: 'adopt' })).adoption!
+    },
+    async markKnown() {
+      await ask({ name: 'mark-known' })
     },
     async close() {
       const ended = once(thread, 'exit')

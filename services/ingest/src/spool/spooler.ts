@@ -28,9 +28,13 @@ export interface Spooler {
   close(): Promise<void>
 }
 
-/** @param deps.closeTimeoutMs How long `close` may go on enqueuing. */
+/**
+ * @param deps.adopt takes over deliveries of instances that are gone, into the spool.
+ * @param deps.closeTimeoutMs How long `close` may go on enqueuing.
+ */
 export function createSpooler(deps: {
   spool: Spool
+  adopt: () => Promise<number>
   producer: Pick<Producer, 'enqueue'>
   logger: Logger
   closeTimeoutMs: number
@@ -90,7 +94,7 @@ export function createSpooler(deps: {
   /** @returns whether there was something to take over. */
   async function adopt(): Promise<boolean> {
     try {
-      const adopted = await spool.adopt()
+      const adopted = await deps.adopt()
       told.over('orphans')
       if (adopted > 0)
         logger.info({ deliveries: adopted }, 'took over deliveries that another instance had spooled')

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { SpooledDelivery } from './rows.ts'
 import { openSpoolStore, SpoolFullError, type SpoolStore } from './store.ts'
 
@@ -36,16 +36,22 @@ function open(options: { maxBytes?: number } = {}): SpoolStore {
   return store
 }
 
+/** @param names hexadecimal digits: the later in the alphabet, the later received. */
 function deliveries(...names: string[]): SpooledDelivery[] {
-  return names.map((deliveryId) => ({
-    deliveryId,
-    sourceIp: deliveryId === 'a' ? null : '203.0.113.9',
-    body: new TextEncoder().encode(`body of ${deliveryId}`),
+  return names.map((name) => ({
+    deliveryId: `0193000000${name}0-7000-8000-000000000000`.replace(/^(.{8})/, '$1-'),
+    sourceIp: name === 'a' ? null : '203.0.113.9',
+    body: new TextEncoder().encode(`body of ${name}`),
   }))
 }
 
+function receiptOf(name: string): number {
+  return Number.parseInt(`0193000000${name}0`, 16)
+}
+
+/** The names of the deliveries. */
 function idsOf(store: SpoolStore, from = limits): string[] | undefined {
-  return store.oldest(from)?.deliveries.map(({ deliveryId }) => deliveryId)
+  return store.oldest(from)?.deliveries.map(({ deliveryId }) => deliveryId[11]!)
 }
 
 test('gives back deliveries, oldest first, until they are removed', () => {
@@ -128,7 +134,7 @@ test('takes no more than its limit, and all of a group or none', () => {
   expect(idsOf(store)).toEqual(['a', 'b'])
 
   store.remove(store.oldest(limits)!.through)
-  expect(store.content).toEqual({ deliveries: 0, bytes: 0 })
+  expect(store.content).toEqual({ deliveries: 0, bytes: 0, oldestMs: null })
   store.append(deliveries('c', 'd'))
   expect(idsOf(store)).toEqual(['c', 'd'])
 })
@@ -140,7 +146,7 @@ test('belongs to one instance alone', () => {
   other.append(deliveries('b'))
   expect(idsOf(one)).toEqual(['a'])
   expect(idsOf(other)).toEqual(['b'])
-  expect(one.adopt(limits), 'from an instance that runs').toBe(0)
+  expect(one.adopt(limits), 'from an instance that runs').toEqual({ deliveries: 0, emptyFolders: [] })
 })
 
 test('takes over the deliveries of an instance that is gone, a page at a time', () => {
@@ -151,7 +157,11 @@ test('takes over the deliveries of an instance that is gone, a page at a time', 
   gone.close()
 
   const page = { maxCount: 2, maxBytes }
-  expect([own.adopt(page), own.adopt(page), own.adopt(page)]).toEqual([2, 1, 0])
+  expect([own.adopt(page), own.adopt(page), own.adopt(page)]).toEqual([
+    { deliveries: 2, emptyFolders: [] },
+    { deliveries: 1, emptyFolders: [] },
+    { deliveries: 0, emptyFolders: [gone.folder.id] },
+  ])
   expect(existsSync(join(dir, '1', 'reserve')), 'where there is a delivery to give back').toBe(true)
   expect(existsSync(join(dir, '2', 'reserve')), 'where there is none').toBe(false)
   expect(idsOf(own)).toEqual(['a', 'b', 'c', 'd'])
@@ -178,7 +188,7 @@ test('skips a damaged folder, and reports it once it has taken over the others',
   gone.append(deliveries('a'))
   gone.close()
 
-  expect(own.adopt(limits)).toBe(1)
+  expect(own.adopt(limits).deliveries).toBe(1)
   expect(() => own.adopt(limits)).toThrow(`${join(dir, '1')}: file is not a database`)
   expect(idsOf(own)).toEqual(['a'])
 })
@@ -195,4 +205,38 @@ test('leaves nothing of a body on the disk after its removal', () => {
   expect(onDisk()).toContain('body of a')
   store.remove(store.oldest(limits)!.through)
   expect(onDisk()).not.toContain('body of')
+})
+
+describe('the oldest receipt', () => {
+  test('is that of the oldest delivery since the spool was empty, and comes back at the next opening', () => {
+    const store = open()
+    store.append(deliveries('c', 'b'))
+    expect(store.content.oldestMs).toBe(receiptOf('b'))
+    store.remove(store.oldest({ maxCount: 1, maxBytes })!.through)
+    expect(store.content.oldestMs).toBe(receiptOf('b'))
+    store.close()
+    const next = open()
+    expect(next.content.oldestMs).toBe(receiptOf('b'))
+    next.remove(next.oldest(limits)!.through)
+    expect(next.content.oldestMs).toBeNull()
+  })
+
+  test('is that of deliveries that were taken over, when they are older', () => {
+    const own = open()
+    const gone = open()
+    own.append(deliveries('c'))
+    gone.append(deliveries('a'))
+    gone.close()
+    own.adopt(limits)
+    expect(own.content.oldestMs).toBe(receiptOf('a'))
+  })
+})
+
+test('the folder keeps its id, and the note that it is known', () => {
+  const store = open()
+  expect(store.folder).toEqual({ id: expect.stringMatching(/^[0-9a-f]{32}$/), isKnown: false })
+  expect(open().folder.id).not.toBe(store.folder.id)
+  store.markKnown()
+  store.close()
+  expect(open().folder).toEqual({ id: store.folder.id, isKnown: true })
 })

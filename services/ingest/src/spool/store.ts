@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { receivedAtMsOf } from '@vss-pipeline/delivery'
 import { claim, claimAny, foldersIn } from './claim.ts'
 import { openReserve, type Reserve } from './reserve.ts'
 import {
@@ -7,10 +8,13 @@ import {
   insertDelivery,
   prepareStatements,
   readContent,
+  readFolder,
   readOldest,
+  readSize,
   type SpoolContent,
   type SpooledBatch,
   type SpooledDelivery,
+  type SpoolFolder,
   type SpoolLimits,
 } from './rows.ts'
 import { emptyLog, inTransaction, withReserve } from './sqlite.ts'
@@ -18,6 +22,8 @@ import { emptyLog, inTransaction, withReserve } from './sqlite.ts'
 /** The spool of one instance, in a SQLite file. Its calls wait for the disk, so it belongs on a thread of its own. */
 export interface SpoolStore {
   readonly content: SpoolContent
+  /** As of the opening. */
+  readonly folder: SpoolFolder
   /** Why it takes nothing: the disk had no room to keep in reserve at the opening. Undefined where it had. */
   readonly reserveProblem: string | undefined
   /** Makes deliveries durable, all or none. @throws SpoolFullError, or an error of SQLite's, as on a full disk. */
@@ -29,11 +35,21 @@ export interface SpoolStore {
   /**
    * Takes over deliveries from the folders of instances that are gone, within the limits at a call.
    *
-   * @returns how many deliveries: 0 when there were none. @throws an error that names a folder which cannot be read
-   *   or has more in it than there is room for; other folders come first.
+   * @throws an error that names a folder which cannot be read or has more in it than there is room for; other folders
+   *   come first.
    */
-  adopt(limits: SpoolLimits): number
+  adopt(limits: SpoolLimits): Adoption
+  /** Notes, durably, that the watermark's keeper knows of the folder. */
+  markKnown(): void
   close(): void
+}
+
+/** The result of a look at the folders of instances that are gone. */
+export interface Adoption {
+  /** How many deliveries were taken over. */
+  deliveries: number
+  /** Where there were none to take over: the ids of the folders that are empty and belong to no process. */
+  emptyFolders: string[]
 }
 
 export class SpoolFullError extends Error {
@@ -60,13 +76,14 @@ export function openSpoolStore(options: {
   const reserveBytes = reserveBytesFor(maxBodyBytes)
   const reserve = openReserve(join(dir, folder), reserveBytes)
   const reserveProblem = keepIfThereIsRoom(reserve)
-  const content = readContent(statements, Number.MAX_SAFE_INTEGER)
+  const content = readContent(statements)
 
   function append(deliveries: readonly SpooledDelivery[]): void {
     const bytes = deliveries.reduce((sum, { body }) => sum + body.length + bytesPerDelivery, 0)
     if (content.bytes + bytes > maxBytes) {
       throw new SpoolFullError(`the spool holds ${content.bytes} bytes: SPOOL_MAX_BYTES is ${maxBytes}`)
     }
+    const receipts = deliveries.map(({ deliveryId }) => receivedAtMsOf(deliveryId))
     // Without the reserve, a delivery that is taken now could not be given back.
     reserve.keep()
     inTransaction(database, () => {
@@ -74,23 +91,24 @@ export function openSpoolStore(options: {
     })
     content.deliveries += deliveries.length
     content.bytes += bytes
+    content.oldestMs = Math.min(content.oldestMs ?? Number.POSITIVE_INFINITY, ...receipts)
   }
 
-  function adoptFrom(other: string, limits: SpoolLimits): number {
+  function adoptFrom(other: string, limits: SpoolLimits): Adoption {
     const orphan = claim(other)
-    if (orphan === null) return 0
+    if (orphan === null) return { deliveries: 0, emptyFolders: [] }
     try {
       const itsStatements = prepareStatements(orphan)
       const itsReserve = openReserve(other, reserveBytes)
       const page = readOldest(itsStatements, limits)
       if (page === null) {
         itsReserve.release()
-        return 0
+        return { deliveries: 0, emptyFolders: [readFolder(itsStatements).id] }
       }
       append(page.deliveries)
       // A kill at this point leaves them in both; the ledger takes each once.
       withReserve(orphan, itsReserve, () => itsStatements.remove.run(page.through))
-      return page.deliveries.length
+      return { deliveries: page.deliveries.length, emptyFolders: [] }
     } finally {
       orphan.close()
     }
@@ -98,15 +116,17 @@ export function openSpoolStore(options: {
 
   return {
     content,
+    folder: readFolder(statements),
     reserveProblem,
     append,
     oldest: (limits) => readOldest(statements, limits),
     remove(through) {
-      const removed = readContent(statements, through)
+      const removed = readSize(statements, through)
       withReserve(database, reserve, () => inTransaction(database, () => statements.remove.run(through)))
       content.deliveries -= removed.deliveries
       content.bytes -= removed.bytes
       if (content.deliveries > 0) return
+      content.oldestMs = null
       // `secure_delete` overwrites the bodies in the file, and the write-ahead log still holds them.
       withReserve(database, reserve, () => emptyLog(database))
       keepIfThereIsRoom(reserve)
@@ -114,19 +134,22 @@ export function openSpoolStore(options: {
     adopt(limits) {
       // A page must fit a small spool as well.
       const pageLimits = { ...limits, maxBytes: Math.min(limits.maxBytes, maxBytes / 4) }
+      const emptyFolders: string[] = []
       let trouble: unknown
       for (const other of foldersIn(dir)) {
         if (other === folder) continue
         try {
-          const adopted = adoptFrom(join(dir, other), pageLimits)
-          if (adopted > 0) return adopted
+          const adoption = adoptFrom(join(dir, other), pageLimits)
+          if (adoption.deliveries > 0) return adoption
+          emptyFolders.push(...adoption.emptyFolders)
         } catch (cause) {
           trouble = new Error(`${join(dir, other)}: ${(cause as Error).message}`, { cause })
         }
       }
       if (trouble !== undefined) throw trouble
-      return 0
+      return { deliveries: 0, emptyFolders }
     },
+    markKnown: () => withReserve(database, reserve, () => statements.markKnown.run()),
     close: () => database.close(),
   }
 }

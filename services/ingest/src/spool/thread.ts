@@ -1,6 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import type { SpoolContent, SpooledBatch, SpooledDelivery } from './rows.ts'
-import { openSpoolStore, SpoolFullError } from './store.ts'
+import type { SpoolContent, SpooledBatch, SpooledDelivery, SpoolFolder } from './rows.ts'
+import { type Adoption, openSpoolStore, SpoolFullError } from './store.ts'
 
 /** Runs the store on a thread of its own, so that nobody else waits for the disk. Calls are answered in their order. */
 
@@ -10,14 +10,21 @@ export type SpoolCall =
   | { name: 'oldest' }
   | { name: 'remove'; through: number }
   | { name: 'adopt' }
+  | { name: 'mark-known' }
   | { name: 'close' }
 
 export type SpoolAnswer = {
   /** How much the spool holds now. */
   content: SpoolContent
-  /** The store's `reserveProblem`. It stands in the first answer, which comes without a call. */
-  reserveProblem?: string | undefined
-} & ({ error: Error; isOutage: boolean } | { batch?: SpooledBatch | null; adopted?: number })
+} & ({ error: Error; isOutage: boolean } | { batch?: SpooledBatch | null; adoption?: Adoption })
+
+/** The first message, which comes without a call. */
+export interface SpoolOpened {
+  content: SpoolContent
+  folder: SpoolFolder
+  /** The store's `reserveProblem`. */
+  reserveProblem: string | undefined
+}
 
 const { batchLimits, ...options } = workerData as Parameters<typeof openSpoolStore>[0] & {
   batchLimits: { maxCount: number; maxBytes: number }
@@ -28,7 +35,8 @@ port.on('message', (call: SpoolCall) => {
   port.postMessage(answer(call))
   if (call.name === 'close') port.close()
 })
-port.postMessage({ content: store.content, reserveProblem: store.reserveProblem } satisfies SpoolAnswer)
+const { content, folder, reserveProblem } = store
+port.postMessage({ content, folder, reserveProblem } satisfies SpoolOpened)
 
 function answer(call: SpoolCall): SpoolAnswer {
   try {
@@ -43,7 +51,7 @@ function isOutage(error: unknown): boolean {
   return error instanceof SpoolFullError || typeof (error as NodeJS.ErrnoException).code === 'string'
 }
 
-function perform(call: SpoolCall): { batch?: SpooledBatch | null; adopted?: number } {
+function perform(call: SpoolCall): { batch?: SpooledBatch | null; adoption?: Adoption } {
   switch (call.name) {
     case 'append':
       store.append(call.deliveries)
@@ -54,7 +62,10 @@ function perform(call: SpoolCall): { batch?: SpooledBatch | null; adopted?: numb
       store.remove(call.through)
       return {}
     case 'adopt':
-      return { adopted: store.adopt(batchLimits) }
+      return { adoption: store.adopt(batchLimits) }
+    case 'mark-known':
+      store.markKnown()
+      return {}
     case 'close':
       store.close()
       return {}

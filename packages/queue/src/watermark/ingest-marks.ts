@@ -1,0 +1,169 @@
+import type { Redis } from 'ioredis'
+
+/**
+ * The marks of the ingests, in one hash of Redis. An ingest's mark tells how far it is: what it received before that
+ * instant is in a queue, or was refused. The least of all marks bounds the watermark, also that of an ingest that has
+ * ended with deliveries in its spool: its last mark stands until the next process has the spool's folder.
+ */
+export interface IngestMark {
+  /** The id of its spool's folder; without a spool that of its process. */
+  readonly id: string
+  /** Its host, and its spool's folder there. For people. */
+  readonly place: string
+  readonly hasSpool: boolean
+  /** Milliseconds since the Unix epoch, at most the time of Redis. */
+  readonly untilMs: number
+  /** When it was told, by the clock of Redis. */
+  readonly toldAtMs: number
+  /** As it stands in Redis. No two marks are the same, because it also names the process. */
+  readonly text: string
+}
+
+/** What an ingest says of itself. */
+export interface OwnMark extends Pick<IngestMark, 'id' | 'place' | 'hasSpool' | 'untilMs'> {
+  /** Unlike that of every other process. */
+  readonly processId: string
+}
+
+/** Redis' answer to a mark. */
+export interface Told {
+  /** The mark as it stands in Redis. */
+  readonly text: string
+  /** The watermark is not beyond this until the next mark is told. Milliseconds since the Unix epoch. */
+  readonly floorMs: number
+}
+
+/** A mark of somebody else that has been replaced, or of one that has nothing any more. */
+export type RetiredMark = Pick<IngestMark, 'id' | 'text'>
+
+const retired = 'retired'
+
+function ingestsKey(prefix: string): string {
+  return `${prefix}:ingests`
+}
+
+/** The watermark is not beyond this. It never goes back. */
+function boundKey(prefix: string): string {
+  return `${prefix}:watermark-bound`
+}
+
+const nowInScript = `local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`
+
+/** A mark that somebody has told anew is not retired: it is not the same any more. */
+const retireInScript = (firstArgument: number) => `for i = ${firstArgument}, #ARGV, 2 do
+  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
+    redis.call('HSET', KEYS[1], ARGV[i], '${retired}')
+  end
+end`
+
+// A clock that is ahead cannot bring the mark beyond the time of Redis.
+const tellScript = `${nowInScript}
+local mark = math.min(tonumber(ARGV[2]), now)
+local text = string.format('%.0f %.0f %s', mark, now, ARGV[3])
+redis.call('HSET', KEYS[1], ARGV[1], text)
+${retireInScript(4)}
+return {text, string.format('%.0f', mark), redis.call('GET', KEYS[2]) or '0'}`
+
+const retireScript = retireInScript(1)
+
+const removeRetiredScript = `for i = 1, #ARGV do
+  if redis.call('HGET', KEYS[1], ARGV[i]) == '${retired}' then redis.call('HDEL', KEYS[1], ARGV[i]) end
+end`
+
+/**
+ * Tells an ingest's mark, and retires marks that it covers, in one step.
+ *
+ * @throws the error of ioredis; the mark may be told all the same.
+ */
+export async function tellMark(
+  client: Redis,
+  prefix: string,
+  mark: OwnMark,
+  covered: readonly RetiredMark[] = [],
+): Promise<Told> {
+  const { id, place, hasSpool, untilMs, processId } = mark
+  const details = JSON.stringify({ place, hasSpool, processId })
+  const [text, toldMs, boundMs] = (await client.eval(
+    tellScript,
+    2,
+    ingestsKey(prefix),
+    boundKey(prefix),
+    id,
+    untilMs,
+    details,
+    ...covered.flatMap((other) => [other.id, other.text]),
+  )) as [string, string, string]
+  return { text, floorMs: Math.max(Number(toldMs), Number(boundMs)) }
+}
+
+/** Retires marks, where they are still the same. */
+export async function retireMarks(
+  client: Redis,
+  prefix: string,
+  marks: readonly RetiredMark[],
+): Promise<void> {
+  if (marks.length === 0) return
+  await client.eval(retireScript, 1, ingestsKey(prefix), ...marks.flatMap(({ id, text }) => [id, text]))
+}
+
+const readScript = `${nowInScript}
+local fields = redis.call('HGETALL', KEYS[1])
+local least = false
+for i = 2, #fields, 2 do
+  local mark = tonumber(string.match(fields[i], '^%d+'))
+  if mark and (not least or mark < least) then least = mark end
+end
+local bound = tonumber(redis.call('GET', KEYS[2]) or '0')
+if least and least > bound then redis.call('SET', KEYS[2], string.format('%.0f', least)) end
+return {string.format('%.0f', now), fields}`
+
+/** The marks of all ingests at one instant. */
+export interface Marks {
+  readonly marks: readonly IngestMark[]
+  /** The ids of ingests that have nothing any more. */
+  readonly retired: readonly string[]
+  /** The time of Redis, in milliseconds since the Unix epoch. */
+  readonly nowMs: number
+}
+
+/**
+ * Reads the marks of all ingests, and lets Redis know in the same step that the watermark may come up to the least of
+ * them. So an ingest that begins later, by a clock that is behind, stamps no delivery before it.
+ *
+ * @throws when a mark cannot be read.
+ */
+export async function readMarks(client: Redis, prefix: string): Promise<Marks> {
+  const [now, flat] = (await client.eval(readScript, 2, ingestsKey(prefix), boundKey(prefix))) as [
+    string,
+    string[],
+  ]
+  const fields: [id: string, text: string][] = []
+  for (let at = 0; at < flat.length; at += 2) fields.push([flat[at]!, flat[at + 1]!])
+  return {
+    marks: fields.filter(([, text]) => text !== retired).map(([id, text]) => parseMark(id, text)),
+    retired: fields.filter(([, text]) => text === retired).map(([id]) => id),
+    nowMs: Number(now),
+  }
+}
+
+function parseMark(id: string, text: string): IngestMark {
+  const [, untilMs, toldAtMs, details] = /^(\d{1,15}) (\d{1,15}) (\{.*\})$/s.exec(text) ?? []
+  if (details === undefined) throw new Error(`the mark of ingest ${id} in Redis cannot be read`)
+  const { place, hasSpool } = JSON.parse(details) as Partial<OwnMark>
+  // An ingest of another release may leave one out: then its mark holds, as that of one with a spool does.
+  return {
+    id,
+    place: typeof place === 'string' ? place : 'an unknown place',
+    hasSpool: hasSpool !== false,
+    untilMs: Number(untilMs),
+    toldAtMs: Number(toldAtMs),
+    text,
+  }
+}
+
+/** Forgets retired marks, after Postgres has forgotten them. */
+export async function removeRetired(client: Redis, prefix: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  await client.eval(removeRetiredScript, 1, ingestsKey(prefix), ...ids)
+}

@@ -1,0 +1,46 @@
+import type { Redis } from 'ioredis'
+import type { Shard } from '../topology.ts'
+import { type IngestMark, type Marks, readMarks, removeRetired, retireMarks } from './ingest-marks.ts'
+import { createAbandonedBatches } from './open-batches.ts'
+
+/** All that Redis knows of deliveries that may not be in the tables yet. */
+export interface WatermarkFacts extends Marks {
+  /** The receipt of the oldest delivery in the queues, in milliseconds since the Unix epoch; null when there is none. */
+  readonly oldestOpenMs: number | null
+}
+
+/** The side of the watermark that workers read. */
+export interface WatermarkSource {
+  /** @throws the error of ioredis, or an Error for a mark that cannot be read. */
+  read(): Promise<WatermarkFacts>
+  /** Retires marks of ingests that can have nothing any more, where they have not told another one since. */
+  retire(marks: readonly IngestMark[]): Promise<void>
+  /** Forgets retired ingests, after Postgres has forgotten them. */
+  removeRetired(ids: readonly string[]): Promise<void>
+}
+
+/** Long beyond the moment between the note of a batch and the batch. */
+const defaultAbandonedAfterMs = 60_000
+
+/** @param options.abandonedAfterMs A batch that has had no job for this long is not open any more. */
+export function createWatermarkSource(options: {
+  client: Redis
+  shards: readonly Shard[]
+  prefix: string
+  abandonedAfterMs?: number
+}): WatermarkSource {
+  const { client, shards, prefix, abandonedAfterMs = defaultAbandonedAfterMs } = options
+  const looks = shards.map((shard) => createAbandonedBatches(client, shard, abandonedAfterMs))
+
+  return {
+    async read() {
+      // An ingest tells a later mark only when the batches before it are open, so the marks have to be read first.
+      const marks = await readMarks(client, prefix)
+      const open = await Promise.all(looks.map((look) => look()))
+      const receipts = open.filter((receipt) => receipt !== null)
+      return { ...marks, oldestOpenMs: receipts.length === 0 ? null : Math.min(...receipts) }
+    },
+    retire: (marks) => retireMarks(client, prefix, marks),
+    removeRetired: (ids) => removeRetired(client, prefix, ids),
+  }
+}

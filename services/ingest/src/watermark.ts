@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Delivery } from '@vss-pipeline/delivery'
+import { type OwnMark, type Producer, type RetiredMark, readMarks, retireMarks, tellMark } from '@vss-pipeline/queue'
+import { repeatEvery } from '@vss-pipeline/runtime'
+import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
+import type { Spool } from './spool/spool.ts'
+
+const intervalMs = 1_000
+
+/** The deliveries that are stamped, and neither kept nor refused yet. */
+export interface InHand {
+  add(delivery: Delivery): void
+  delete(delivery: Delivery): void
+  /** The earliest receipt in hand, in milliseconds since the Unix epoch; null when there is none. */
+  oldestMs(): number | null
+}
+
+export function createInHand(): InHand {
+  const deliveries = new Set<Delivery>()
+  return {
+    add: (delivery) => void deliveries.add(delivery),
+    delete: (delivery) => void deliveries.delete(delivery),
+    oldestMs() {
+      let oldest = Number.POSITIVE_INFINITY
+      for (const { receivedAtMs } of deliveries) oldest = Math.min(oldest, receivedAtMs)
+      return deliveries.size === 0 ? null : oldest
+    },
+  }
+}
+
+/** Ingest's part in the watermark: it tells Redis each second how far it is. */
+export interface MarkTelling {
+  /**
+   * Whether what this ingest keeps holds the watermark back. Until then it may keep nothing, because the watermark could
+   * pass a delivery in a spool that nobody knows of.
+   */
+  readonly isKnown: boolean
+  /** The watermark is not beyond this, so no delivery may be stamped before it. Milliseconds since the Unix epoch. */
+  readonly floorMs: number
+  /** Tells the mark now. It resolves also where Redis is away. */
+  tell(): Promise<void>
+  /** Takes over deliveries of instances that are gone, and their marks with them. @returns the number of deliveries. */
+  adopt(): Promise<number>
+  /** Says goodbye, unless deliveries stay in the spool: then the last mark stands for them. */
+  close(): Promise<void>
+}
+
+/** @param deps.spool undefined where there is none. */
+export function startMarkTelling(deps: {
+  producer: Pick<Producer, 'client'>
+  prefix: string
+  spool: Spool | undefined
+  inHand: Pick<InHand, 'oldestMs'>
+  logger: Logger
+}): MarkTelling {
+  const { producer, prefix, spool, inHand, logger } = deps
+  const { client } = producer
+  const told = createTeller<'forgetful'>(logger)
+  const processId = randomUUID()
+  const place = spool === undefined ? hostname() : `${hostname()}:${spool.dir}`
+  let isKnown = spool?.folder.isKnown ?? false
+  let isNoted = isKnown
+  let lastText: string | undefined
+  let floorMs = 0
+  /** A mark whose answer has not come: Redis may have it. */
+  let unansweredMs = 0
+
+  function ownMark(): OwnMark {
+    const receipts = [inHand.oldestMs(), spool?.content.oldestMs ?? null].filter((receipt) => receipt !== null)
+    const untilMs = Math.min(Date.now(), ...receipts)
+    return { id: spool?.folder.id ?? processId, place, hasSpool: spool !== undefined, processId, untilMs }
+  }
+
+  async function tellNow(covered: readonly RetiredMark[] = []): Promise<void> {
+    const mark = ownMark()
+    unansweredMs = Math.max(unansweredMs, mark.untilMs)
+    const answer = await tellMark(client, prefix, mark, covered)
+    floorMs = Math.max(floorMs, answer.floorMs)
+    unansweredMs = 0
+    lastText = answer.text
+    isKnown = true
+    if (!isNoted) await noteInSpool()
+  }
+
+  /** A restart while Redis is away goes on keeping deliveries only if the spool says that its folder is known. */
+  async function noteInSpool(): Promise<void> {
+    try {
+      await spool?.markKnown()
+      isNoted = true
+      told.over('forgetful')
+    } catch (error) {
+      told.once('forgetful', 'warn', 'the spool cannot note that it is known: ingest tries again', { err: error })
+    }
+  }
+
+  // One after the other, so that the mark in Redis is always the newest.
+  let turn = Promise.resolve()
+  function tell(covered?: readonly RetiredMark[]): Promise<void> {
+    // The producer logs that Redis is away.
+    turn = turn.then(() => tellNow(covered)).catch(() => undefined)
+    return turn
+  }
+
+  const stop = repeatEvery(intervalMs, tell)
+  client.on('ready', () => void tell())
+
+  return {
+    get isKnown() {
+      return isKnown
+    },
+    get floorMs() {
+      return Math.max(floorMs, unansweredMs)
+    },
+    tell: () => tell(),
+    async adopt() {
+      // Read before the look: whoever told one of these marks, and has left its folder empty by then, has nothing left.
+      const before = await readMarks(client, prefix).catch(() => undefined)
+      const { deliveries, emptyFolders } = await spool!.adopt()
+      const covered = before?.marks.filter(({ id }) => emptyFolders.includes(id)) ?? []
+      if (covered.length > 0) await tell(covered)
+      return deliveries
+    },
+    async close() {
+      stop()
+      await turn
+      if (lastText === undefined || (spool !== undefined && spool.content.deliveries > 0)) return
+      const { id } = ownMark()
+      await retireMarks(client, prefix, [{ id, text: lastText }]).catch(() => undefined)
+    },
+  }
+}

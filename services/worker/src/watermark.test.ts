@@ -1,0 +1,66 @@
+import type { IngestMark, WatermarkFacts } from '@vss-pipeline/queue'
+import { expect, test } from 'vitest'
+import { judgeWatermark } from './watermark.ts'
+
+const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5)
+
+function mark(more: Partial<IngestMark> = {}): IngestMark {
+  return {
+    id: 'one',
+    place: 'host:/spool',
+    hasSpool: true,
+    untilMs: nowMs - 500,
+    toldAtMs: nowMs - 500,
+    text: '',
+    ...more,
+  }
+}
+
+function facts(more: Partial<WatermarkFacts> = {}): WatermarkFacts {
+  return { marks: [mark()], retired: [], nowMs, oldestOpenMs: null, ...more }
+}
+
+test('it is the mark of the only ingest while nothing waits', () => {
+  expect(judgeWatermark(facts(), [])).toEqual({ untilMs: nowMs - 500, reason: 'nothing waits' })
+})
+
+test('the least of all bounds counts, and says why', () => {
+  const spooling = mark({ id: 'two', untilMs: nowMs - 60_000 })
+  expect(judgeWatermark(facts({ marks: [mark(), spooling], oldestOpenMs: nowMs - 30_000 }), [])).toEqual({
+    untilMs: nowMs - 60_000,
+    reason: 'ingest two (host:/spool) holds deliveries',
+  })
+  expect(judgeWatermark(facts({ oldestOpenMs: nowMs - 30_000 }), [])).toEqual({
+    untilMs: nowMs - 30_000,
+    reason: 'deliveries wait in the queue',
+  })
+})
+
+test('an ingest that is silent holds it', () => {
+  const silent = mark({ untilMs: nowMs - 20_000, toldAtMs: nowMs - 20_000 })
+  expect(judgeWatermark(facts({ marks: [silent] }), [])).toEqual({
+    untilMs: nowMs - 20_000,
+    reason: 'ingest one (host:/spool) is silent since 2026-01-02T03:03:45.000Z',
+  })
+})
+
+test('Redis may forget an ingest, and Postgres has not', () => {
+  const forgotten = mark({ id: 'two', untilMs: nowMs - 20_000, toldAtMs: nowMs - 20_000 })
+  expect(judgeWatermark(facts(), [forgotten]).untilMs).toBe(nowMs - 20_000)
+  expect(judgeWatermark(facts({ marks: [] }), [forgotten]).untilMs).toBe(nowMs - 20_000)
+})
+
+test('it is not held by an ingest that said goodbye, that told a later mark, or whose deliveries were all in Redis', () => {
+  const before = mark({ id: 'two', untilMs: nowMs - 20_000 })
+  const held = { untilMs: nowMs - 500, reason: 'nothing waits' }
+  expect(judgeWatermark(facts({ retired: ['two'] }), [before])).toEqual(held)
+  expect(judgeWatermark(facts({ marks: [mark({ id: 'two' })] }), [before])).toEqual(held)
+  expect(judgeWatermark(facts(), [{ ...before, hasSpool: false }])).toEqual(held)
+})
+
+test('nothing is known before an ingest has told its mark', () => {
+  expect(judgeWatermark(facts({ marks: [] }), [])).toEqual({
+    untilMs: null,
+    reason: 'no ingest has told how far it is',
+  })
+})

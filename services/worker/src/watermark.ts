@@ -1,0 +1,111 @@
+import {
+  createWatermarkSource,
+  type IngestMark,
+  type Consumer,
+  type WatermarkFacts,
+} from '@vss-pipeline/queue'
+import { repeatEvery, withinMs } from '@vss-pipeline/runtime'
+import { createTeller, Gauge, type Lifecycle, type Logger, type Registry } from '@vss-pipeline/runtime/service'
+import { advanceWatermark, type KnownIngest, type Pool, readWatermark } from '@vss-pipeline/storage'
+
+const intervalMs = 1_000
+const readTimeoutMs = 2_000
+/** An ingest tells its mark each second. */
+const silentAfterMs = 10_000
+/** Longer than ENQUEUE_TIMEOUT_MS may be: an ingest without a spool has acknowledged nothing since that is not in Redis. */
+const settledAfterMs = 70_000
+/** A mark, a look and a round trip. */
+const usualLagMs = 3_000
+
+/**
+ * Keeps `vss.watermark` up to date: each second one of the workers looks. Every delivery that was received before the
+ * mark and acknowledged is in a batch that is open, or behind the mark of an ingest; so the least of these is the
+ * watermark. It does not depend on any clock.
+ */
+export function keepWatermark(deps: {
+  pool: Pool
+  consumer: Pick<Consumer, 'client' | 'shards'>
+  prefix: string
+  registry: Registry
+  lifecycle: Lifecycle
+  logger: Logger
+}): void {
+  const { pool, consumer, prefix, registry, lifecycle, logger } = deps
+  const { client, shards } = consumer
+  const source = createWatermarkSource({ client, shards, prefix })
+  const told = createTeller<'stuck'>(logger)
+  const completeUntil = new Gauge({
+    name: 'vss_complete_until_timestamp_seconds',
+    help: 'The watermark: every delivery received before it is in the tables. Unix time; 0 before it is known.',
+    registers: [registry],
+  })
+
+  async function look(): Promise<void> {
+    try {
+      const stored = await readWatermark(pool)
+      completeUntil.set((stored.completeUntilMs ?? 0) / 1000)
+      if (stored.isDue) await advance(stored)
+      told.over('stuck', 'the watermark is kept again')
+    } catch (error) {
+      told.once('stuck', 'warn', 'the watermark stands still', { err: error })
+    }
+  }
+
+  async function advance({ version, ingests }: { version: string; ingests: readonly KnownIngest[] }) {
+    const read = await readFacts()
+    if ('problem' in read) {
+      await advanceWatermark(pool, { version, completeUntilMs: null, reason: read.problem, told: [], gone: [] })
+      return
+    }
+    const { facts } = read
+    const { untilMs, reason } = judgeWatermark(facts, ingests)
+    const { marks, retired } = facts
+    const isOurs = await advanceWatermark(pool, {
+      version,
+      completeUntilMs: untilMs,
+      reason,
+      told: marks,
+      gone: retired,
+    })
+    if (!isOurs) return
+    await source.removeRetired(retired)
+    await source.retire(marks.filter((mark) => !mark.hasSpool && facts.nowMs - mark.toldAtMs > settledAfterMs))
+  }
+
+  async function readFacts(): Promise<{ facts: WatermarkFacts } | { problem: string }> {
+    if (client.status !== 'ready') return { problem: 'Redis is away' }
+    try {
+      return { facts: await withinMs(source.read(), readTimeoutMs, 'no answer within 2 s') }
+    } catch (error) {
+      return { problem: `Redis cannot be read: ${(error as Error).message}`.slice(0, 200) }
+    }
+  }
+
+  lifecycle.onClose('watermark', repeatEvery(intervalMs, look))
+}
+
+/**
+ * Finds the watermark, and what holds it back.
+ *
+ * @param remembered the marks as of an earlier look. Redis may have forgotten that of an ingest whose spool has not.
+ * @returns `untilMs` null when no ingest has told anything, so that nothing is known.
+ */
+export function judgeWatermark(
+  { marks, retired, oldestOpenMs, nowMs }: WatermarkFacts,
+  remembered: readonly KnownIngest[],
+): { untilMs: number | null; reason: string } {
+  const known = new Set([...marks.map(({ id }) => id), ...retired])
+  const forgotten = remembered.filter(({ id, hasSpool }) => hasSpool && !known.has(id))
+  const bounds = [...marks, ...forgotten].map((mark) => ({ untilMs: mark.untilMs, reason: explain(mark, nowMs) }))
+  if (oldestOpenMs !== null) bounds.push({ untilMs: oldestOpenMs, reason: 'deliveries wait in the queue' })
+  if (bounds.length === 0) return { untilMs: null, reason: 'no ingest has told how far it is' }
+  const least = bounds.reduce((one, other) => (other.untilMs < one.untilMs ? other : one))
+  return nowMs - least.untilMs <= usualLagMs ? { ...least, reason: 'nothing waits' } : least
+}
+
+function explain({ id, place, toldAtMs }: KnownIngest | IngestMark, nowMs: number): string {
+  const ingest = `ingest ${id} (${place})`
+  return nowMs - toldAtMs > silentAfterMs
+    ? `${ingest} is silent since ${new Date(toldAtMs).toISOString()}`
+    : `${ingest} holds deliveries`
+}
