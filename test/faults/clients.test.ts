@@ -1,8 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { generateEvents } from '@vss-pipeline/generator'
 import { expect, onTestFinished, test } from 'vitest'
-import { expectAccountedFor } from '../support/accounting.ts'
-import { startFaultyPipeline } from '../support/faulty-pipeline.ts'
+import { expectKept, startFaultyPipeline } from '../support/faulty-pipeline.ts'
 import { postUntilAcknowledged } from '../support/load.ts'
 
 /** Sends a request at one byte a second, and never ends it. */
@@ -44,7 +43,7 @@ test('a thousand slow clients slow down no other client, and are cut off', async
   expect(Object.fromEntries(answers)).toEqual({ 200: 3_000 })
   expect(tookMs / 3_000, 'milliseconds a POST').toBeLessThan(10)
   await allClosed
-  await expectAccountedFor(pipeline.pool, acknowledged, { withinMs: 30_000 })
+  await expectKept(pipeline, acknowledged, { withinMs: 30_000 })
   console.log(
     `slow clients: 3,000 POSTs in ${Math.round(tookMs)} ms beside 1,000 clients that send a byte a second`,
   )

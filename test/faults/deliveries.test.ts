@@ -6,7 +6,7 @@ import { countLedgerByOutcome, readSession } from '@vss-pipeline/reader'
 import { v7 as uuidv7 } from 'uuid'
 import { expect, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../support/accounting.ts'
-import { startFaultyPipeline } from '../support/faulty-pipeline.ts'
+import { expectTrueWatermark, startFaultyPipeline } from '../support/faulty-pipeline.ts'
 import { type Acknowledged, postUntilAcknowledged } from '../support/load.ts'
 import { openProducer } from '../support/producer.ts'
 import type { RunningPipeline } from '../support/running-pipeline.ts'
@@ -18,6 +18,7 @@ test('the same event, posted 100 times at once, is one session', async () => {
     connections: 100,
   })
   const recoveredMs = await accountFor('delivery-repeated', pipeline, acknowledged)
+  await expectTrueWatermark(pipeline, acknowledged)
   expect(Object.fromEntries(answers)).toEqual({ 200: 100 })
   expect(await countLedgerByOutcome(pipeline.pool)).toEqual({
     stored: 1,
@@ -40,6 +41,7 @@ test('of corrections posted at once the session keeps the one received last, whi
     connections: 64,
   })
   const recoveredMs = await accountFor('delivery-corrected', pipeline, acknowledged)
+  await expectTrueWatermark(pipeline, acknowledged)
   expect([...answers.keys()]).toEqual(['200'])
   await expectNewest(pipeline, acknowledged)
   expect(recoveredMs).toBeLessThan(20_000)

@@ -6,11 +6,13 @@ import { createTemporaryFolder, type RunningServer, startRedis, until } from '@v
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 
-import { countLedger, expectAccountedFor } from '../support/accounting.ts'
+import { countLedger } from '../support/accounting.ts'
+import { expectKept } from '../support/faulty-pipeline.ts'
 import { killProcess } from '../support/faulty-server.ts'
 import { postUntilAcknowledged } from '../support/load.ts'
 import { startRunningPipeline } from '../support/running-pipeline.ts'
 import { openTcpProxy } from '../support/tcp-proxy.ts'
+import { sampleWatermark } from '../support/watermark-samples.ts'
 
 const replicationDelayMs = 20
 
@@ -81,14 +83,15 @@ async function startPrimaryWithReplica(): Promise<Pair> {
 
 async function failOverUnderLoad(env: NodeJS.ProcessEnv) {
   const redis = await startPrimaryWithReplica()
-  const { webhookUrl, pool } = await startRunningPipeline({ redisUrl: redis.url, env })
+  const { webhookUrl, pool, databaseUrl } = await startRunningPipeline({ redisUrl: redis.url, env })
+  const watermark = sampleWatermark(databaseUrl)
   const events = generateEvents({ seed: 'failover', count: 4_000, dirtyShare: 0.05 })
   const load = postUntilAcknowledged(webhookUrl, events, { connections: 16 })
   await until('The first rows', async () => (await countLedger(pool)) >= 500, { timeoutMs: 30_000 })
   const killedAtMs = Date.now()
   await redis.failOver()
   const { acknowledged } = await load
-  return { acknowledged, pool, killedAtMs }
+  return { acknowledged, pool, watermark, killedAtMs }
 }
 
 async function isAtRest(pool: Database): Promise<boolean> {
@@ -107,17 +110,17 @@ async function missingFromLedger(pool: Database, deliveryIds: string[]): Promise
 }
 
 test('with REDIS_WAIT_REPLICAS, a failover loses nothing that was acknowledged', async () => {
-  const { acknowledged, pool } = await failOverUnderLoad({
+  const { acknowledged, pool, watermark } = await failOverUnderLoad({
     REDIS_WAIT_REPLICAS: '1',
     ENQUEUE_TIMEOUT_MS: '2000',
   })
   expect(acknowledged).toHaveLength(4_000)
-  await expectAccountedFor(pool, acknowledged, { withinMs: 60_000 })
+  await expectKept({ pool, watermark }, acknowledged, { withinMs: 60_000 })
   console.log('failover, REDIS_WAIT_REPLICAS=1: 4,000 acknowledged, 0 lost')
 })
 
 test('without REDIS_WAIT_REPLICAS, a failover loses only deliveries that the replica did not have yet', async () => {
-  const { acknowledged, pool, killedAtMs } = await failOverUnderLoad({})
+  const { acknowledged, pool, watermark, killedAtMs } = await failOverUnderLoad({})
   const ids = acknowledged.map(({ deliveryId }) => deliveryId)
   await until('The end of changes in the ledger', () => isAtRest(pool), { timeoutMs: 60_000 })
   const lost = await missingFromLedger(pool, ids)
@@ -126,6 +129,7 @@ test('without REDIS_WAIT_REPLICAS, a failover loses only deliveries that the rep
     expect(beforeKillMs, 'milliseconds from the receipt of a lost delivery to the kill').toBeLessThan(1_000)
   }
   expect(lost.length).toBeLessThan(ids.length / 10)
+  watermark.expectTrue(ids.filter((id) => !lost.includes(id)))
   console.log(
     `failover, replica ${replicationDelayMs} ms behind: ${ids.length} acknowledged, ${lost.length} lost`,
   )
@@ -160,11 +164,12 @@ test.each<Setting>([
   'a primary is cut off and then killed, while no worker runs: $setting',
   async ({ setting, env, redis, lossMs }) => {
     const pair = await startPrimaryWithReplica()
-    const { webhookUrl, pool, startWorker } = await startRunningPipeline({
+    const { webhookUrl, pool, databaseUrl, startWorker } = await startRunningPipeline({
       workers: 0,
       redisUrl: pair.url,
       env,
     })
+    const watermark = sampleWatermark(databaseUrl)
     await pair.configure(redis)
     const end = new AbortController()
     const events = generateEvents({ seed: 'cut-off', count: 1_000_000 })
@@ -181,6 +186,7 @@ test.each<Setting>([
     await until('The end of changes in the ledger', () => isAtRest(pool), { timeoutMs: 60_000 })
     const ids = acknowledged.map(({ deliveryId }) => deliveryId)
     const lost = await missingFromLedger(pool, ids)
+    watermark.expectTrue(ids.filter((id) => !lost.includes(id)))
     const sinceCutMs = (id: string) => receivedAtMsOf(id) - cutAtMs
     const whileCut = ids.filter((id) => sinceCutMs(id) > 0 && sinceCutMs(id) < isolatedMs)
     const lostAtMs = lost.map(sinceCutMs).toSorted((a, b) => a - b)

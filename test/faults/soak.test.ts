@@ -1,8 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { createRandom, generateEvents } from '@vss-pipeline/generator'
 import { expect, test } from 'vitest'
-import { expectAccountedFor } from '../support/accounting.ts'
-import { cutWorkerConnections, type FaultyPipeline, startFaultyPipeline } from '../support/faulty-pipeline.ts'
+import {
+  cutWorkerConnections,
+  expectKept,
+  type FaultyPipeline,
+  startFaultyPipeline,
+} from '../support/faulty-pipeline.ts'
 import { killProcess } from '../support/faulty-server.ts'
 import { postUntilAcknowledged } from '../support/load.ts'
 
@@ -86,7 +90,7 @@ test(`${count} events, while one thing after another fails`, { timeout: 3_600_00
   const healedAt = performance.now()
   const { acknowledged, answers } = await load
   expect(acknowledged).toHaveLength(count)
-  await expectAccountedFor(pipeline.pool, acknowledged, { withinMs: 120_000 })
+  await expectKept(pipeline, acknowledged, { withinMs: 120_000 })
   console.log(
     `soak: ${count} acknowledged, 0 lost, 0 doubled, all in the ledger ${Math.round(performance.now() - healedAt)} ms after the end; faults ${JSON.stringify(happened)}; answers ${JSON.stringify(Object.fromEntries(answers))}`,
   )

@@ -9,6 +9,7 @@ import { countLedger, expectAccountedFor } from '../support/accounting.ts'
 import { makeDelivery } from '../support/deliveries.ts'
 import {
   expectEveryPostAcknowledged,
+  expectKept,
   startFaultyPipeline,
   surviveUnderLoad,
 } from '../support/faulty-pipeline.ts'
@@ -42,7 +43,8 @@ test('the worker is killed five times, and another one started each time', async
 })
 
 test('a worker is killed in the middle of a flush: another one has its batches within 20 s', async () => {
-  const { postgres, pool, workers, webhookUrl, startWorker } = await startFaultyPipeline()
+  const pipeline = await startFaultyPipeline()
+  const { postgres, pool, workers, webhookUrl, startWorker } = pipeline
   const lock = await lockLedger(postgres.url)
   const events = generateEvents({ seed: 'worker-killed-in-flush', count: 2_000, dirtyShare: 0.05 })
   const { acknowledged } = await postUntilAcknowledged(webhookUrl, events, { connections: 32 })
@@ -52,7 +54,7 @@ test('a worker is killed in the middle of a flush: another one has its batches w
   await lock.release()
   await startWorker()
 
-  await expectAccountedFor(pool, acknowledged, { withinMs: 30_000 })
+  await expectKept(pipeline, acknowledged, { withinMs: 30_000 })
   const { rows } = await pool.query<{ last: Date }>('SELECT max(processed_at) AS last FROM vss.deliveries')
   expect(rows[0]!.last.getTime() - killedAtMs).toBeLessThan(20_000)
 })
@@ -84,7 +86,7 @@ test('a worker is killed after its commit, before the queue knows', async () => 
   network.redis.heal()
   await pipeline.startWorker()
 
-  await expectAccountedFor(pool, acknowledged, { withinMs: 60_000 })
+  await expectKept(pipeline, acknowledged, { withinMs: 60_000 })
   const { queue } = (await openProducer(pipeline)).shards[0]!
   await until('An empty queue', async () => (await countJobs(queue)) === 0, { timeoutMs: 30_000 })
   const ranAgain = pipeline.log.filter((line) =>

@@ -132,9 +132,19 @@ export async function surviveUnderLoad(
 const watermarkWithinMs = 100_000
 
 /**
- * Expects that the watermark was never beyond an acknowledged delivery that was not in the ledger yet, and that it passes
- * them all. @returns how many milliseconds that takes.
+ * Expects that all acknowledged deliveries are in the ledger, each once, and that the watermark passed none before it
+ * was there.
  */
+export async function expectKept(
+  pipeline: Pick<FaultyPipeline, 'pool' | 'watermark'>,
+  acknowledged: readonly Acknowledged[],
+  options: { withinMs: number },
+): Promise<void> {
+  await expectAccountedFor(pipeline.pool, acknowledged, options)
+  await expectTrueWatermark(pipeline, acknowledged)
+}
+
+/** @returns the number of milliseconds until the watermark has passed all of them. */
 export async function expectTrueWatermark(
   { watermark }: Pick<FaultyPipeline, 'watermark'>,
   acknowledged: readonly Acknowledged[],

@@ -59,7 +59,10 @@ export function sampleWatermark(databaseUrl: string): WatermarkSamples {
     expectTrue(acknowledgedIds) {
       if (wentBack) throw wentBack
       const missed = acknowledgedIds.filter((id) => receivedAtMsOf(id) < passedMs && !passed.has(id))
-      expect(missed, 'acknowledged deliveries that the watermark passed before they were in the ledger').toEqual([])
+      expect(
+        missed,
+        'acknowledged deliveries that the watermark passed before they were in the ledger',
+      ).toEqual([])
     },
     async untilPassed(acknowledgedIds, { timeoutMs }) {
       const receipts = acknowledgedIds.map(receivedAtMsOf).filter((receipt) => receipt <= Date.now())

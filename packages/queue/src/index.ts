@@ -8,4 +8,8 @@ export * from './queue-metrics.ts'
 export { type QueueStatus, readQueueStatus } from './status.ts'
 export type { Shard } from './topology.ts'
 export * from './watermark/ingest-marks.ts'
-export { createWatermarkSource, type WatermarkFacts, type WatermarkSource } from './watermark/watermark-source.ts'
+export {
+  createWatermarkSource,
+  type WatermarkFacts,
+  type WatermarkSource,
+} from './watermark/watermark-source.ts'

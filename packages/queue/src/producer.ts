@@ -8,8 +8,8 @@ import { connectRedis, disconnectRedis } from './connection.ts'
 import { warnOfDurabilityProblems } from './durability.ts'
 import { nameBatch } from './status.ts'
 import { openShards, type Shard, shardOf } from './topology.ts'
-import { noteOpenBatch } from './watermark/open-batches.ts'
 import { watchQueue } from './watch.ts'
+import { noteOpenBatch } from './watermark/open-batches.ts'
 
 /** Redis did not take a batch: it is away, out of memory, read-only or too slow. It may have the batch all the same. */
 export class QueueUnavailableError extends Error {

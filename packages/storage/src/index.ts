@@ -16,7 +16,6 @@ export { closePool, createPool, type Pool } from './pool.ts'
 export { handlingOf } from './postgres-types.ts'
 export { selected } from './statements.ts'
 export { inTransaction } from './transaction.ts'
-export { createWriter, type Recorded, type Writer } from './writer.ts'
 export {
   advanceWatermark,
   forgetIngest,
@@ -24,3 +23,4 @@ export {
   readWatermark,
   type StoredWatermark,
 } from './watermark.ts'
+export { createWriter, type Recorded, type Writer } from './writer.ts'

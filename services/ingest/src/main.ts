@@ -46,7 +46,8 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   const inHand = createInHand()
   const mark = startMarkTelling({ producer, prefix: config.queuePrefix, spool, inHand, logger })
   lifecycle.onClose('mark', () => mark.close())
-  const spooler = spool && startSpooler({ spool, adopt: mark.adopt, config, logger, lifecycle, registry, producer })
+  const spooler =
+    spool && startSpooler({ spool, adopt: mark.adopt, config, logger, lifecycle, registry, producer })
 
   const progress = createProgress({ stuckAfterMs })
   let isListening = false

@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Delivery } from '@vss-pipeline/delivery'
-import { type OwnMark, type Producer, type RetiredMark, readMarks, retireMarks, tellMark } from '@vss-pipeline/queue'
+import {
+  type OwnMark,
+  type Producer,
+  type RetiredMark,
+  readMarks,
+  retireMarks,
+  tellMark,
+} from '@vss-pipeline/queue'
 import { repeatEvery } from '@vss-pipeline/runtime'
 import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
 import type { Spool } from './spool/spool.ts'
@@ -67,9 +74,19 @@ export function startMarkTelling(deps: {
   let unansweredMs = 0
 
   function ownMark(): OwnMark {
-    const receipts = [inHand.oldestMs(), spool?.content.oldestMs ?? null].filter((receipt) => receipt !== null)
-    const untilMs = Math.min(Date.now(), ...receipts)
-    return { id: spool?.folder.id ?? processId, place, hasSpool: spool !== undefined, processId, untilMs }
+    const receipts = [inHand.oldestMs(), spool?.content.oldestMs ?? null].filter(
+      (receipt) => receipt !== null,
+    )
+    const clockMs = Date.now()
+    const untilMs = Math.min(clockMs, ...receipts)
+    return {
+      id: spool?.folder.id ?? processId,
+      place,
+      hasSpool: spool !== undefined,
+      untilMs,
+      clockMs,
+      processId,
+    }
   }
 
   async function tellNow(covered: readonly RetiredMark[] = []): Promise<void> {
@@ -90,7 +107,9 @@ export function startMarkTelling(deps: {
       isNoted = true
       told.over('forgetful')
     } catch (error) {
-      told.once('forgetful', 'warn', 'the spool cannot note that it is known: ingest tries again', { err: error })
+      told.once('forgetful', 'warn', 'the spool cannot note that it is known: ingest tries again', {
+        err: error,
+      })
     }
   }
 

@@ -11,6 +11,7 @@ function mark(more: Partial<IngestMark> = {}): IngestMark {
     hasSpool: true,
     untilMs: nowMs - 500,
     toldAtMs: nowMs - 500,
+    clockMs: nowMs - 500,
     text: '',
     ...more,
   }
@@ -41,6 +42,14 @@ test('an ingest that is silent holds it', () => {
   expect(judgeWatermark(facts({ marks: [silent] }), [])).toEqual({
     untilMs: nowMs - 20_000,
     reason: 'ingest one (host:/spool) is silent since 2026-01-02T03:03:45.000Z',
+  })
+})
+
+test('an ingest with a clock that is behind holds it', () => {
+  const behind = mark({ untilMs: nowMs - 3_600_500, clockMs: nowMs - 3_600_500 })
+  expect(judgeWatermark(facts({ marks: [mark({ id: 'two' }), behind] }), [])).toEqual({
+    untilMs: nowMs - 3_600_500,
+    reason: 'the clock of ingest one (host:/spool) is 3600 s behind that of Redis',
   })
 })
 

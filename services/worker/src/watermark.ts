@@ -1,11 +1,12 @@
-import {
-  createWatermarkSource,
-  type IngestMark,
-  type Consumer,
-  type WatermarkFacts,
-} from '@vss-pipeline/queue'
+import { type Consumer, createWatermarkSource, type WatermarkFacts } from '@vss-pipeline/queue'
 import { repeatEvery, withinMs } from '@vss-pipeline/runtime'
-import { createTeller, Gauge, type Lifecycle, type Logger, type Registry } from '@vss-pipeline/runtime/service'
+import {
+  createTeller,
+  Gauge,
+  type Lifecycle,
+  type Logger,
+  type Registry,
+} from '@vss-pipeline/runtime/service'
 import { advanceWatermark, type KnownIngest, type Pool, readWatermark } from '@vss-pipeline/storage'
 
 const intervalMs = 1_000
@@ -54,7 +55,13 @@ export function keepWatermark(deps: {
   async function advance({ version, ingests }: { version: string; ingests: readonly KnownIngest[] }) {
     const read = await readFacts()
     if ('problem' in read) {
-      await advanceWatermark(pool, { version, completeUntilMs: null, reason: read.problem, told: [], gone: [] })
+      await advanceWatermark(pool, {
+        version,
+        completeUntilMs: null,
+        reason: read.problem,
+        told: [],
+        gone: [],
+      })
       return
     }
     const { facts } = read
@@ -69,7 +76,9 @@ export function keepWatermark(deps: {
     })
     if (!isOurs) return
     await source.removeRetired(retired)
-    await source.retire(marks.filter((mark) => !mark.hasSpool && facts.nowMs - mark.toldAtMs > settledAfterMs))
+    await source.retire(
+      marks.filter((mark) => !mark.hasSpool && facts.nowMs - mark.toldAtMs > settledAfterMs),
+    )
   }
 
   async function readFacts(): Promise<{ facts: WatermarkFacts } | { problem: string }> {
@@ -96,16 +105,22 @@ export function judgeWatermark(
 ): { untilMs: number | null; reason: string } {
   const known = new Set([...marks.map(({ id }) => id), ...retired])
   const forgotten = remembered.filter(({ id, hasSpool }) => hasSpool && !known.has(id))
-  const bounds = [...marks, ...forgotten].map((mark) => ({ untilMs: mark.untilMs, reason: explain(mark, nowMs) }))
+  const bounds = [...marks, ...forgotten].map((mark) => ({
+    untilMs: mark.untilMs,
+    reason: explain(mark, nowMs),
+  }))
   if (oldestOpenMs !== null) bounds.push({ untilMs: oldestOpenMs, reason: 'deliveries wait in the queue' })
   if (bounds.length === 0) return { untilMs: null, reason: 'no ingest has told how far it is' }
   const least = bounds.reduce((one, other) => (other.untilMs < one.untilMs ? other : one))
   return nowMs - least.untilMs <= usualLagMs ? { ...least, reason: 'nothing waits' } : least
 }
 
-function explain({ id, place, toldAtMs }: KnownIngest | IngestMark, nowMs: number): string {
+function explain(mark: KnownIngest & { clockMs?: number }, nowMs: number): string {
+  const { id, place, untilMs, toldAtMs, clockMs = toldAtMs } = mark
   const ingest = `ingest ${id} (${place})`
-  return nowMs - toldAtMs > silentAfterMs
-    ? `${ingest} is silent since ${new Date(toldAtMs).toISOString()}`
+  if (nowMs - toldAtMs > silentAfterMs) return `${ingest} is silent since ${new Date(toldAtMs).toISOString()}`
+  const behindSeconds = Math.round((toldAtMs - clockMs) / 1000)
+  return untilMs === clockMs
+    ? `the clock of ${ingest} is ${behindSeconds} s behind that of Redis`
     : `${ingest} holds deliveries`
 }

@@ -36,7 +36,15 @@ function openSource(options: { abandonedAfterMs?: number } = {}) {
 }
 
 function ownMark(untilMs: number, more: Partial<OwnMark> = {}): OwnMark {
-  return { id: 'folder', place: 'host:/spool', hasSpool: true, processId: randomUUID(), untilMs, ...more }
+  return {
+    id: 'folder',
+    place: 'host:/spool',
+    hasSpool: true,
+    processId: randomUUID(),
+    untilMs,
+    clockMs: untilMs,
+    ...more,
+  }
 }
 
 describe('open batches', () => {
@@ -85,7 +93,11 @@ describe('open batches', () => {
     })
     onTestFinished(() => consumer.close())
     const source = openSource()
-    await until('the other one', async () => (await source.read()).oldestOpenMs === faulty.receivedAtMs, within)
+    await until(
+      'the other one',
+      async () => (await source.read()).oldestOpenMs === faulty.receivedAtMs,
+      within,
+    )
     await until('another try', () => tries > 1, within)
     expect((await source.read()).oldestOpenMs).toBe(faulty.receivedAtMs)
   })
@@ -118,10 +130,12 @@ describe('marks', () => {
     await tellMark(producer.client, prefix, ownMark(now - 3_000, { id: 'process', hasSpool: false }))
     const { marks, retired, nowMs } = await openSource().read()
     expect(retired).toEqual([])
-    expect(Object.fromEntries(marks.map(({ id, untilMs, hasSpool }) => [id, { untilMs, hasSpool }]))).toEqual({
-      folder: { untilMs: now - 4_000, hasSpool: true },
-      process: { untilMs: now - 3_000, hasSpool: false },
-    })
+    expect(Object.fromEntries(marks.map(({ id, untilMs, hasSpool }) => [id, { untilMs, hasSpool }]))).toEqual(
+      {
+        folder: { untilMs: now - 4_000, hasSpool: true },
+        process: { untilMs: now - 3_000, hasSpool: false },
+      },
+    )
     for (const { toldAtMs } of marks) expect(Math.abs(nowMs - toldAtMs)).toBeLessThan(5_000)
   })
 

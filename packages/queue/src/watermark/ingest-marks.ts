@@ -15,12 +15,14 @@ export interface IngestMark {
   readonly untilMs: number
   /** When it was told, by the clock of Redis. */
   readonly toldAtMs: number
+  /** The time of its own clock then. */
+  readonly clockMs: number
   /** As it stands in Redis. No two marks are the same, because it also names the process. */
   readonly text: string
 }
 
 /** What an ingest says of itself. */
-export interface OwnMark extends Pick<IngestMark, 'id' | 'place' | 'hasSpool' | 'untilMs'> {
+export interface OwnMark extends Pick<IngestMark, 'id' | 'place' | 'hasSpool' | 'untilMs' | 'clockMs'> {
   /** Unlike that of every other process. */
   readonly processId: string
 }
@@ -82,8 +84,7 @@ export async function tellMark(
   mark: OwnMark,
   covered: readonly RetiredMark[] = [],
 ): Promise<Told> {
-  const { id, place, hasSpool, untilMs, processId } = mark
-  const details = JSON.stringify({ place, hasSpool, processId })
+  const { id, untilMs, ...details } = mark
   const [text, toldMs, boundMs] = (await client.eval(
     tellScript,
     2,
@@ -91,7 +92,7 @@ export async function tellMark(
     boundKey(prefix),
     id,
     untilMs,
-    details,
+    JSON.stringify(details),
     ...covered.flatMap((other) => [other.id, other.text]),
   )) as [string, string, string]
   return { text, floorMs: Math.max(Number(toldMs), Number(boundMs)) }
@@ -150,7 +151,7 @@ export async function readMarks(client: Redis, prefix: string): Promise<Marks> {
 function parseMark(id: string, text: string): IngestMark {
   const [, untilMs, toldAtMs, details] = /^(\d{1,15}) (\d{1,15}) (\{.*\})$/s.exec(text) ?? []
   if (details === undefined) throw new Error(`the mark of ingest ${id} in Redis cannot be read`)
-  const { place, hasSpool } = JSON.parse(details) as Partial<OwnMark>
+  const { place, hasSpool, clockMs } = JSON.parse(details) as Partial<OwnMark>
   // An ingest of another release may leave one out: then its mark holds, as that of one with a spool does.
   return {
     id,
@@ -158,6 +159,7 @@ function parseMark(id: string, text: string): IngestMark {
     hasSpool: hasSpool !== false,
     untilMs: Number(untilMs),
     toldAtMs: Number(toldAtMs),
+    clockMs: typeof clockMs === 'number' ? clockMs : Number(toldAtMs),
     text,
   }
 }
