@@ -4,7 +4,7 @@ import { repeatEvery } from '@vss-pipeline/runtime'
 import { closePool, createPool, inTransaction } from '@vss-pipeline/storage'
 import { expect, onTestFinished } from 'vitest'
 
-/** What a watcher of `vss.watermark` has seen. */
+/** Readings of `vss.watermark` and of the ledger. */
 export interface WatermarkSamples {
   /** Expects that each delivery before the watermark was in the ledger when the watermark passed it. */
   expectTrue(acknowledgedIds: readonly string[]): void

@@ -10,7 +10,7 @@ CREATE TABLE vss.watermark (
 COMMENT ON TABLE vss.watermark IS 'One row: every delivery received before complete_until and acknowledged is in the tables, stored or rejected.';
 COMMENT ON COLUMN vss.watermark.is_only IS 'True: there is one row';
 COMMENT ON COLUMN vss.watermark.complete_until IS 'Compared with received_at; it never goes back; null until an ingest has told how far it is';
-COMMENT ON COLUMN vss.watermark.reason IS 'What holds it back, in words: a queue, a spool, an ingest, Redis';
+COMMENT ON COLUMN vss.watermark.reason IS 'The cause that holds it back, in words: a queue, a spool, an ingest, Redis';
 COMMENT ON COLUMN vss.watermark.updated_at IS 'When a worker looked last: each second while one runs';
 
 INSERT INTO vss.watermark (complete_until, reason, updated_at) VALUES (NULL, 'no worker has looked yet', '-infinity');
@@ -28,5 +28,5 @@ COMMENT ON TABLE vss.ingests IS 'One row for each ingest that runs, or ended wit
 COMMENT ON COLUMN vss.ingests.ingest_id IS 'The id of its spool''s folder; without a spool that of its process';
 COMMENT ON COLUMN vss.ingests.place IS 'Its host, and its spool''s folder there';
 COMMENT ON COLUMN vss.ingests.has_spool IS 'Whether it has a spool, so that deliveries may wait there when it has ended';
-COMMENT ON COLUMN vss.ingests.complete_until IS 'What it received before this is in the queue or in the tables';
+COMMENT ON COLUMN vss.ingests.complete_until IS 'All that it received before this is in the queue or in the tables';
 COMMENT ON COLUMN vss.ingests.told_at IS 'When it said so, by the clock of Redis';

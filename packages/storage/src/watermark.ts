@@ -8,7 +8,7 @@ export interface KnownIngest {
   /** Its host, and its spool's folder there. */
   readonly place: string
   readonly hasSpool: boolean
-  /** What it received before this is in the queue or in the tables. */
+  /** All that it received before this is in the queue or in the tables. */
   readonly untilMs: number
   /** By the clock of Redis. */
   readonly toldAtMs: number
@@ -80,8 +80,8 @@ export async function readWatermark(pool: Pick<Pool, 'query'>): Promise<StoredWa
 /**
  * Sets the watermark, which never goes back, and remembers the ingests' words.
  *
- * @param step.version that of the {@link readWatermark} before everything else was read: what a worker read before
- *   another one's step must not undo it.
+ * @param step.version that of the {@link readWatermark} before everything else was read. A worker that read something before
+ *   another one's step must not undo that step.
  * @param step.completeUntilMs null leaves it where it is.
  * @param step.told each ingest that Redis knows. `gone`: ids of those that have nothing any more.
  * @returns whether it did; false when another worker came first.

@@ -21,7 +21,7 @@ export interface IngestMark {
   readonly text: string
 }
 
-/** What an ingest says of itself. */
+/** An ingest's word about itself. */
 export interface OwnMark extends Pick<IngestMark, 'id' | 'place' | 'hasSpool' | 'untilMs' | 'clockMs'> {
   /** Unlike that of every other process. */
   readonly processId: string
