@@ -80,7 +80,7 @@ export async function readWatermark(pool: Pick<Pool, 'query'>): Promise<StoredWa
 /**
  * Sets the watermark, which never goes back, and remembers the ingests' words.
  *
- * @param step.version that of the {@link readWatermark} before everything else was read. A worker that read something before
+ * @param step.version is that of the {@link readWatermark} before everything else was read. A worker that read something before
  *   another one's step must not undo that step.
  * @param step.completeUntilMs null leaves it where it is.
  * @param step.told each ingest that Redis knows. `gone`: ids of those that have nothing any more.
