@@ -63,7 +63,7 @@ export function startMarkTelling(deps: {
 }): MarkTelling {
   const { producer, prefix, spool, inHand, logger } = deps
   const { client } = producer
-  const told = createTeller<'forgetful'>(logger)
+  const told = createTeller<'unknown' | 'forgetful'>(logger)
   const processId = randomUUID()
   const place = spool === undefined ? hostname() : `${hostname()}:${spool.dir}`
   let isKnown = spool?.folder.isKnown ?? false
@@ -97,6 +97,7 @@ export function startMarkTelling(deps: {
     unansweredMs = 0
     lastText = answer.text
     isKnown = true
+    told.over('unknown', 'taking deliveries: Redis has been reached')
     if (!isNoted) await noteInSpool()
   }
 
@@ -116,8 +117,12 @@ export function startMarkTelling(deps: {
   // One after the other, so that the mark in Redis is always the newest.
   let turn = Promise.resolve()
   function tell(covered?: readonly RetiredMark[]): Promise<void> {
-    // The producer logs that Redis is away.
-    turn = turn.then(() => tellNow(covered)).catch(() => undefined)
+    turn = turn
+      .then(() => tellNow(covered))
+      .catch(() => {
+        // The producer logs that Redis is away.
+        if (!isKnown) told.once('unknown', 'warn', 'refusing: Redis has not been reached since the start')
+      })
     return turn
   }
 

@@ -219,7 +219,13 @@ async function tellOfIngest(pool: Pool): Promise<void> {
   const now = Date.now()
   const told = [{ id: 'one', place: 'host', hasSpool: false, untilMs: now, toldAtMs: now }]
   const { version } = await readWatermark(pool)
-  const isOurs = await advanceWatermark(pool, { version, completeUntilMs: now, reason: 'test', told, gone: [] })
+  const isOurs = await advanceWatermark(pool, {
+    version,
+    completeUntilMs: now,
+    reason: 'test',
+    told,
+    gone: [],
+  })
   expect(isOurs).toBe(true)
 }
 

@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { until } from '@vss-pipeline/local-stack'
+import { createProducer, readMarks } from '@vss-pipeline/queue'
+import { request } from 'undici'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { freshPrefix } from '../../support/batches.ts'
+import { startOwnRedis } from '../../support/own-redis.ts'
+import { createRecordingLogger } from '../../support/recording-logger.ts'
+import { untilConnected } from '../../support/redis-connection.ts'
+import { type IngestProcess, spawnIngest, untilListening, untilLogged } from './ingest-process.ts'
+
+const redis = await startOwnRedis()
+const soon = { timeoutMs: 10_000 }
+
+let prefix: string
+let dir: string
+
+beforeEach(async () => {
+  await redis.start()
+  prefix = freshPrefix()
+  dir = mkdtempSync(join(tmpdir(), 'vss-spool-'))
+  return () => rmSync(dir, { recursive: true })
+})
+
+function spawn(env: Record<string, string> = {}): IngestProcess {
+  return spawnIngest({
+    PORT: '0',
+    OPS_PORT: '0',
+    REDIS_URL: redis.url,
+    QUEUE_PREFIX: prefix,
+    SPOOL_DIR: dir,
+    ...env,
+  })
+}
+
+async function post(url: string): Promise<number> {
+  const response = await request(url, { method: 'POST', body: '{}' })
+  await response.body.dump()
+  return response.statusCode
+}
+
+async function readiness(opsUrl: string): Promise<number> {
+  const { statusCode, body } = await request(`${opsUrl}/readyz`)
+  await body.dump()
+  return statusCode
+}
+
+/** Reads what the ingests have told. */
+async function openReader() {
+  const { logger } = createRecordingLogger('silent')
+  const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs: 5_000 })
+  onTestFinished(() => producer.close())
+  await untilConnected(producer)
+  return () => readMarks(producer.client, prefix)
+}
+
+test('while Redis is away, an ingest whose spool nobody knows of keeps nothing; one that is known does', async () => {
+  await redis.kill()
+  const unknown = spawn()
+  const first = await untilListening(unknown, { redisIsAway: true })
+  expect(await post(first.url)).toBe(503)
+  expect(await readiness(first.opsUrl)).toBe(503)
+  await untilLogged(unknown, 'refusing: Redis has not been reached since the start')
+
+  await redis.start()
+  await until('Readiness', async () => (await readiness(first.opsUrl)) === 200, soon)
+  expect(await post(first.url)).toBe(200)
+  unknown.child.kill('SIGKILL')
+  await unknown.exited
+
+  await redis.kill()
+  const known = await untilListening(spawn(), { redisIsAway: true })
+  expect(await post(known.url)).toBe(200)
+  expect(await readiness(known.opsUrl)).toBe(200)
+})
+
+test('an ingest tells how far it is: its clock, or what its spool holds', async () => {
+  const read = await openReader()
+  const startedAtMs = Date.now()
+  const { url } = await untilListening(spawn())
+  const mark = async () => (await read().catch(() => undefined))?.marks[0]
+  await until('A mark', async () => ((await mark())?.untilMs ?? 0) >= startedAtMs, soon)
+  expect(await mark()).toMatchObject({ hasSpool: true, place: expect.stringMatching(/^.+:.*vss-spool-/) })
+
+  await redis.kill()
+  const spooledBeforeMs = Date.now()
+  expect(await post(url)).toBe(200)
+  const spooledAfterMs = Date.now()
+  await redis.start()
+  // The queue has taken it over when the mark has passed it.
+  await until('A mark beyond it', async () => ((await mark())?.untilMs ?? 0) > spooledAfterMs, soon)
+  expect(spooledBeforeMs).toBeGreaterThan(startedAtMs)
+})
+
+test('an ingest retires the mark of one that was killed, once it has looked at its empty folder', async () => {
+  const read = await openReader()
+  const own = spawn()
+  await untilListening(own)
+  const doomed = spawn()
+  await untilListening(doomed)
+  await until('Two marks', async () => (await read()).marks.length === 2, soon)
+  doomed.child.kill('SIGKILL')
+  await doomed.exited
+  await until('One mark, and a retired one', async () => (await read()).retired.length === 1, {
+    timeoutMs: 20_000,
+  })
+  expect((await read()).marks).toHaveLength(1)
+})
+
+test('a clock that is behind stamps no delivery before the watermark', async () => {
+  const read = await openReader()
+  await untilListening(spawn())
+  const hourMs = 3_600_000
+  const { untilMs: boundMs } = await until('A mark', async () => (await read()).marks[0], soon)
+  const shift = `const { now } = Date; Date.now = () => now() - ${hourMs}`
+  const behind = spawn({ NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(shift)}` })
+  const { url } = await untilListening(behind)
+  const response = await request(url, { method: 'POST', body: '{}' })
+  const { deliveryId } = (await response.body.json()) as { deliveryId: string }
+  expect(Number.parseInt(deliveryId.replace('-', '').slice(0, 12), 16)).toBeGreaterThanOrEqual(boundMs)
+})
