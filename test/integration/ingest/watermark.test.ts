@@ -5,7 +5,9 @@ import { until } from '@vss-pipeline/local-stack'
 import { createProducer, readMarks } from '@vss-pipeline/queue'
 import { request } from 'undici'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { createInHand, startMarkTelling } from '../../../services/ingest/src/watermark.ts'
 import { freshPrefix } from '../../support/batches.ts'
+import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger } from '../../support/recording-logger.ts'
 import { untilConnected } from '../../support/redis-connection.ts'
@@ -120,4 +122,26 @@ test('a clock that is behind stamps no delivery before the watermark', async () 
   const response = await request(url, { method: 'POST', body: '{}' })
   const { deliveryId } = (await response.body.json()) as { deliveryId: string }
   expect(Number.parseInt(deliveryId.replace('-', '').slice(0, 12), 16)).toBeGreaterThanOrEqual(boundMs)
+})
+
+test('the mark is not beyond a delivery in hand', async () => {
+  const { logger } = createRecordingLogger('silent')
+  const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs: 5_000 })
+  onTestFinished(() => producer.close())
+  await untilConnected(producer)
+  const inHand = createInHand()
+  const telling = startMarkTelling({ producer, prefix, spool: undefined, inHand, logger })
+  onTestFinished(() => telling.close())
+  const [older, newer] = [makeDelivery('{}', 60), makeDelivery('{}', 30)]
+  const toldMs = async () => {
+    await telling.tell()
+    return (await readMarks(producer.client, prefix)).marks[0]!.untilMs
+  }
+  for (const delivery of [newer, older]) inHand.add(delivery)
+  expect(await toldMs()).toBe(older.receivedAtMs)
+  inHand.delete(older)
+  expect(await toldMs()).toBe(newer.receivedAtMs)
+  inHand.delete(newer)
+  expect(await toldMs()).toBeGreaterThan(newer.receivedAtMs)
+  expect(telling.floorMs).toBeGreaterThan(newer.receivedAtMs)
 })
