@@ -5,6 +5,7 @@ import { until } from '@vss-pipeline/local-stack'
 import { createProducer, readMarks } from '@vss-pipeline/queue'
 import { request } from 'undici'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { openSpool, type Spool } from '../../../services/ingest/src/spool/spool.ts'
 import { createInHand, startMarkTelling } from '../../../services/ingest/src/watermark.ts'
 import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
@@ -124,19 +125,41 @@ test('a clock that is behind stamps no delivery before the watermark', async () 
   expect(Number.parseInt(deliveryId.replace('-', '').slice(0, 12), 16)).toBeGreaterThanOrEqual(boundMs)
 })
 
-test('the mark is not beyond a delivery in hand', async () => {
+/** Tells marks as ingest does. */
+async function startTelling(spool?: Spool) {
   const { logger } = createRecordingLogger('silent')
   const producer = createProducer({ redisUrl: redis.url, prefix, logger, commandTimeoutMs: 5_000 })
   onTestFinished(() => producer.close())
   await untilConnected(producer)
   const inHand = createInHand()
-  const telling = startMarkTelling({ producer, prefix, spool: undefined, inHand, logger })
+  const telling = startMarkTelling({ producer, prefix, spool, inHand, logger })
   onTestFinished(() => telling.close())
-  const [older, newer] = [makeDelivery('{}', 60), makeDelivery('{}', 30)]
-  const toldMs = async () => {
+  async function toldMs(): Promise<number> {
     await telling.tell()
     return (await readMarks(producer.client, prefix)).marks[0]!.untilMs
   }
+  return { telling, inHand, toldMs }
+}
+
+test('the mark is not beyond a delivery in the spool, that of another instance included', async () => {
+  const gone = await openSpool({ dir, maxBytes: 2 ** 20 })
+  const spool = await openSpool({ dir, maxBytes: 2 ** 20 })
+  onTestFinished(() => spool.close())
+  const [oldest, older] = [makeDelivery('{}', 60), makeDelivery('{}', 30)]
+  await gone.append([oldest])
+  await gone.close()
+  await spool.append([makeDelivery(), older])
+  const { telling, toldMs } = await startTelling(spool)
+  expect(await toldMs()).toBe(older.receivedAtMs)
+  expect(await telling.adopt()).toBe(1)
+  expect(await toldMs()).toBe(oldest.receivedAtMs)
+  await spool.remove((await spool.oldest())!.through)
+  expect(await toldMs()).toBeGreaterThan(older.receivedAtMs)
+})
+
+test('the mark is not beyond a delivery in hand', async () => {
+  const { telling, inHand, toldMs } = await startTelling()
+  const [older, newer] = [makeDelivery('{}', 60), makeDelivery('{}', 30)]
   for (const delivery of [newer, older]) inHand.add(delivery)
   expect(await toldMs()).toBe(older.receivedAtMs)
   inHand.delete(older)
