@@ -1,6 +1,7 @@
 import { batchLimits } from '@vss-pipeline/delivery'
 import { createPipeline, createWrite } from '@vss-pipeline/pipeline'
 import { createConsumer, observeQueue } from '@vss-pipeline/queue'
+import { readFeedState } from '@vss-pipeline/reader'
 import {
   createProgress,
   createRoom,
@@ -17,6 +18,7 @@ import {
   startOpsServer,
 } from '@vss-pipeline/runtime/service'
 import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
+import { observeFeed } from './feed-metrics.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { keepPartitionsAhead } from './partitions.ts'
 import { createSuspectProcessor } from './suspects.ts'
@@ -79,6 +81,7 @@ async function start(deps: {
     },
   })
   observeQueue({ registry, shards: consumer.shards, client: consumer.client })
+  observeFeed({ registry, read: (limits) => readFeedState(pool, limits) })
   lifecycle.onClose('consumer', async () => {
     const closed = consumer.close()
     // Batches in hand that wait for the database go back to the queue.
