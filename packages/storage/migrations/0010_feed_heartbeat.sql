@@ -51,6 +51,30 @@ BEGIN
 END
 $function$;
 
+-- As before, but by a pattern without captures, which takes a tenth of the time.
+CREATE OR REPLACE FUNCTION vss.read_cursor(cursor text, OUT feed_id uuid, OUT change_xid xid8, OUT session_id uuid)
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  is_cursor boolean := CASE
+    WHEN cursor ~ '^1\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9]{20}\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+      THEN substr(cursor, 40, 20)::numeric <= 18446744073709551615
+    ELSE false
+  END;
+BEGIN
+  IF NOT is_cursor THEN
+    RAISE EXCEPTION '"%" is no cursor of vss.changes: give one as it was returned, or NULL to read from the beginning', left(cursor, 120)
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  feed_id := substr(cursor, 3, 36);
+  -- Postgres 15 takes a leading zero for octal.
+  change_xid := substr(cursor, 40, 20)::numeric::text;
+  session_id := substr(cursor, 61, 36);
+END
+$function$;
+
 CREATE FUNCTION vss.present_place(cursor text, feed_id uuid, OUT change_xid xid8, OUT session_id uuid)
 LANGUAGE plpgsql
 STABLE
