@@ -3,6 +3,11 @@ import { readSnapshot } from './read.ts'
 
 /** How far the change feed and its consumers are. Timestamps are ISO 8601 in UTC with milliseconds. */
 export interface FeedState {
+  /**
+   * Why reads are refused with VF002: the rows are from another server, or no worker has run since a failover. Null
+   * where they are not refused.
+   */
+  refusal: 'other server' | 'other timeline' | null
   /** How long the oldest change has waited that the feed does not show yet; 0 when it shows all. */
   heldSeconds: number
   /** The transaction that the feed waits for. It may hold back nothing, while no session changes. */
@@ -32,6 +37,11 @@ export interface ConsumerState {
 // The places of consumers stand in their cursors as texts of a fixed width, after the feed's id. So the ones that are
 // furthest behind are found without a look at the sessions.
 const statement = `SELECT
+  CASE
+    WHEN feed.system_identifier IS DISTINCT FROM server.system_identifier THEN 'other server'
+    -- A standby learns its timeline late, and its primary is asked in any case.
+    WHEN feed.timeline <> server.timeline AND NOT pg_is_in_recovery() THEN 'other timeline'
+  END AS refusal,
   status.holder AS kind,
   status.pid,
   status.prepared_name AS "preparedName",
@@ -41,6 +51,8 @@ const statement = `SELECT
   coalesce(greatest(extract(epoch FROM now() - held.processed_at), 0), 0)::double precision AS "heldSeconds",
   (SELECT count(*)::integer FROM vss.consumers) AS "consumerCount"
 FROM vss.feed_status AS status
+CROSS JOIN vss.server_identity() AS server
+LEFT JOIN vss.feed ON true
 LEFT JOIN LATERAL (
   SELECT processed_at FROM vss.sessions
   WHERE change_xid >= status.barrier
@@ -83,8 +95,9 @@ export async function readFeedState(
     await client.query(`SET LOCAL statement_timeout = ${Math.trunc(timeoutMs)}`)
     const { rows } = await client.query(statement)
     const consumers = await client.query(consumersStatement, [maxConsumers])
-    const { heldSeconds, consumerCount, ...holder } = rows[0]
+    const { refusal, heldSeconds, consumerCount, ...holder } = rows[0]
     return {
+      refusal,
       heldSeconds,
       holder: { ...holder, since: holder.since?.toISOString() ?? null },
       consumers: consumers.rows.map((row) => ({ ...row, committedAt: row.committedAt.toISOString() })),

@@ -8,6 +8,7 @@ const quiet: NonNullable<Facts['queue']> = {
 }
 
 const feed: NonNullable<Facts['feed']> = {
+  refusal: null,
   heldSeconds: 75.9,
   holder: {
     kind: 'connection',
@@ -55,6 +56,18 @@ describe('the facts give a finding', () => {
       'warning',
       { durabilityProblems: ['appendonly is off: set appendonly yes'] },
       'appendonly is off: set appendonly yes',
+    ],
+    [
+      'feed_refused',
+      'error',
+      { feed: { ...feed, heldSeconds: 0, refusal: 'other server' } },
+      'nobody can read the change feed, because its rows are from another server',
+    ],
+    [
+      'feed_refused',
+      'error',
+      { feed: { ...feed, heldSeconds: 0, refusal: 'other timeline' } },
+      'nobody can read the change feed, because no worker has run since a failover or a recovery',
     ],
     [
       'feed_stalled',

@@ -67,6 +67,19 @@ const checks = [
     find: ({ durabilityProblems = [] }) => durabilityProblems,
   },
   {
+    code: 'feed_refused',
+    level: 'error',
+    remedy: 'docs/consuming.md, "After a failover, a restore or an upgrade"',
+    find: ({ feed }) =>
+      feed && feed.refusal !== null
+        ? [
+            feed.refusal === 'other server'
+              ? 'nobody can read the change feed, because its rows are from another server'
+              : 'nobody can read the change feed, because no worker has run since a failover or a recovery',
+          ]
+        : [],
+  },
+  {
     code: 'feed_stalled',
     level: 'error',
     remedy: feedRemedy,

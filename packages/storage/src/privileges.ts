@@ -87,7 +87,13 @@ const watchesFeed = {
     consumer_lag: { SELECT: 'every' },
   },
   // The views call them as the role that reads. feed_holder() itself runs as its owner.
-  functions: ['feed_holder()', 'oldest_unread(text)', 'present_place(text, uuid)', 'read_cursor(text)'],
+  functions: [
+    'feed_holder()',
+    'oldest_unread(text)',
+    'present_place(text, uuid)',
+    'read_cursor(text)',
+    'server_identity()',
+  ],
 } as const satisfies RolePrivileges
 
 export const privileges = {
@@ -113,7 +119,6 @@ export const privileges = {
       'check_feed()',
       'check_transaction_ids()',
       'commit(text, text, boolean)',
-      'server_identity()',
       ...watchesFeed.functions,
     ],
   },

@@ -22,6 +22,7 @@ test('a feed without consumers, which shows all, holds nothing back', async () =
   await writeSession(client, first)
 
   expect(await readFeedState(openPool(url))).toEqual({
+    refusal: null,
     heldSeconds: 0,
     holder: {
       kind: 'nobody',
@@ -65,6 +66,17 @@ test('a transaction that holds the feed back counts from the first change that w
 
   await slow.query('ROLLBACK')
   expect(await readFeedState(pool)).toMatchObject({ heldSeconds: 0, holder: { kind: 'nobody' } })
+})
+
+test.each([
+  ['system_identifier', 'other server'],
+  ['timeline', 'other timeline'],
+])('a feed with another %s than the server tells that reads are refused', async (column, refusal) => {
+  const { url, client } = await openFeedWithUrl()
+  await client.query(`UPDATE vss.feed SET ${column} = ${column} - 1`)
+
+  await expect(readChanges(client)).rejects.toMatchObject({ code: 'VF002' })
+  expect(await readFeedState(openPool(url))).toMatchObject({ refusal })
 })
 
 test('consumers come with the one first that is furthest behind, and those of another feed last', async () => {
