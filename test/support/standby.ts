@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createTemporaryFolder, type RunningServer, until } from '@vss-pipeline/local-stack'
@@ -33,24 +33,73 @@ export interface Primary {
 
 /** Starts a Postgres with so many standbys that follow it by streaming. All stop when the test has finished. */
 export async function startPrimaryWithStandbys(count: number): Promise<Primary> {
-  const folder = await createTemporaryFolder()
-  onTestFinished(() => folder.remove())
-  const dataDir = (name: string) => join(folder.path, name)
-  const settled = await startTestPostgres(dataDir('primary'))
-  await migrate({ databaseUrl: settled.url })
-  // A copy of a stopped server is a base backup, and needs no program that the embedded Postgres lacks.
-  await settled.stop()
+  const dataDir = await prepareMigrated()
   const names = Array.from({ length: count }, (_, number) => `standby${number}`)
-  for (const name of names) await copyAsStandby(dataDir('primary'), dataDir(name))
+  for (const name of names) await copyServer(dataDir('primary'), dataDir(name), 'standby.signal')
   const primary = await startStopping(dataDir('primary'))
   const standbys: Standby[] = []
   for (const name of names) standbys.push(await startStandby(dataDir(name), primary.url))
   return { url: primary.url, standbys, kill: () => killProcess(primary) }
 }
 
-async function copyAsStandby(from: string, to: string): Promise<void> {
+/** A server with a backup of its beginning, and an archive of its write-ahead log since. */
+export interface ArchivedServer {
+  /** A migrated database. */
+  url: string
+  /** Stops the server, and starts another one that has everything up to this place of the log. @returns its URL. */
+  recoverTo(lsn: string): Promise<string>
+}
+
+/** Starts a Postgres that can be recovered to a point in time. It stops when the test has finished. */
+export async function startArchivedServer(): Promise<ArchivedServer> {
+  const dataDir = await prepareMigrated()
+  await copyServer(dataDir('primary'), dataDir('recovered'), 'recovery.signal')
+  const archive = dataDir('archive')
+  await mkdir(archive)
+  // The server may run as another user.
+  await chmod(archive, 0o777)
+  const server = await startStopping(dataDir('primary'), {
+    archive_mode: 'on',
+    archive_command: `cp %p ${archive}/%f`,
+  })
+  return {
+    url: server.url,
+    async recoverTo(lsn) {
+      await rowsOf(server.url, 'SELECT pg_switch_wal()')
+      // It archives what is left before it stops.
+      await server.stop()
+      const { url } = await startStopping(dataDir('recovered'), {
+        restore_command: `cp ${archive}/%f %p`,
+        recovery_target_lsn: lsn,
+        recovery_target_action: 'promote',
+      })
+      const isThere = 'SELECT NOT pg_is_in_recovery() AS yes'
+      await until(
+        'The end of the recovery',
+        async () => (await rowsOf<{ yes: boolean }>(url, isThere))[0]?.yes,
+        {
+          timeoutMs: 20_000,
+        },
+      )
+      return url
+    },
+  }
+}
+
+/** Makes a migrated server in folder `primary` and stops it. @returns the path of a folder by its name. */
+async function prepareMigrated(): Promise<(name: string) => string> {
+  const folder = await createTemporaryFolder()
+  onTestFinished(() => folder.remove())
+  const server = await startTestPostgres(join(folder.path, 'primary'))
+  await migrate({ databaseUrl: server.url })
+  await server.stop()
+  return (name) => join(folder.path, name)
+}
+
+/** A copy of a stopped server is a base backup, and needs no program that the embedded Postgres lacks. */
+async function copyServer(from: string, to: string, signalFile: string): Promise<void> {
   await run('cp', ['-a', from, to])
-  await writeFile(join(to, 'data', 'standby.signal'), '')
+  await writeFile(join(to, 'data', signalFile), '')
 }
 
 async function startStopping(

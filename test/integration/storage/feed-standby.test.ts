@@ -2,7 +2,7 @@ import { until } from '@vss-pipeline/local-stack'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { connect } from '../../support/databases.ts'
-import { startPrimaryWithStandbys } from '../../support/standby.ts'
+import { startArchivedServer, startPrimaryWithStandbys } from '../../support/standby.ts'
 import { beat, commit, readChanges, readLag, sessionIdOf, writeSession } from './feed-database.ts'
 
 /** A reader's copy: the revision of each session. */
@@ -67,6 +67,30 @@ test('after a failover that lost transactions, whose ids go to others, readers g
   await follow(reading, onStandby, cursor)
   expect(onStandby).toEqual(seen)
   expect(await beat(reading)).toBe('standby')
+}, 60_000)
+
+test('after a recovery to a point in time a reader of later changes goes back, and gets all that come after it', async () => {
+  const server = await startArchivedServer()
+  const before = await connectUntilKilled(server.url)
+  const copy: Copy = new Map()
+  await writeSession(before, sessionIdOf(0))
+  await beat(before)
+  await writeSession(before, sessionIdOf(1))
+  const { rows } = await before.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn')
+  for (const number of Array(10).keys()) {
+    await writeSession(before, sessionIdOf(number + 2))
+    await beat(before)
+  }
+  const cursor = await follow(before, copy)
+
+  const after = await connect(await server.recoverTo(rows[0]!.lsn))
+  for (const number of Array(5).keys()) await writeSession(after, sessionIdOf(number + 20))
+  await expect(readChanges(after, cursor)).rejects.toMatchObject({ code: 'VF002' })
+  expect(await beat(after)).toBe('continued')
+
+  const seen: Copy = new Map()
+  await follow(after, seen, cursor)
+  expect([...seen.keys()]).toEqual([1, 20, 21, 22, 23, 24].map(sessionIdOf))
 }, 60_000)
 
 /** Reads page after page into the copy. @returns the last cursor. */
