@@ -119,14 +119,29 @@ CREATE TABLE vss.feed (
   feed_id uuid NOT NULL,
   system_identifier bigint NOT NULL,
   timeline integer NOT NULL,
+  barrier xid8 DEFAULT pg_snapshot_xmin(pg_current_snapshot()) NOT NULL,
+  beaten_at timestamp with time zone DEFAULT now() NOT NULL,
   CONSTRAINT feed_pkey PRIMARY KEY (is_only),
   CONSTRAINT feed_is_only CHECK (is_only)
 );
 COMMENT ON TABLE vss.feed IS 'One row: the change feed, and the server whose transaction ids it goes by.';
 COMMENT ON COLUMN vss.feed.is_only IS 'True: there is one row';
-COMMENT ON COLUMN vss.feed.feed_id IS 'Stands in each cursor; another one after vss.feed_restart()';
+COMMENT ON COLUMN vss.feed.feed_id IS 'Stands in each cursor; another one after vss.feed_restart(), and after a failover';
 COMMENT ON COLUMN vss.feed.system_identifier IS 'The server''s, as of pg_control_system(): pg_upgrade and a restore elsewhere change it';
 COMMENT ON COLUMN vss.feed.timeline IS 'The server''s timeline: a failover and a recovery to a point in time change it';
+COMMENT ON COLUMN vss.feed.barrier IS 'As of the last heartbeat: where this row survives, every transaction before this id has survived';
+COMMENT ON COLUMN vss.feed.beaten_at IS 'When the last heartbeat was. There is none while no session changes';
+
+CREATE TABLE vss.feed_ancestors (
+  feed_id uuid NOT NULL,
+  goes_back_to xid8 NOT NULL,
+  continued_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT feed_ancestors_pkey PRIMARY KEY (feed_id)
+);
+COMMENT ON TABLE vss.feed_ancestors IS 'One row a failover since vss.feed_restart(): the feed of before, whose cursors are good up to a point.';
+COMMENT ON COLUMN vss.feed_ancestors.feed_id IS 'Stands in the cursors of before';
+COMMENT ON COLUMN vss.feed_ancestors.goes_back_to IS 'A cursor further than this transaction is read as the place before it';
+COMMENT ON COLUMN vss.feed_ancestors.continued_at IS 'When the next feed took its place';
 
 CREATE TABLE vss.ingests (
   ingest_id text NOT NULL,
@@ -241,6 +256,7 @@ CREATE OR REPLACE FUNCTION vss.changes(after text DEFAULT NULL::text, max_rows i
 AS $function$
 DECLARE
   feed_id uuid := vss.check_feed();
+  beginning text := concat('1.', feed_id, '.');
   after_xid xid8 := '0';
   after_session uuid := '00000000-0000-0000-0000-000000000000';
 BEGIN
@@ -253,7 +269,7 @@ BEGIN
   RETURN QUERY
   SELECT
     -- Each part has a fixed width, so that the order of the texts is the order of the changes.
-    concat('1.', feed_id, '.', lpad(changed.change_xid::text, 20, '0'), '.', changed.session_id),
+    beginning || lpad(changed.change_xid::text, 20, '0') || '.' || changed.session_id,
     'session'::text,
     changed.session_id,
     changed.revision,
@@ -278,8 +294,8 @@ AS $function$
 DECLARE
   place record;
 BEGIN
-  SELECT * INTO place FROM vss.read_cursor(cursor);
-  IF place.feed_id <> feed_id THEN
+  SELECT * INTO place FROM vss.present_place(cursor, feed_id);
+  IF place.change_xid IS NULL THEN
     RAISE EXCEPTION 'cursor "%" is of another feed than this one (%), because the feed was restarted or the cursor comes from another database: read from the beginning, with NULL', cursor, feed_id
       USING ERRCODE = 'VF001';
   END IF;
@@ -307,9 +323,15 @@ DECLARE
 BEGIN
   SELECT * INTO feed FROM vss.feed;
   SELECT * INTO server FROM vss.server_identity();
-  IF (feed.system_identifier, feed.timeline) IS DISTINCT FROM (server.system_identifier, server.timeline) THEN
-    RAISE EXCEPTION 'the change feed was begun on another server or timeline (%/%, and this is %/%): the owner of schema vss must run "vss feed continue" (SELECT vss.feed_continue()) after pg_upgrade or a failover that lost nothing, else "vss feed restart" (SELECT vss.feed_restart())',
-      coalesce(feed.system_identifier::text, 'none'), coalesce(feed.timeline::text, 'none'), server.system_identifier, server.timeline
+  IF feed.system_identifier IS DISTINCT FROM server.system_identifier THEN
+    RAISE EXCEPTION 'the change feed was begun on another server (%, and this is %): the owner of schema vss must run "vss feed continue" (SELECT vss.feed_continue()) after pg_upgrade, or "vss feed restart" (SELECT vss.feed_restart()) after a restore from a dump',
+      coalesce(feed.system_identifier::text, 'none'), server.system_identifier
+      USING ERRCODE = 'VF002';
+  END IF;
+  -- A standby learns its own timeline late, at a restartpoint. The row tells it earlier.
+  IF feed.timeline <> server.timeline AND NOT (pg_is_in_recovery() AND feed.timeline > server.timeline) THEN
+    RAISE EXCEPTION 'the server is on timeline % since a failover or a recovery, and the change feed still on %: a worker that runs mends this within seconds, so read again; without a worker the owner of schema vss must run "vss feed continue" (SELECT vss.feed_continue())',
+      server.timeline, feed.timeline
       USING ERRCODE = 'VF002';
   END IF;
   PERFORM vss.check_transaction_ids();
@@ -346,6 +368,8 @@ CREATE OR REPLACE FUNCTION vss.commit(consumer text, cursor text, back boolean D
 AS $function$
 DECLARE
   feed_id uuid := vss.check_feed();
+  place record;
+  in_feed text;
 BEGIN
   IF consumer IS NULL OR length(consumer) NOT BETWEEN 1 AND 100 THEN
     RAISE EXCEPTION 'a consumer''s name has 1 to 100 characters' USING ERRCODE = 'invalid_parameter_value';
@@ -358,12 +382,15 @@ BEGIN
     RAISE EXCEPTION 'the cursor is NULL: give one that vss.changes returned; NULL with back => true forgets the consumer'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  PERFORM vss.check_cursor(cursor, feed_id);
-  INSERT INTO vss.consumers AS known (name, cursor, committed_at) VALUES (consumer, commit.cursor, now())
+  SELECT * INTO place FROM vss.check_cursor(cursor, feed_id);
+  in_feed := concat('1.', feed_id, '.', lpad(place.change_xid::text, 20, '0'), '.', place.session_id);
+  INSERT INTO vss.consumers AS known (name, cursor, committed_at) VALUES (consumer, in_feed, now())
   ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, committed_at = excluded.committed_at
-  WHERE back
-    OR (vss.read_cursor(known.cursor)).feed_id <> feed_id
-    OR known.cursor COLLATE "C" <= excluded.cursor COLLATE "C";
+  -- A place in another feed is null, and no hindrance.
+  WHERE back OR (
+    SELECT (before.change_xid, before.session_id) > (place.change_xid, place.session_id)
+    FROM vss.present_place(known.cursor, feed_id) AS before
+  ) IS NOT TRUE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'consumer "%" is further than cursor "%" already, so perhaps two processes use this name: to go back on purpose, give back => true', consumer, cursor
       USING ERRCODE = 'VF004';
@@ -422,21 +449,82 @@ CREATE OR REPLACE FUNCTION vss.feed_continue()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-  continued uuid;
+  known vss.feed;
+  server record;
+  continued uuid := gen_random_uuid();
 BEGIN
-  PERFORM vss.check_transaction_ids();
-  PERFORM vss.check_cursor(consumers.cursor, feed.feed_id)
-  FROM vss.consumers, vss.feed WHERE (vss.read_cursor(consumers.cursor)).feed_id = feed.feed_id;
-  UPDATE vss.feed SET (system_identifier, timeline) = (SELECT system_identifier, timeline FROM vss.server_identity())
-  RETURNING feed_id INTO continued;
-  IF continued IS NULL THEN
+  SELECT * INTO known FROM vss.feed FOR UPDATE;
+  IF NOT FOUND THEN
     RAISE EXCEPTION 'there is no feed to continue: run "vss feed restart", which is SELECT vss.feed_restart()' USING ERRCODE = 'VF002';
   END IF;
+  SELECT * INTO server FROM vss.server_identity();
+  PERFORM vss.check_transaction_ids();
+  IF known.barrier > pg_snapshot_xmax(pg_current_snapshot()) THEN
+    RAISE EXCEPTION 'the last heartbeat of the feed is ahead of this server''s transaction ids, because it was restored from another: the owner of schema vss must run "vss feed restart", which is SELECT vss.feed_restart()'
+      USING ERRCODE = 'VF003';
+  END IF;
+  IF known.system_identifier <> server.system_identifier THEN
+    PERFORM vss.check_cursor(consumers.cursor, known.feed_id)
+    FROM vss.consumers, vss.present_place(consumers.cursor, known.feed_id) AS place WHERE place.change_xid IS NOT NULL;
+    UPDATE vss.feed SET system_identifier = server.system_identifier, timeline = server.timeline;
+    RETURN known.feed_id;
+  END IF;
+  IF known.timeline = server.timeline THEN
+    RETURN known.feed_id;
+  END IF;
+  -- It never rises: a later barrier is of a server that had what was before the earlier one.
+  UPDATE vss.feed_ancestors SET goes_back_to = known.barrier WHERE goes_back_to > known.barrier;
+  INSERT INTO vss.feed_ancestors (feed_id, goes_back_to) VALUES (known.feed_id, known.barrier);
+  UPDATE vss.feed
+  SET feed_id = continued, timeline = server.timeline, barrier = pg_snapshot_xmin(pg_current_snapshot()), beaten_at = now();
   RETURN continued;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.feed_continue() FROM PUBLIC;
-COMMENT ON FUNCTION vss.feed_continue() IS 'Lets cursors go on after pg_upgrade, which keeps transaction ids. Returns the feed''s id. Fails (VF003) when a row or a consumer is ahead of this server.';
+COMMENT ON FUNCTION vss.feed_continue() IS 'After pg_upgrade, which keeps transaction ids, lets cursors go on as they are. After a failover or a recovery to a point in time begins a feed in which they go back to the last heartbeat that survived; vss.feed_heartbeat() does that by itself. Returns the feed''s id. Fails (VF003) when a row, a consumer or the heartbeat is ahead of this server.';
+
+CREATE OR REPLACE FUNCTION vss.feed_heartbeat()
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '1s'
+AS $function$
+DECLARE
+  known vss.feed;
+  server record;
+BEGIN
+  IF pg_is_in_recovery() THEN
+    RETURN 'standby';
+  END IF;
+  SELECT * INTO known FROM vss.feed;
+  SELECT * INTO server FROM vss.server_identity();
+  IF known.timeline < server.timeline THEN
+    -- Another worker may have been quicker.
+    SELECT * INTO known FROM vss.feed FOR UPDATE;
+  END IF;
+  IF known.system_identifier IS DISTINCT FROM server.system_identifier OR known.timeline > server.timeline THEN
+    RETURN 'other server';
+  END IF;
+  IF known.timeline < server.timeline THEN
+    BEGIN
+      PERFORM vss.feed_continue();
+      RETURN 'continued';
+    EXCEPTION WHEN SQLSTATE 'VF003' THEN
+      RETURN 'ahead';
+    END;
+  END IF;
+  -- No cursor is further than the last change, so that none would go back.
+  IF NOT EXISTS (SELECT FROM vss.sessions WHERE change_xid >= known.barrier) THEN
+    RETURN 'quiet';
+  END IF;
+  UPDATE vss.feed SET barrier = pg_snapshot_xmin(pg_current_snapshot()), beaten_at = clock_timestamp()
+  WHERE feed.barrier < pg_snapshot_xmin(pg_current_snapshot());
+  RETURN CASE WHEN FOUND THEN 'beat' ELSE 'held' END;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.feed_heartbeat() FROM PUBLIC;
+COMMENT ON FUNCTION vss.feed_heartbeat() IS 'To be called once a second, in a transaction of its own: after a failover cursors go back to the last heartbeat that survived. Returns beat; quiet: no session has changed since; held: an older transaction is open; continued: a failover has been, and cursors have gone back; standby; other server or ahead: the owner of schema vss must decide.';
 
 CREATE OR REPLACE FUNCTION vss.feed_holder(OUT barrier xid8, OUT holder text, OUT pid integer, OUT prepared_name text, OUT database_name text, OUT application_name text, OUT since timestamp with time zone)
  RETURNS record
@@ -492,7 +580,9 @@ BEGIN
   INSERT INTO vss.feed (feed_id, system_identifier, timeline)
   SELECT begun, system_identifier, timeline FROM vss.server_identity()
   ON CONFLICT (is_only) DO UPDATE
-  SET feed_id = excluded.feed_id, system_identifier = excluded.system_identifier, timeline = excluded.timeline;
+  SET feed_id = excluded.feed_id, system_identifier = excluded.system_identifier, timeline = excluded.timeline,
+    barrier = excluded.barrier, beaten_at = excluded.beaten_at;
+  DELETE FROM vss.feed_ancestors;
   RETURN begun;
 END
 $function$;
@@ -505,27 +595,39 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM PUBLIC;
+  REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_writer;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_writer;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_writer;
+    GRANT SELECT ON vss.feed TO vss_writer;
+    GRANT SELECT ON vss.feed_ancestors TO vss_writer;
+    GRANT SELECT ON vss.feed_status TO vss_writer;
+    GRANT SELECT ON vss.consumers TO vss_writer;
+    GRANT SELECT ON vss.consumer_lag TO vss_writer;
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
     GRANT SELECT, UPDATE (complete_until, reason, updated_at) ON vss.watermark TO vss_writer;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.ingests TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.feed_heartbeat() TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.read_cursor(text) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.server_identity() TO vss_writer;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_reader;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_reader;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
     GRANT SELECT (delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at, pipeline_version, source, history) ON vss.deliveries TO vss_reader;
     GRANT SELECT (delivery_id, received_at, source_ip, reasons, session_id) ON vss.rejected TO vss_reader;
     GRANT SELECT ON vss.feed TO vss_reader;
+    GRANT SELECT ON vss.feed_ancestors TO vss_reader;
     GRANT SELECT ON vss.feed_status TO vss_reader;
     GRANT SELECT ON vss.consumers TO vss_reader;
     GRANT SELECT ON vss.consumer_lag TO vss_reader;
@@ -538,35 +640,56 @@ BEGIN
     GRANT EXECUTE ON FUNCTION vss.commit(text, text, boolean) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_reader;
+    GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.read_cursor(text) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.server_identity() TO vss_reader;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_support;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_support;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
     GRANT SELECT ON vss.deliveries TO vss_support;
     GRANT SELECT ON vss.rejected TO vss_support;
+    GRANT SELECT ON vss.feed TO vss_support;
+    GRANT SELECT ON vss.feed_ancestors TO vss_support;
+    GRANT SELECT ON vss.feed_status TO vss_support;
+    GRANT SELECT ON vss.consumers TO vss_support;
+    GRANT SELECT ON vss.consumer_lag TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_support;
+    GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_support;
+    GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_support;
+    GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_support;
+    GRANT EXECUTE ON FUNCTION vss.read_cursor(text) TO vss_support;
+    GRANT EXECUTE ON FUNCTION vss.server_identity() TO vss_support;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_operator;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_operator;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
     GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version, history) ON vss.deliveries TO vss_operator;
     GRANT SELECT ON vss.rejected TO vss_operator;
+    GRANT SELECT ON vss.feed TO vss_operator;
+    GRANT SELECT ON vss.feed_ancestors TO vss_operator;
+    GRANT SELECT ON vss.feed_status TO vss_operator;
+    GRANT SELECT ON vss.consumers TO vss_operator;
+    GRANT SELECT ON vss.consumer_lag TO vss_operator;
     GRANT SELECT ON vss.watermark TO vss_operator;
     GRANT SELECT, DELETE ON vss.ingests TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_operator;
+    GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_operator;
+    GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_operator;
+    GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_operator;
+    GRANT EXECUTE ON FUNCTION vss.read_cursor(text) TO vss_operator;
+    GRANT EXECUTE ON FUNCTION vss.server_identity() TO vss_operator;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_analyst;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_analyst;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_analyst;
   END IF;
 END
 $function$;
@@ -595,8 +718,8 @@ AS $function$
 DECLARE
   place record;
 BEGIN
-  SELECT * INTO place FROM vss.read_cursor(cursor);
-  IF place.feed_id IS DISTINCT FROM (SELECT feed.feed_id FROM vss.feed) THEN
+  SELECT * INTO place FROM vss.present_place(cursor, (SELECT feed.feed_id FROM vss.feed));
+  IF place.change_xid IS NULL THEN
     state := 'other feed';
     RETURN;
   END IF;
@@ -613,6 +736,35 @@ $function$;
 REVOKE EXECUTE ON FUNCTION vss.oldest_unread(text) FROM PUBLIC;
 COMMENT ON FUNCTION vss.oldest_unread(text) IS 'When the first change after a cursor was made, also one that vss.changes does not show yet.';
 
+CREATE OR REPLACE FUNCTION vss.present_place(cursor text, feed_id uuid, OUT change_xid xid8, OUT session_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  place record;
+  bound xid8;
+BEGIN
+  SELECT * INTO place FROM vss.read_cursor(cursor);
+  IF place.feed_id IS DISTINCT FROM present_place.feed_id THEN
+    SELECT goes_back_to INTO bound FROM vss.feed_ancestors AS ancestor WHERE ancestor.feed_id = place.feed_id;
+    IF NOT FOUND THEN
+      RETURN;
+    END IF;
+    IF place.change_xid >= bound THEN
+      change_xid := (bound::text::numeric - 1)::text;
+      session_id := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+      RETURN;
+    END IF;
+  END IF;
+  change_xid := place.change_xid;
+  session_id := place.session_id;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.present_place(text,uuid) FROM PUBLIC;
+COMMENT ON FUNCTION vss.present_place(text,uuid) IS 'The place of a cursor in that feed, which is the present one. A cursor of before a failover goes back to what survived. Null for a cursor of another feed.';
+
 CREATE OR REPLACE FUNCTION vss.read_cursor(cursor text, OUT feed_id uuid, OUT change_xid xid8, OUT session_id uuid)
  RETURNS record
  LANGUAGE plpgsql
@@ -620,16 +772,20 @@ CREATE OR REPLACE FUNCTION vss.read_cursor(cursor text, OUT feed_id uuid, OUT ch
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-  parts text[] := regexp_match(cursor, '^1\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9]{20})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
+  is_cursor boolean := CASE
+    WHEN cursor ~ '^1\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9]{20}\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+      THEN substr(cursor, 40, 20)::numeric <= 18446744073709551615
+    ELSE false
+  END;
 BEGIN
-  IF parts IS NULL OR parts[2]::numeric > 18446744073709551615 THEN
+  IF NOT is_cursor THEN
     RAISE EXCEPTION '"%" is no cursor of vss.changes: give one as it was returned, or NULL to read from the beginning', left(cursor, 120)
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  feed_id := parts[1];
+  feed_id := substr(cursor, 3, 36);
   -- Postgres 15 takes a leading zero for octal.
-  change_xid := parts[2]::numeric::text;
-  session_id := parts[3];
+  change_xid := substr(cursor, 40, 20)::numeric::text;
+  session_id := substr(cursor, 61, 36);
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.read_cursor(text) FROM PUBLIC;

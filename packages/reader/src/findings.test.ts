@@ -7,9 +7,24 @@ const quiet: NonNullable<Facts['queue']> = {
   oldestWaitingSeconds: 0,
 }
 
+const feed: NonNullable<Facts['feed']> = {
+  refusal: null,
+  heldSeconds: 75.9,
+  holder: {
+    kind: 'connection',
+    pid: 4711,
+    preparedName: null,
+    databaseName: 'crm',
+    applicationName: 'slow "report"',
+    since: '2026-01-02T03:04:05.678Z',
+  },
+  consumers: [],
+  consumerCount: 0,
+}
+
 test('a pipeline that works gives no finding', () => {
   const busy = { ...quiet, jobs: { ...quiet.jobs, waiting: 30, active: 64 }, oldestWaitingSeconds: 2 }
-  expect(findAll({ queue: busy, durabilityProblems: [] })).toEqual([])
+  expect(findAll({ queue: busy, durabilityProblems: [], feed: { ...feed, heldSeconds: 9.9 } })).toEqual([])
 })
 
 test('facts that could not be read give no finding', () => {
@@ -41,6 +56,42 @@ describe('the facts give a finding', () => {
       'warning',
       { durabilityProblems: ['appendonly is off: set appendonly yes'] },
       'appendonly is off: set appendonly yes',
+    ],
+    [
+      'feed_refused',
+      'error',
+      { feed: { ...feed, heldSeconds: 0, refusal: 'other server' } },
+      'nobody can read the change feed, because its rows are from another server',
+    ],
+    [
+      'feed_refused',
+      'error',
+      { feed: { ...feed, heldSeconds: 0, refusal: 'other timeline' } },
+      'nobody can read the change feed, because no worker has run since a failover or a recovery',
+    ],
+    [
+      'feed_stalled',
+      'error',
+      { feed },
+      'the change feed has shown no new change for 75 s: it waits for connection 4711 (application "slow \\"report\\"") in database "crm", open since 2026-01-02T03:04:05.678Z',
+    ],
+    [
+      'feed_stalled',
+      'warning',
+      {
+        feed: {
+          ...feed,
+          heldSeconds: 10,
+          holder: { ...feed.holder, kind: 'prepared transaction', preparedName: 'forgotten', since: null },
+        },
+      },
+      'the change feed has shown no new change for 10 s: it waits for the prepared transaction "forgotten" in database "crm"',
+    ],
+    [
+      'feed_stalled',
+      'warning',
+      { feed: { ...feed, heldSeconds: 59.9, holder: { ...feed.holder, kind: 'unknown' } } },
+      'the change feed has shown no new change for 59 s: the primary of this standby knows why',
     ],
   ]
   test.each(cases)('%s', (code, level, facts, text) => {

@@ -9,7 +9,7 @@ export {
   sessionColumns,
 } from './columns.ts'
 export { StorageFault, toStorageFault } from './errors.ts'
-export { continueFeed, restartFeed } from './feed.ts'
+export { beatFeed, continueFeed, type FeedBeat, restartFeed } from './feed.ts'
 export { ensureLedgerPartitions } from './partitions.ts'
 export { pingDatabase } from './ping.ts'
 export { closePool, createPool, type Pool } from './pool.ts'

@@ -13,7 +13,8 @@ export const tables = {
   call_legs: namesOf(callLegColumns),
   deliveries: namesOf(deliveryColumns),
   rejected: ['delivery_id', 'received_at', 'source_ip', 'reasons', 'session_id', 'body_text', 'body'],
-  feed: ['is_only', 'feed_id', 'system_identifier', 'timeline'],
+  feed: ['is_only', 'feed_id', 'system_identifier', 'timeline', 'barrier', 'beaten_at'],
+  feed_ancestors: ['feed_id', 'goes_back_to', 'continued_at'],
   feed_status: [
     'barrier',
     'holder',
@@ -39,11 +40,13 @@ export const functions = [
   'commit(text, text, boolean)',
   'ensure_ledger_partitions(integer)',
   'feed_continue()',
+  'feed_heartbeat()',
   'feed_holder()',
   'feed_restart()',
   'grant_to_roles()',
   'mark_change()',
   'oldest_unread(text)',
+  'present_place(text, uuid)',
   'read_cursor(text)',
   'server_identity()',
   'utf8_text(bytea)',
@@ -76,9 +79,29 @@ const readsAll: RolePrivileges['tables'] = {
   rejected: { SELECT: 'every' },
 }
 
+/** The state of the change feed and of its consumers, for metrics and `vss status`. */
+const watchesFeed = {
+  tables: {
+    feed: { SELECT: 'every' },
+    feed_ancestors: { SELECT: 'every' },
+    feed_status: { SELECT: 'every' },
+    consumers: { SELECT: 'every' },
+    consumer_lag: { SELECT: 'every' },
+  },
+  // The views call them as the role that reads. feed_holder() itself runs as its owner.
+  functions: [
+    'feed_holder()',
+    'oldest_unread(text)',
+    'present_place(text, uuid)',
+    'read_cursor(text)',
+    'server_identity()',
+  ],
+} as const satisfies RolePrivileges
+
 export const privileges = {
   vss_writer: {
     tables: {
+      ...watchesFeed.tables,
       sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every' },
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
       // ON CONFLICT needs the key. A worker adds to the ledger, and does not read it.
@@ -86,35 +109,33 @@ export const privileges = {
       watermark: { SELECT: 'every', UPDATE: ['complete_until', 'reason', 'updated_at'] },
       ingests: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
     },
-    functions: ['ensure_ledger_partitions(integer)'],
+    functions: ['ensure_ledger_partitions(integer)', 'feed_heartbeat()', ...watchesFeed.functions],
   },
   vss_reader: {
     tables: {
       ...readsAllButBodies,
-      feed: { SELECT: 'every' },
-      feed_status: { SELECT: 'every' },
-      consumers: { SELECT: 'every' },
-      consumer_lag: { SELECT: 'every' },
+      ...watchesFeed.tables,
       watermark: { SELECT: 'every' },
       ingests: { SELECT: 'every' },
     },
-    // The feed's own functions run as the reader, and call each other. commit() and feed_holder() run as their owner.
+    // The feed's own functions run as the reader, and call each other. commit() runs as its owner.
     functions: [
       'changes(text, integer)',
       'check_cursor(text, uuid)',
       'check_feed()',
       'check_transaction_ids()',
       'commit(text, text, boolean)',
-      'feed_holder()',
-      'oldest_unread(text)',
-      'read_cursor(text)',
-      'server_identity()',
+      ...watchesFeed.functions,
     ],
   },
-  vss_support: { tables: readsAll, functions: ['utf8_text(bytea)'] },
+  vss_support: {
+    tables: { ...readsAll, ...watchesFeed.tables },
+    functions: ['utf8_text(bytea)', ...watchesFeed.functions],
+  },
   vss_operator: {
     tables: {
       ...readsAll,
+      ...watchesFeed.tables,
       watermark: { SELECT: 'every' },
       ingests: { SELECT: 'every', DELETE: 'every' },
       sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
@@ -125,7 +146,7 @@ export const privileges = {
         UPDATE: ['session_id', 'outcome', 'reasons', 'processed_at', 'pipeline_version', 'history'],
       },
     },
-    functions: ['utf8_text(bytea)'],
+    functions: ['utf8_text(bytea)', ...watchesFeed.functions],
   },
   vss_analyst: { tables: {}, functions: [] },
 } as const satisfies Record<string, RolePrivileges>

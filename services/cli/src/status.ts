@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import type { QueueReading, QueueStatus } from '@vss-pipeline/queue'
-import type { Finding } from '@vss-pipeline/reader'
+import type { FeedState, Finding } from '@vss-pipeline/reader'
 import { ConfigError, readSetting } from '@vss-pipeline/runtime'
 import type { Outcome } from '@vss-pipeline/vss'
 import type { Command } from 'commander'
@@ -17,7 +17,15 @@ import {
   redisUrlOption,
   type SettingsOptions,
 } from './settings.ts'
-import { alignColumns, displayCount, displayJson, indent, renderParagraph, title } from './text.ts'
+import {
+  alignColumns,
+  displayCount,
+  displayJson,
+  displayValue,
+  indent,
+  renderParagraph,
+  title,
+} from './text.ts'
 
 interface StatusOptions extends SettingsOptions {
   /** Milliseconds. */
@@ -52,19 +60,23 @@ Examples:
 
 async function runStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const since = options.since === undefined ? undefined : new Date(Date.now() - options.since)
-  const [queue, ledger] = await Promise.all([
+  const [queue, ledger, feed] = await Promise.all([
     valueOrProblem(() => fetchQueue(options, env)),
     valueOrProblem(() => countLedger(options, env, since)),
+    valueOrProblem(() => fetchFeed(options, env)),
   ])
   const { findAll } = await import('@vss-pipeline/reader')
-  const findings = findAll(
-    queue.value ? { queue: queue.value.status, durabilityProblems: queue.value.durabilityProblems } : {},
-  )
-  const problems = [queue, ledger].flatMap(({ problem }) => problem ?? [])
+  const findings = findAll({
+    ...(queue.value && { queue: queue.value.status, durabilityProblems: queue.value.durabilityProblems }),
+    ...(feed.value && { feed: feed.value }),
+  })
+  // Two parts come from one database, which may be away.
+  const problems = [...new Set([queue, ledger, feed].flatMap(({ problem }) => problem ?? []))]
   if (options.json) {
     const status = {
       queue: queue.value === undefined ? null : flattenQueue(queue.value.status),
       ledger: ledger.value ?? null,
+      feed: feed.value ?? null,
       since: since?.toISOString() ?? null,
       findings,
       problems,
@@ -74,6 +86,7 @@ async function runStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promis
     const parts = [
       ...(queue.value ? [renderQueue(queue.value.status)] : []),
       ...(ledger.value ? [renderLedger(ledger.value, since)] : []),
+      ...(feed.value && feed.value.consumerCount > 0 ? [renderConsumers(feed.value)] : []),
       ...(findings.length > 0 ? [renderFindings(findings)] : []),
     ]
     if (parts.length > 0) console.log(parts.join('\n\n'))
@@ -123,6 +136,12 @@ async function countLedger(
   return { ...counts, total }
 }
 
+async function fetchFeed(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<FeedState> {
+  const database = readDatabaseSetting(options, env)
+  const { readFeedState } = await import('@vss-pipeline/reader')
+  return await withDatabase(database, readFeedState)
+}
+
 function flattenQueue({ jobs, deliveries, oldestWaitingSeconds }: QueueStatus): Record<string, number> {
   return { ...jobs, deliveries, oldestWaitingSeconds }
 }
@@ -151,6 +170,21 @@ function renderLedger(ledger: LedgerStatus, since: Date | undefined): string {
   return `${title(`Ledger (deliveries${span})`)}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
 }
 
+function renderConsumers({ consumers, consumerCount }: FeedState): string {
+  const rows = consumers.map(({ name, state, lagSeconds }) => [
+    displayShort(name, 40),
+    state,
+    lagSeconds === null || state === 'up to date' ? '' : `${displayCount(Math.floor(lagSeconds))} s`,
+  ])
+  const lines = indent(alignColumns(rows, { rightAligned: [2] }))
+  const more = consumerCount - consumers.length
+  return [
+    title('Consumers (of changes)'),
+    lines,
+    ...(more > 0 ? [`  and ${displayCount(more)} more`] : []),
+  ].join('\n')
+}
+
 function renderFindings(findings: readonly Finding[]): string {
   const lines = findings.flatMap(({ level, text, remedy }) => {
     const word = styleText(level === 'error' ? 'red' : 'yellow', level, { stream: process.stdout })
@@ -160,6 +194,12 @@ function renderFindings(findings: readonly Finding[]): string {
     ]
   })
   return [title('Findings'), ...lines].join('\n')
+}
+
+/** A value that somebody else chose, cut to so many characters. */
+function displayShort(value: string, characters: number): string {
+  const text = displayValue(value)
+  return text.length <= characters ? text : `${text.slice(0, characters - 1)}…`
 }
 
 /** A count that should be 0, coloured where it is not. */

@@ -1,6 +1,7 @@
 import { batchLimits } from '@vss-pipeline/delivery'
 import { createPipeline, createWrite } from '@vss-pipeline/pipeline'
 import { createConsumer, observeQueue } from '@vss-pipeline/queue'
+import { readFeedState } from '@vss-pipeline/reader'
 import {
   createProgress,
   createRoom,
@@ -17,6 +18,8 @@ import {
   startOpsServer,
 } from '@vss-pipeline/runtime/service'
 import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
+import { keepFeedBeating } from './feed-heartbeat.ts'
+import { observeFeed } from './feed-metrics.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { keepPartitionsAhead } from './partitions.ts'
 import { createSuspectProcessor } from './suspects.ts'
@@ -80,6 +83,7 @@ async function start(deps: {
     },
   })
   observeQueue({ registry, shards: consumer.shards, client: consumer.client })
+  observeFeed({ registry, read: (limits) => readFeedState(pool, limits) })
   lifecycle.onClose('consumer', async () => {
     const closed = consumer.close()
     // Batches in hand that wait for the database go back to the queue.
@@ -96,6 +100,7 @@ async function start(deps: {
     lifecycle,
   })
   keepPartitionsAhead({ pool, lifecycle, logger })
+  keepFeedBeating({ pool, lifecycle, logger })
   keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })
   logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }

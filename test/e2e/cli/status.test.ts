@@ -1,5 +1,6 @@
 import { until } from '@vss-pipeline/local-stack'
 import { expect, inject, it } from 'vitest'
+import { connect, rowsOf } from '../../support/databases.ts'
 import { openProducer } from '../../support/producer.ts'
 import { type RunningPipeline, startRunningPipeline } from '../../support/running-pipeline.ts'
 import { linesOver80Columns, vss } from '../../support/vss-command.ts'
@@ -12,6 +13,7 @@ it('shows the deliveries that wait, and then their outcomes', async () => {
   expect(await statusOf(env)).toEqual({
     queue: { waiting: 0, active: 0, delayed: 0, failed: 0, deliveries: 0, oldestWaitingSeconds: 0 },
     ledger: { stored: 0, duplicate: 0, superseded: 0, rejected: 0, total: 0 },
+    feed: expect.objectContaining({ consumers: [], consumerCount: 0 }),
     since: null,
     findings: [],
     problems: [],
@@ -108,6 +110,50 @@ it('shows a finding with its remedy, and exits 1', async () => {
   expect(linesOver80Columns(stdout)).toEqual([])
 })
 
+it('shows how far each consumer of changes is, and a transaction that holds the feed back', async () => {
+  const { databaseUrl, redisUrl } = await startRunningPipeline({ workers: 0 })
+  const env = { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }
+  await rowsOf(
+    databaseUrl,
+    `INSERT INTO vss.sessions (session_id, sub_account_id, status, started_at, ended_at, answered, anomalies, revision,
+       delivery_id, received_at, body_sha256, processed_at, pipeline_version)
+     SELECT id, 'account', 'COMPLETED', now(), now(), true, '{}', 1, id, now(), sha256(''),
+       now() - interval '5 minutes', 'test'
+     FROM gen_random_uuid() AS id`,
+  )
+  const beginning = `1.${await readFeedId(databaseUrl)}.00000000000000000001.00000000-0000-4000-8000-000000000000`
+  const name = `reports\u001b[31m ${'x'.repeat(80)}`
+  const holder = await connect(databaseUrl)
+  await holder.query(`SET application_name = 'slow report'; BEGIN; SELECT pg_current_xact_id()`)
+  await holder.query('SELECT vss.commit($1, $2)', [name, beginning])
+  const other = await connect(databaseUrl)
+  await other.query('SELECT vss.commit($1, $2)', ['billing', beginning])
+  await other.query(`UPDATE vss.sessions SET change_xid = pg_current_xact_id()`)
+  const { stdout, exitCode } = await vss(['status'], env)
+
+  expect(exitCode).toBe(1)
+  expect(stdout).toMatch(/^Consumers \(of changes\)\n {2}billing {2}behind {2}3\d\d s$/m)
+  expect(stdout).toMatch(/^ {2}error: the change feed has shown no new change for 3\d\d s: it waits for/m)
+  expect(stdout.replaceAll(/\s+/g, ' ')).toContain('(application "slow report") in database')
+  expect(linesOver80Columns(stdout)).toEqual([])
+
+  await holder.query('COMMIT')
+  const status = await statusOf(env)
+  expect(status.feed.consumers).toMatchObject([
+    { name: 'billing', state: 'behind' },
+    { name, state: 'behind' },
+  ])
+  expect(status.findings).toEqual([])
+  const after = await vss(['status'], env)
+  expect(after.stdout).toMatch(/^ {2}reports\\u001b\[31m x+… {2}behind/m)
+  expect(linesOver80Columns(after.stdout)).toEqual([])
+})
+
+async function readFeedId(url: string): Promise<string> {
+  const [row] = await rowsOf<{ id: string }>(url, 'SELECT feed_id AS id FROM vss.feed')
+  return row!.id
+}
+
 function settingsOf({ databaseUrl, redisUrl, queuePrefix }: RunningPipeline) {
   return { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, QUEUE_PREFIX: queuePrefix }
 }
@@ -115,6 +161,8 @@ function settingsOf({ databaseUrl, redisUrl, queuePrefix }: RunningPipeline) {
 interface Status {
   queue: Record<string, number>
   ledger: Record<string, number>
+  feed: { consumers: object[] }
+  findings: object[]
   since: string | null
   problems: string[]
 }

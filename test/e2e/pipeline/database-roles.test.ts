@@ -1,8 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
-import { readDelivery, readSession } from '@vss-pipeline/reader'
-import { advanceWatermark, createWriter, type Pool, pingDatabase, readWatermark } from '@vss-pipeline/storage'
+import { readDelivery, readFeedState, readSession } from '@vss-pipeline/reader'
+import {
+  advanceWatermark,
+  beatFeed,
+  createWriter,
+  type Pool,
+  pingDatabase,
+  readWatermark,
+} from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { beforeAll, expect, test } from 'vitest'
 import {
@@ -140,6 +147,27 @@ test('vss tells an operator who connects as vss_writer that this role may not re
   expect(stderr).toMatch(
     /^vss: postgres:.*permission denied for table deliveries .*: its role may not do this; deploy\/postgres\/roles.sql has one that may\n$/,
   )
+})
+
+test('a worker gives the feed its heartbeat, also after a failover, and every role but the analyst sees its state', async () => {
+  const databaseUrl = await migratedDatabase()
+  const worker = openPool(as('vss_writer', databaseUrl))
+  await createWriter({ pool: worker, pipelineVersion: 'test' }).write([delivery(session())])
+  const reader = openPool(as('vss_reader', databaseUrl))
+  const readCursor = async () =>
+    (await reader.query<{ cursor: string }>('SELECT cursor FROM vss.changes()')).rows[0]?.cursor
+  const cursor = await until('The session in the feed', readCursor, { timeoutMs: 5_000 })
+  await reader.query(`SELECT vss.commit('billing', $1)`, [cursor])
+
+  expect(await beatFeed(worker)).toBe('beat')
+  await rowsOf(databaseUrl, 'UPDATE vss.feed SET timeline = timeline - 1')
+  expect(await beatFeed(worker)).toBe('continued')
+
+  await reader.query('SELECT FROM vss.changes($1)', [cursor])
+  for (const role of roles.filter((name) => name !== 'vss_analyst')) {
+    const state = await readFeedState(openPool(as(role, databaseUrl)))
+    expect(state.consumers, role).toMatchObject([{ name: 'billing' }])
+  }
 })
 
 test('the reader sees every table and view of the pipeline but no body, and writes nothing', async () => {

@@ -4,11 +4,20 @@ import pg from 'pg'
 import { expect, test } from 'vitest'
 import { openStorage } from '../../support/open-storage.ts'
 
+const ends = [
+  'commit',
+  'rollback',
+  'commit after a savepoint',
+  'commit after a rollback to a savepoint',
+  'commit of a prepared transaction',
+  'rollback of a prepared transaction',
+] as const
+
 interface Transaction {
   /** Places in the list of sessions, of which each is inserted or corrected. */
   sessions: number[]
   delayMs: number
-  end: 'commit' | 'rollback' | 'commit after a savepoint' | 'commit after a rollback to a savepoint'
+  end: (typeof ends)[number]
 }
 
 /** A reader runs for so many pages. Then it is gone, perhaps before it committed the cursor of its last page. */
@@ -22,12 +31,7 @@ const transactions = fc.array(
   fc.record<Transaction>({
     sessions: fc.uniqueArray(fc.nat({ max: 11 }), { minLength: 1, maxLength: 4 }),
     delayMs: fc.nat({ max: 20 }),
-    end: fc.constantFrom(
-      'commit',
-      'rollback',
-      'commit after a savepoint',
-      'commit after a rollback to a savepoint',
-    ),
+    end: fc.constantFrom(...ends),
   }),
   { minLength: 5, maxLength: 20 },
 )
@@ -96,8 +100,16 @@ async function write(url: string, writer: number, plan: Transaction[]): Promise<
       } else {
         for (const place of places) await writeSession(client, place, note)
       }
-      await sleep(delayMs)
-      await client.query(end === 'rollback' ? 'ROLLBACK' : 'COMMIT')
+      if (end.endsWith('prepared transaction')) {
+        // Each writer has one at a time, and the server of the tests room for five.
+        const name = `'feed ${new URL(url).pathname} ${writer}'`
+        await client.query(`PREPARE TRANSACTION ${name}`)
+        await sleep(delayMs)
+        await client.query(`${end.startsWith('commit') ? 'COMMIT' : 'ROLLBACK'} PREPARED ${name}`)
+      } else {
+        await sleep(delayMs)
+        await client.query(end === 'rollback' ? 'ROLLBACK' : 'COMMIT')
+      }
     }
   })
 }

@@ -15,9 +15,13 @@ export function readTestPostgres(env: NodeJS.ProcessEnv = process.env): string |
  * Starts a Postgres for tests on a free port: Debian's of the version that `TEST_POSTGRES` asks for, else the one that
  * npm installed.
  *
+ * @param parameters beside {@link testParameters}.
  * @throws Error when Debian's is not installed.
  */
-export async function startTestPostgres(dataDir: string): Promise<RunningServer> {
+export async function startTestPostgres(
+  dataDir: string,
+  parameters: Record<string, string | number> = {},
+): Promise<RunningServer> {
   const major = readTestPostgres()
   const binaries = major === undefined ? undefined : findDebianPostgres(major)
   if (major !== undefined && binaries === undefined) {
@@ -26,7 +30,7 @@ export async function startTestPostgres(dataDir: string): Promise<RunningServer>
         'or leave it out for the Postgres that npm installed',
     )
   }
-  return await startPostgres({ dataDir, port: 0, binaries, parameters: testParameters })
+  return await startPostgres({ dataDir, port: 0, binaries, parameters: { ...testParameters, ...parameters } })
 }
 
 /** Where Debian's package of that major version puts its programs. */
