@@ -409,6 +409,29 @@ $function$;
 REVOKE EXECUTE ON FUNCTION vss.feed_continue() FROM PUBLIC;
 COMMENT ON FUNCTION vss.feed_continue() IS 'Lets cursors go on after pg_upgrade, which keeps transaction ids. Returns the feed''s id. Fails (VF003) when a row or a consumer is ahead of this server.';
 
+CREATE OR REPLACE FUNCTION vss.feed_end()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT concat(
+    '1.', feed.feed_id,
+    '.', lpad(coalesce(newest.change_xid::text, ''), 20, '0'),
+    '.', coalesce(newest.session_id, '00000000-0000-0000-0000-000000000000')
+  )
+  FROM vss.check_feed() AS feed (feed_id)
+  LEFT JOIN LATERAL (
+    SELECT change_xid, session_id
+    FROM vss.sessions
+    WHERE change_xid < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY change_xid DESC, session_id DESC
+    LIMIT 1
+  ) AS newest ON true
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.feed_end() FROM PUBLIC;
+COMMENT ON FUNCTION vss.feed_end() IS 'The cursor of the last change that vss.changes shows now: after it come the changes from now on. In an empty feed it is a cursor before the first change. Fails (VF002, VF003) as vss.changes does.';
+
 CREATE OR REPLACE FUNCTION vss.feed_holder(OUT barrier xid8, OUT holder text, OUT pid integer, OUT prepared_name text, OUT database_name text, OUT application_name text, OUT since timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
@@ -476,11 +499,11 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM PUBLIC;
+  REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag FROM vss_writer;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
@@ -489,7 +512,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag FROM vss_reader;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
     GRANT SELECT (delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at, pipeline_version, source, history) ON vss.deliveries TO vss_reader;
@@ -503,6 +526,7 @@ BEGIN
     GRANT EXECUTE ON FUNCTION vss.check_feed() TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.check_transaction_ids() TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.commit(text, text, boolean) TO vss_reader;
+    GRANT EXECUTE ON FUNCTION vss.feed_end() TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.read_cursor(text) TO vss_reader;
@@ -511,7 +535,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag FROM vss_support;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
     GRANT SELECT ON vss.deliveries TO vss_support;
@@ -521,7 +545,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag FROM vss_operator;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
     GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version, history) ON vss.deliveries TO vss_operator;
@@ -531,7 +555,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag FROM vss_analyst;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_analyst;
   END IF;
 END
 $function$;
