@@ -1,3 +1,7 @@
+export type { Change, Erasure, SessionChange } from './changes.ts'
+export { type Consumer, type FeedHolder, readConsumers, readFeedHolder, removeConsumer } from './consumers.ts'
+export { FeedError } from './feed-error.ts'
 export { type Finding, findAll } from './findings.ts'
+export { type Changes, type Following, type FollowOptions, follow } from './follow.ts'
 export { countLedgerByOutcome, type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
 export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'
