@@ -99,3 +99,32 @@ export async function readFeedHolder(pool: Pool): Promise<FeedHolder> {
   )
   return rows[0]!
 }
+
+/** The effect that a restart of the feed would have. */
+export interface RestartPlan {
+  /** So many come once more. */
+  sessions: number
+  /** The number is counted; else it is Postgres' estimate. */
+  isExact: boolean
+  /** The names of the consumers whose cursors will be refused. */
+  consumers: string[]
+}
+
+/** More are not counted, because that would take long. */
+const mostCounted = 100_000
+
+/** Reads the effect that a restart of the feed would have. @throws StorageFault */
+export async function readRestartPlan(pool: Pool): Promise<RestartPlan> {
+  const { rows } = await readSnapshot(pool, (client) =>
+    client.query<{ counted: number; estimated: number; consumers: string[] }>(
+      `SELECT
+         (SELECT count(*) FROM (SELECT FROM vss.sessions LIMIT $1) AS first)::integer AS counted,
+         (SELECT reltuples FROM pg_class WHERE oid = 'vss.sessions'::regclass)::double precision AS estimated,
+         array(SELECT name FROM vss.consumers ORDER BY name COLLATE "C") AS consumers`,
+      [mostCounted + 1],
+    ),
+  )
+  const { counted, estimated, consumers } = rows[0]!
+  const isExact = counted <= mostCounted
+  return { sessions: isExact ? counted : Math.max(counted, Math.round(estimated)), isExact, consumers }
+}

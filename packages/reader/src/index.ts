@@ -1,5 +1,13 @@
 export type { Change, Erasure, SessionChange } from './changes.ts'
-export { type Consumer, type FeedHolder, readConsumers, readFeedHolder, removeConsumer } from './consumers.ts'
+export {
+  type Consumer,
+  type FeedHolder,
+  type RestartPlan,
+  readConsumers,
+  readFeedHolder,
+  readRestartPlan,
+  removeConsumer,
+} from './consumers.ts'
 export { FeedError } from './feed-error.ts'
 export { type Finding, findAll } from './findings.ts'
 export { type Changes, type Following, type FollowOptions, follow } from './follow.ts'
