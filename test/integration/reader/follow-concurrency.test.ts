@@ -1,3 +1,4 @@
+import { until } from '@vss-pipeline/local-stack'
 import { type Change, follow } from '@vss-pipeline/reader'
 import { createWriter, type Pool, type Writer } from '@vss-pipeline/storage'
 import type { Session } from '@vss-pipeline/vss'
@@ -103,16 +104,16 @@ test('a reader goes on through restarts and crashes of Postgres under writers, a
   )
 
   for (const end of ['kill', 'stop', 'kill'] as const) {
-    await expect.poll(() => copy.size, { timeout: 15_000 }).toBe(12)
+    await until('Every session', () => copy.size === 12, { timeoutMs: 15_000 })
     copy.clear()
     await postgres[end]()
-    await expect.poll(() => told.at(-1), { timeout: 15_000 }).toBe('away')
+    await until('A fault', () => told.at(-1) === 'away', { timeoutMs: 15_000 })
     await postgres.start()
-    await expect.poll(() => told.at(-1), { timeout: 15_000 }).toBe('back')
+    await until('The end of it', () => told.at(-1) === 'back', { timeoutMs: 15_000 })
   }
   areWriting = false
   await writing
-  await expect.poll(() => isComplete(pool, copy), { timeout: 15_000 }).toBe(true)
+  await until('The last change', () => isComplete(pool, copy), { timeoutMs: 15_000 })
   stop.abort()
   await reading
 
