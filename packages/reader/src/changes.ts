@@ -32,7 +32,8 @@ export interface Erasure extends AnyChange {
 
 /** Some changes in a row. */
 export interface Page {
-  changes: Change[]
+  /** Makes the changes of what was read, which takes as long as reading it: the next page can be read meanwhile. */
+  takeChanges(): Change[]
   /** The cursor of the last row, also where that is no change that we know; null for an empty page. */
   end: string | null
   /** The page ends because it has as much as a page may have. */
@@ -50,7 +51,10 @@ const ofChange = {
   changedAt: 'changed_at',
 } as const
 
-/** Everything is read in one statement, because only then the session and its legs are those of the change. */
+/**
+ * Everything is read in one statement, because only then the session and its legs are those of the change. OFFSET 0 has
+ * Postgres look for each session by its key: a planner that expects many changes would scan a table that is not large.
+ */
 export const selectChangesStatement = `SELECT *
 FROM (
   SELECT change.cursor COLLATE "C" AS cursor, change.kind AS ${ofChange.kind},
@@ -59,11 +63,11 @@ FROM (
     sum(octet_length(legs.legs)) OVER (ORDER BY change.cursor COLLATE "C" ROWS UNBOUNDED PRECEDING)
       - octet_length(legs.legs) AS bytes_before
   FROM vss.changes($1, $2) AS change
-  LEFT JOIN (
+  LEFT JOIN LATERAL (
     SELECT
 ${selected(sessionColumns)}
-    FROM vss.sessions
-  ) AS session ON session.session_id = change.session_id
+    FROM vss.sessions WHERE session_id = change.session_id OFFSET 0
+  ) AS session ON true
   CROSS JOIN LATERAL (
     SELECT coalesce(json_agg(
       ${jsonRow(legColumns)}
@@ -101,10 +105,10 @@ export async function selectChanges(
   const { after, maxRows } = options
   const { rows } = await client.query<ChangeRecord>(selectChangesStatement, [after, maxRows])
   const last = rows.at(-1)
-  if (last === undefined) return { changes: [], end: null, isFull: false }
+  if (last === undefined) return { takeChanges: () => [], end: null, isFull: false }
   const legBytes = Number(last.bytes_before) + Buffer.byteLength(last.legs)
   return {
-    changes: rows.flatMap(readChange),
+    takeChanges: () => rows.flatMap(readChange),
     end: last.cursor,
     isFull: rows.length === maxRows || legBytes >= maxLegBytes,
   }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { createBackoff } from '@vss-pipeline/runtime'
 import { closePool, createPool, type StorageFault } from '@vss-pipeline/storage'
 import { type Change, type Page, selectChanges } from './changes.ts'
@@ -143,9 +143,12 @@ async function* readBatches(
       const page = await unlessAborted(ahead ?? read(cursor), signal)
       cursor = page.end ?? cursor
       ahead = page.isFull ? read(cursor) : undefined
-      if (page.changes.length > 0) {
+      // Postgres works on the next page while this process makes objects of this one.
+      if (ahead !== undefined) await setImmediate()
+      const changes = page.takeChanges()
+      if (changes.length > 0) {
         lastChangeAtMs = performance.now()
-        yield toChanges(page, commit)
+        yield toChanges(changes, commit)
       }
       if (!page.isFull) await pauseSince(readAtMs, pauseMs(performance.now() - lastChangeAtMs), signal)
     }
@@ -169,7 +172,7 @@ async function pauseSince(startedAtMs: number, ms: number, signal: AbortSignal):
   signal.throwIfAborted()
 }
 
-function toChanges({ changes }: Page, commit: (cursor: string) => Promise<void>): Changes {
+function toChanges(changes: Change[], commit: (cursor: string) => Promise<void>): Changes {
   const { cursor } = changes.at(-1)!
   return Object.assign(changes, {
     cursor,
