@@ -11,8 +11,8 @@ const projectRoot = resolve(import.meta.dirname, '..', '..')
 const opening =
   /^(what|whatever|who|whoever|whom|whose|which|those (of|that|who|whose|which)|that of|(at|by|for|from|in|of|on|to|with) (what|whatever|how|whom|which|whose))\b/i
 
-const sources = ['packages', 'services', 'test'].flatMap((folder) => filesOf(folder, '.ts'))
-const pages = [...filesOf('docs', '.md'), 'README.md', 'CONTRIBUTING.md']
+const sources = ['packages', 'services', 'examples', 'test'].flatMap((folder) => filesOf(folder, '.ts'))
+const pages = [...filesOf('docs', '.md'), ...filesOf('examples', '.md'), 'README.md', 'CONTRIBUTING.md']
 
 test('the sentences of comments and pages open with their subject', () => {
   const parts = [

@@ -1,4 +1,16 @@
+export type { Change, Erasure, SessionChange } from './changes.ts'
+export {
+  type Consumer,
+  type FeedHolder,
+  type RestartPlan,
+  readConsumers,
+  readFeedHolder,
+  readRestartPlan,
+  removeConsumer,
+} from './consumers.ts'
 export { type ConsumerState, type FeedState, readFeedState } from './feed.ts'
+export { FeedError } from './feed-error.ts'
 export { type Finding, findAll } from './findings.ts'
+export { type Changes, type Following, type FollowOptions, follow } from './follow.ts'
 export { countLedgerByOutcome, type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
 export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'

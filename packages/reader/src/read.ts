@@ -1,13 +1,6 @@
-import {
-  type Columns,
-  columnNameOf,
-  handlingOf,
-  inTransaction,
-  memberAsRead,
-  type Pool,
-  toStorageFault,
-} from '@vss-pipeline/storage'
+import { type Columns, inTransaction, type Pool, toStorageFault } from '@vss-pipeline/storage'
 import type { ClientBase, QueryResultRow } from 'pg'
+import { rowReader } from './rows.ts'
 
 /** Reads in a transaction, whose limits then hold, and from one snapshot. @throws StorageFault */
 export async function readSnapshot<Result>(
@@ -29,16 +22,5 @@ export async function selectRows<Row>(
   values: unknown[],
 ): Promise<Row[]> {
   const { rows } = await client.query<QueryResultRow>(text, values)
-  const members = Object.entries(columns).map(([member, { type }]) => ({
-    name: memberAsRead(member),
-    column: columnNameOf(member),
-    read: handlingOf(type).read ?? asItIs,
-  }))
-  return rows.map((row) => {
-    return Object.fromEntries(members.map(({ name, column, read }) => [name, read(row[column])])) as Row
-  })
-}
-
-function asItIs(value: unknown): unknown {
-  return value
+  return rows.map(rowReader<Row>(columns))
 }

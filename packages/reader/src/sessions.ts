@@ -25,7 +25,10 @@ export interface StoredSession {
   deliveries: DeliveryRow[]
 }
 
-const { sessionId: _, ...legColumns } = callLegColumns
+const { sessionId: _, ...columnsOfLeg } = callLegColumns
+
+/** The columns of a {@link CallLegRow}. */
+export const legColumns = columnsOfLeg
 
 export const selectSessionStatement = `SELECT
 ${selected(sessionColumns)}

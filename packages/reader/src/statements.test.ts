@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { selectChangesStatement } from './changes.ts'
 import { selectDeliveriesStatement, selectDeliveryStatement } from './ledger.ts'
 import { selectCallLegsStatement, selectSessionStatement } from './sessions.ts'
 
@@ -8,6 +9,7 @@ test('statements.sql has the statements as they are sent (else: npx vitest run s
     selectCallLegsStatement,
     selectDeliveriesStatement,
     selectDeliveryStatement,
+    selectChangesStatement,
   ]
 
   await expect(`${header}\n${statements.join(';\n\n')};\n`).toMatchFileSnapshot('../statements.sql')

@@ -26,6 +26,7 @@ test.each([
   ['3F000', 'schema_missing'],
   ['42501', 'permission_denied'],
   ['42703', 'schema_missing'],
+  ['42883', 'schema_missing'],
   ['53100', 'database_unavailable'],
   ['55P03', 'database_busy'],
   ['57014', 'database_fault'],

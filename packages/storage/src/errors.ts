@@ -83,11 +83,12 @@ export function isLasting({ code }: StorageFault): boolean {
  *
  * 08 connection, 28 credentials, 3D no such database, 53 out of connections, memory or disk, 57P shutting down,
  * starting up or cut off, 58 trouble with files, 25006 read-only, as a standby is during a failover; 3F no such schema,
- * 42P01 no such table, 42703 no such column; 42501 not permitted; 55P03 a wait for a lock took longer than `lock_timeout`.
+ * 42P01 no such table, 42703 no such column, 42883 no such function; 42501 not permitted; 55P03 a wait for a lock took
+ * longer than `lock_timeout`.
  */
 const meaningOfState: readonly [RegExp, StorageFault['code']][] = [
   [/^(08|28|3D|53|57P|58|25006)/, 'database_unavailable'],
-  [/^(3F|42P01|42703)/, 'schema_missing'],
+  [/^(3F|42P01|42703|42883)/, 'schema_missing'],
   [/^42501/, 'permission_denied'],
   [/^55P03/, 'database_busy'],
 ]

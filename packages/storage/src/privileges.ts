@@ -40,6 +40,7 @@ export const functions = [
   'commit(text, text, boolean)',
   'ensure_ledger_partitions(integer)',
   'feed_continue()',
+  'feed_end()',
   'feed_heartbeat()',
   'feed_holder()',
   'feed_restart()',
@@ -80,13 +81,15 @@ const readsAll: RolePrivileges['tables'] = {
 }
 
 /** The state of the change feed and of its consumers, for metrics and `vss status`. */
-const watchesFeed = {
+const watches = {
   tables: {
     feed: { SELECT: 'every' },
     feed_ancestors: { SELECT: 'every' },
     feed_status: { SELECT: 'every' },
     consumers: { SELECT: 'every' },
     consumer_lag: { SELECT: 'every' },
+    watermark: { SELECT: 'every' },
+    ingests: { SELECT: 'every' },
   },
   // The views call them as the role that reads. feed_holder() itself runs as its owner.
   functions: [
@@ -101,7 +104,7 @@ const watchesFeed = {
 export const privileges = {
   vss_writer: {
     tables: {
-      ...watchesFeed.tables,
+      ...watches.tables,
       sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every' },
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
       // ON CONFLICT needs the key. A worker adds to the ledger, and does not read it.
@@ -109,14 +112,12 @@ export const privileges = {
       watermark: { SELECT: 'every', UPDATE: ['complete_until', 'reason', 'updated_at'] },
       ingests: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
     },
-    functions: ['ensure_ledger_partitions(integer)', 'feed_heartbeat()', ...watchesFeed.functions],
+    functions: ['ensure_ledger_partitions(integer)', 'feed_heartbeat()', ...watches.functions],
   },
   vss_reader: {
     tables: {
       ...readsAllButBodies,
-      ...watchesFeed.tables,
-      watermark: { SELECT: 'every' },
-      ingests: { SELECT: 'every' },
+      ...watches.tables,
     },
     // The feed's own functions run as the reader, and call each other. commit() runs as its owner.
     functions: [
@@ -125,18 +126,18 @@ export const privileges = {
       'check_feed()',
       'check_transaction_ids()',
       'commit(text, text, boolean)',
-      ...watchesFeed.functions,
+      ...watches.functions,
+      'feed_end()',
     ],
   },
   vss_support: {
-    tables: { ...readsAll, ...watchesFeed.tables },
-    functions: ['utf8_text(bytea)', ...watchesFeed.functions],
+    tables: { ...readsAll, ...watches.tables },
+    functions: ['utf8_text(bytea)', ...watches.functions],
   },
   vss_operator: {
     tables: {
       ...readsAll,
-      ...watchesFeed.tables,
-      watermark: { SELECT: 'every' },
+      ...watches.tables,
       ingests: { SELECT: 'every', DELETE: 'every' },
       sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
@@ -146,7 +147,7 @@ export const privileges = {
         UPDATE: ['session_id', 'outcome', 'reasons', 'processed_at', 'pipeline_version', 'history'],
       },
     },
-    functions: ['utf8_text(bytea)', ...watchesFeed.functions],
+    functions: ['utf8_text(bytea)', ...watches.functions],
   },
   vss_analyst: { tables: {}, functions: [] },
 } as const satisfies Record<string, RolePrivileges>

@@ -47,6 +47,14 @@ export function parseUuid(text: string): string {
   return text.toLowerCase()
 }
 
+/** @returns `beginning`, `now`, or a text that looks like a cursor of the change feed. */
+export function parsePlace(text: string): string {
+  if (text !== 'beginning' && text !== 'now' && !/^\d+\.[0-9a-f.-]+$/.test(text)) {
+    throw new InvalidArgumentError('It takes beginning, now, or a cursor as it was printed.')
+  }
+  return text
+}
+
 /** @returns the URL of an http or https endpoint, without credentials: it is shown. */
 export function parseEndpoint(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined

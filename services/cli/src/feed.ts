@@ -1,10 +1,17 @@
+import type { RestartPlan } from '@vss-pipeline/reader'
 import type { Command } from 'commander'
+import { confirm } from './confirm.ts'
 import { withDatabase } from './database.ts'
-import { CommandFailure } from './failure.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
+import { displayCount, displayJson, displayValue, renderParagraph } from './text.ts'
 
-interface RestartOptions extends SettingsOptions {
+interface ContinueOptions extends SettingsOptions {
+  json?: true
+}
+
+interface RestartOptions extends ContinueOptions {
   yes?: true
+  dryRun?: true
 }
 
 export function addFeed(program: Command, env: NodeJS.ProcessEnv): void {
@@ -14,6 +21,7 @@ export function addFeed(program: Command, env: NodeJS.ProcessEnv): void {
   feed
     .command('continue')
     .description('Lets cursors go on, after pg_upgrade or a failover that lost nothing.')
+    .option('--json', 'as JSON, for programs')
     .addOption(databaseUrlOption())
     .addHelpText(
       'after',
@@ -23,39 +31,64 @@ It refuses when a session or a consumer is ahead of the server.
 Examples:
   DATABASE_URL_FILE=/run/secrets/database-url vss feed continue`,
     )
-    .action((options: SettingsOptions) => runContinue(options, env))
+    .action((options: ContinueOptions) => runContinue(options, env))
   feed
     .command('restart')
     .description('Begins a new feed, after a restore or a failover that lost transactions.')
     .option('--yes', 'confirms it')
+    .option('--dry-run', 'shows what would happen, and changes nothing')
+    .option('--json', 'as JSON, for programs')
     .addOption(databaseUrlOption())
     .addHelpText(
       'after',
       `
 Every session comes once more, and earlier cursors are refused. Nobody can use
-vss.sessions meanwhile: about a second for a million sessions.
+vss.sessions meanwhile: about a second for a million sessions. On a terminal it
+asks first, elsewhere it takes --yes.
 
 Examples:
+  vss feed restart --dry-run
   DATABASE_URL_FILE=/run/secrets/database-url vss feed restart --yes`,
     )
     .action((options: RestartOptions) => runRestart(options, env))
 }
 
-async function runContinue(options: SettingsOptions, env: NodeJS.ProcessEnv): Promise<void> {
+async function runContinue(options: ContinueOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const database = readDatabaseSetting(options, env)
   const { continueFeed } = await import('@vss-pipeline/storage')
   const feedId = await withDatabase(database, continueFeed)
-  console.log(`feed ${feedId} goes on: cursors stay good`)
+  console.log(options.json ? displayJson({ feedId }) : `feed ${feedId} goes on: cursors stay good`)
 }
 
 async function runRestart(options: RestartOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const database = readDatabaseSetting(options, env)
-  if (!options.yes) {
-    throw new CommandFailure(
-      'a restart makes every consumer read all sessions again: give --yes to confirm it',
-    )
+  const { readRestartPlan } = await import('@vss-pipeline/reader')
+  const plan = await withDatabase(database, readRestartPlan)
+  if (options.dryRun) {
+    console.log(options.json ? displayJson({ restarted: false, ...plan }) : renderPlan(plan))
+    return
   }
+  await confirm({
+    consequence: 'a restart makes every consumer read all sessions again',
+    question: `${displayPlan(plan)} Restart the feed?`,
+    yes: options.yes,
+  })
   const { restartFeed } = await import('@vss-pipeline/storage')
   const feedId = await withDatabase(database, restartFeed)
-  console.log(`feed ${feedId} begins: consumers read from the beginning`)
+  if (options.json) console.log(displayJson({ restarted: true, feedId, ...plan }))
+  else console.log(`feed ${feedId} begins: consumers read from the beginning`)
+}
+
+function renderPlan(plan: RestartPlan): string {
+  const names = plan.consumers.map((name) => renderParagraph(displayValue(name), { indentColumns: 2 }))
+  return [displayPlan(plan), ...names].join('\n')
+}
+
+function displayPlan({ sessions, isExact, consumers }: RestartPlan): string {
+  const again = `${isExact ? '' : 'about '}${counted(sessions, 'session comes', 'sessions come')} once more`
+  return `${again}, and ${counted(consumers.length, 'consumer is', 'consumers are')} refused until removed.`
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${displayCount(count)} ${count === 1 ? one : many}`
 }

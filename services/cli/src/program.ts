@@ -1,10 +1,12 @@
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { Command } from 'commander'
+import { addConsumers } from './consumers.ts'
 import { addFeed } from './feed.ts'
 import { addMigrate } from './migrate.ts'
 import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
 import { addStatus } from './status.ts'
+import { addTail } from './tail.ts'
 
 /**
  * The command `vss` with its subcommands. A subcommand imports its packages when it runs, so that `vss` starts quickly.
@@ -35,6 +37,8 @@ Examples:
   addMigrate(program, env)
   addStatus(program, env)
   addSessions(program, env)
+  addTail(program, env)
+  addConsumers(program, env)
   addFeed(program, env)
   return program
 }

@@ -4,9 +4,11 @@ import {
   alignColumns,
   displayCount,
   displayJson,
+  displaySpan,
   displayValue,
   renderFields,
   renderParagraph,
+  shorten,
 } from './text.ts'
 
 describe('alignColumns', () => {
@@ -128,4 +130,27 @@ describe('displayJson', () => {
 
 it('groups the digits of counts', () => {
   expect(displayCount(1234567)).toBe('1,234,567')
+})
+
+describe('displaySpan', () => {
+  it.each([
+    [0, '0.0 s'],
+    [9.96, '10.0 s'],
+    [42.9, '42 s'],
+    [200, '3 min 20 s'],
+    [18_720, '5 h 12 min'],
+    [273_600, '3 d 4 h'],
+  ])('shows %d s as people say it', (seconds, text) => {
+    expect(displaySpan(seconds)).toBe(text)
+  })
+})
+
+describe('shorten', () => {
+  it.each([
+    ['billing', 7, 'billing'],
+    ['billings', 7, 'billin…'],
+    ['帳單帳單', 7, '帳單帳…'],
+  ])('fits %s into %d columns', (text, columns, short) => {
+    expect(shorten(text, columns)).toBe(short)
+  })
 })

@@ -105,6 +105,17 @@ function widthOf(text: string): number {
     .replace(/[\u{10000}-\u{10ffff}]/gu, ' ').length
 }
 
+/** Cuts a text that takes more columns than that. */
+export function shorten(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text
+  let short = ''
+  for (const char of text) {
+    if (widthOf(short + char) > columns - 1) break
+    short += char
+  }
+  return `${short}…`
+}
+
 /** Puts spaces before every line. */
 export function indent(text: string, columns = 2): string {
   return text.replace(/^/gm, ' '.repeat(columns))
@@ -128,8 +139,17 @@ export function displayValue(value: unknown): string {
  * are written as `\u....`, which means the same to a program.
  */
 export function displayJson(value: unknown): string {
+  return escapeJson(JSON.stringify(value, null, 2))
+}
+
+/** Does what {@link displayJson} does, on one line. */
+export function displayJsonLine(value: unknown): string {
+  return escapeJson(JSON.stringify(value))
+}
+
+function escapeJson(json: string): string {
   // JSON.stringify escapes the control characters up to U+001F. Those from DEL to U+009F are left.
-  return JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (char) =>
+  return json.replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (char) =>
     char
       .split('')
       .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
@@ -140,6 +160,16 @@ export function displayJson(value: unknown): string {
 /** A count as people read it: `12,345`. */
 export function displayCount(count: number): string {
   return count.toLocaleString('en-US')
+}
+
+/** A time span as people read it: `0.3 s`, `42 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`. */
+export function displaySpan(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  const whole = Math.floor(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  if (whole < 86_400) return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`
+  return `${displayCount(Math.floor(whole / 86_400))} d ${Math.floor((whole % 86_400) / 3_600)} h`
 }
 
 /** A heading for standard output: bold where that is a terminal. */

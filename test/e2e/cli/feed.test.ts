@@ -34,12 +34,47 @@ it('restarts a feed when that is confirmed', async () => {
   })
   expect(await readFeedId(url)).toBe(feedId)
 
+  await rowsOf(
+    url,
+    `INSERT INTO vss.consumers (name, cursor, committed_at)
+     VALUES ('billing', '1.${feedId}.00000000000000000000.00000000-0000-0000-0000-000000000000', now())`,
+  )
+  expect(await vss(['feed', 'restart', '--dry-run'], env)).toEqual({
+    exitCode: 0,
+    stdout: '0 sessions come once more, and 1 consumer is refused until removed.\n  billing\n',
+    stderr: '',
+  })
+  const planned = await vss(['feed', 'restart', '--dry-run', '--json'], env)
+  expect(JSON.parse(planned.stdout)).toEqual({
+    restarted: false,
+    sessions: 0,
+    isExact: true,
+    consumers: ['billing'],
+  })
+  expect(await readFeedId(url)).toBe(feedId)
+
   const { exitCode, stdout } = await vss(['feed', 'restart', '--yes'], env)
   expect(exitCode).toBe(0)
   const begun = await readFeedId(url)
   expect(begun).not.toBe(feedId)
   expect(stdout).toBe(`feed ${begun} begins: consumers read from the beginning\n`)
   await rowsOf(url, 'SELECT FROM vss.changes()')
+})
+
+it('tells programs as JSON what it did', async () => {
+  const { url, feedId, env } = await feedOfAnotherServer()
+
+  const continued = await vss(['feed', 'continue', '--json'], env)
+  expect(JSON.parse(continued.stdout)).toEqual({ feedId })
+
+  const { stdout } = await vss(['feed', 'restart', '--yes', '--json'], env)
+  expect(JSON.parse(stdout)).toEqual({
+    restarted: true,
+    feedId: await readFeedId(url),
+    sessions: 0,
+    isExact: true,
+    consumers: [],
+  })
 })
 
 async function feedOfAnotherServer() {

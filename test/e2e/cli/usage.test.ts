@@ -7,7 +7,7 @@ it('prints its version', async () => {
 })
 
 it.each([
-  [[], ['send', 'migrate', 'status', 'sessions', 'feed']],
+  [[], ['send', 'migrate', 'status', 'sessions', 'tail', 'consumers', 'feed']],
   [['send'], ['--count', '--dirty', '--ids', '--concurrency']],
   [['migrate'], ['--database-url']],
   [['status'], ['--since', '--json', '--redis-url']],
@@ -15,10 +15,22 @@ it.each([
     ['sessions', 'show'],
     ['--json', '--database-url'],
   ],
-  [['feed', 'continue'], ['--database-url']],
+  [['tail'], ['--consumer', '--from', '--format', '--max', '--database-url']],
+  [
+    ['consumers', 'list'],
+    ['--json', '--database-url'],
+  ],
+  [
+    ['consumers', 'remove'],
+    ['--yes', '--dry-run', '--json', '--database-url'],
+  ],
+  [
+    ['feed', 'continue'],
+    ['--json', '--database-url'],
+  ],
   [
     ['feed', 'restart'],
-    ['--yes', '--database-url'],
+    ['--yes', '--dry-run', '--json', '--database-url'],
   ],
 ])('explains "vss %s" with examples', async (args, mentioned) => {
   const { exitCode, stdout } = await vss([...args, '--help'])
@@ -46,6 +58,10 @@ it.each([
   [
     ['send', '--ids', '/nonexistent/ids'],
     'vss: cannot write "/nonexistent/ids" (ENOENT): --ids takes the path of a file to write\n',
+  ],
+  [
+    ['tail', '--from', 'yesterday'],
+    "vss: option '--from <place>' argument 'yesterday' is invalid. It takes beginning, now, or a cursor as it was printed (see --help)\n",
   ],
   [
     ['migrate', '--database-url', 'postgres://vss:geheim@one:5432,two:5432/vss'],
