@@ -8,6 +8,7 @@ export * from './queue-metrics.ts'
 export { type QueueStatus, readQueueStatus } from './status.ts'
 export type { Shard } from './topology.ts'
 export * from './watermark/ingest-marks.ts'
+export { retireIngest } from './watermark/retire-ingest.ts'
 export {
   createWatermarkSource,
   type WatermarkFacts,

@@ -19,6 +19,8 @@ export interface StoredWatermark {
   /** Milliseconds since the Unix epoch; null while no ingest has told how far it is. */
   readonly completeUntilMs: number | null
   readonly reason: string
+  /** When a worker looked last; null when none has. */
+  readonly updatedAtMs: number | null
   /** Whether it is time to look again. Of several workers, the one that looks first sees it true. */
   readonly isDue: boolean
   /** {@link advanceWatermark} takes it, and does nothing when another worker came first. */
@@ -32,6 +34,7 @@ const dueAfter = '0.9 s'
 const readStatement = `SELECT
   round(extract(epoch FROM complete_until) * 1000)::double precision AS "completeUntilMs",
   reason,
+  CASE WHEN isfinite(updated_at) THEN round(extract(epoch FROM updated_at) * 1000)::double precision END AS "updatedAtMs",
   updated_at < clock_timestamp() - $1::interval AS "isDue",
   updated_at::text AS version,
   coalesce((

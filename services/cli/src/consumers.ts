@@ -5,7 +5,7 @@ import { confirm } from './confirm.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
-import { alignColumns, displayJson, displaySpan, displayValue, shorten, title } from './text.ts'
+import { displayJson, displaySpan, displayValue, renderTable, shorten } from './text.ts'
 
 interface ListOptions extends SettingsOptions {
   json?: true
@@ -102,7 +102,5 @@ function renderConsumers(consumers: readonly Consumer[]): string {
     lagSeconds === null ? '-' : displaySpan(lagSeconds),
     committedAt.replace(/\.\d+Z$/, 'Z'),
   ])
-  const lines = alignColumns([['NAME', 'STATE', 'LAG', 'COMMITTED AT'], ...rows], { rightAligned: [2] })
-  const [head = '', ...rest] = lines.split('\n')
-  return [title(head), ...rest].join('\n')
+  return renderTable(['NAME', 'STATE', 'LAG', 'COMMITTED AT'], rows, { rightAligned: [2] })
 }

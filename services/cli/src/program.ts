@@ -2,6 +2,7 @@ import { pipelineVersion } from '@vss-pipeline/runtime'
 import { Command } from 'commander'
 import { addConsumers } from './consumers.ts'
 import { addFeed } from './feed.ts'
+import { addIngests } from './ingests.ts'
 import { addMigrate } from './migrate.ts'
 import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
@@ -40,6 +41,7 @@ Examples:
   addTail(program, env)
   addConsumers(program, env)
   addFeed(program, env)
+  addIngests(program, env)
   return program
 }
 

@@ -7,9 +7,9 @@ import type { Command } from 'commander'
 import { parseDuration } from './arguments.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
+import { explainRedis } from './redis.ts'
 import {
   databaseUrlOption,
-  displayServer,
   queuePrefixOption,
   readDatabaseSetting,
   readQueuePrefix,
@@ -60,23 +60,24 @@ Examples:
 
 async function runStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const since = options.since === undefined ? undefined : new Date(Date.now() - options.since)
-  const [queue, ledger, feed] = await Promise.all([
+  const [queue, ledger, rows] = await Promise.all([
     valueOrProblem(() => fetchQueue(options, env)),
     valueOrProblem(() => countLedger(options, env, since)),
-    valueOrProblem(() => fetchFeed(options, env)),
+    valueOrProblem(() => fetchRows(options, env)),
   ])
   const { findAll } = await import('@vss-pipeline/reader')
   const findings = findAll({
     ...(queue.value && { queue: queue.value.status, durabilityProblems: queue.value.durabilityProblems }),
-    ...(feed.value && { feed: feed.value }),
+    ...(rows.value && { feed: rows.value.feed }),
   })
   // Two parts come from one database, which may be away.
-  const problems = [...new Set([queue, ledger, feed].flatMap(({ problem }) => problem ?? []))]
+  const problems = [...new Set([queue, ledger, rows].flatMap(({ problem }) => problem ?? []))]
   if (options.json) {
     const status = {
       queue: queue.value === undefined ? null : flattenQueue(queue.value.status),
       ledger: ledger.value ?? null,
-      feed: feed.value ?? null,
+      completeUntil: rows.value?.completeUntil ?? null,
+      feed: rows.value?.feed ?? null,
       since: since?.toISOString() ?? null,
       findings,
       problems,
@@ -86,7 +87,8 @@ async function runStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promis
     const parts = [
       ...(queue.value ? [renderQueue(queue.value.status)] : []),
       ...(ledger.value ? [renderLedger(ledger.value, since)] : []),
-      ...(feed.value && feed.value.consumerCount > 0 ? [renderConsumers(feed.value)] : []),
+      ...(rows.value ? [renderCompleteUntil(rows.value.completeUntil)] : []),
+      ...(rows.value && rows.value.feed.consumerCount > 0 ? [renderConsumers(rows.value.feed)] : []),
       ...(findings.length > 0 ? [renderFindings(findings)] : []),
     ]
     if (parts.length > 0) console.log(parts.join('\n\n'))
@@ -108,20 +110,13 @@ async function valueOrProblem<Value>(
 }
 
 async function fetchQueue(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<QueueReading> {
-  const { url, origin } = readRedisSetting(options, env)
+  const redis = readRedisSetting(options, env)
   const prefix = readQueuePrefix(options, env)
   const shards = readSetting(env, 'vss', 'QUEUE_SHARDS')
   const { fetchQueueStatus } = await import('@vss-pipeline/queue')
   const { createLogger } = await import('@vss-pipeline/runtime/service')
   const logger = createLogger({ service: 'cli', level: 'silent' })
-  try {
-    return await fetchQueueStatus({ redisUrl: url, prefix, shards, logger })
-  } catch (error) {
-    const { message } = error as Error
-    throw new CommandFailure(`Redis is away: ${displayServer(url)} (from ${origin}): ${message}`, {
-      cause: error,
-    })
-  }
+  return await explainRedis(redis, () => fetchQueueStatus({ redisUrl: redis.url, prefix, shards, logger }))
 }
 
 async function countLedger(
@@ -136,10 +131,23 @@ async function countLedger(
   return { ...counts, total }
 }
 
-async function fetchFeed(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<FeedState> {
+/** How complete the rows are, and who follows them. */
+interface RowsStatus {
+  completeUntil: { at: string | null; reason: string; updatedAt: string | null }
+  feed: FeedState
+}
+
+async function fetchRows(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<RowsStatus> {
   const database = readDatabaseSetting(options, env)
   const { readFeedState } = await import('@vss-pipeline/reader')
-  return await withDatabase(database, readFeedState)
+  const { readWatermark } = await import('@vss-pipeline/storage')
+  return await withDatabase(database, async (pool) => {
+    const { completeUntilMs, reason, updatedAtMs } = await readWatermark(pool)
+    const [at = null, updatedAt = null] = [completeUntilMs, updatedAtMs].map((ms) =>
+      ms === null ? null : new Date(ms).toISOString(),
+    )
+    return { completeUntil: { at, reason, updatedAt }, feed: await readFeedState(pool) }
+  })
 }
 
 function flattenQueue({ jobs, deliveries, oldestWaitingSeconds }: QueueStatus): Record<string, number> {
@@ -168,6 +176,15 @@ function renderLedger(ledger: LedgerStatus, since: Date | undefined): string {
   ]
   const span = since ? ` since ${since.toISOString()}` : ''
   return `${title(`Ledger (deliveries${span})`)}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
+}
+
+/** A worker looks each second. */
+const looksStopAfterMs = 10_000
+
+function renderCompleteUntil({ at, reason, updatedAt }: RowsStatus['completeUntil']): string {
+  const isKept = updatedAt !== null && Date.now() - Date.parse(updatedAt) < looksStopAfterMs
+  const why = isKept ? reason : `no worker has looked since ${updatedAt ?? 'the migration'}`
+  return `${title('Complete until')}\n${renderParagraph(`${at ?? 'not known yet'}: ${why}`, { indentColumns: 2 })}`
 }
 
 function renderConsumers({ consumers, consumerCount }: FeedState): string {

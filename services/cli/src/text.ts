@@ -92,6 +92,16 @@ export function alignColumns(
   return lines.join('\n')
 }
 
+/** Rows of cells under a head. The options are those of {@link alignColumns}. */
+export function renderTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  options: { rightAligned?: readonly number[] } = {},
+): string {
+  const [first = '', ...rest] = alignColumns([head, ...rows], options).split('\n')
+  return [title(first), ...rest].join('\n')
+}
+
 /** Characters to which a terminal gives two columns: Chinese, Japanese, Korean and emoji. */
 const wideCharacters =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3ffff}]|\p{Emoji_Presentation}/gu

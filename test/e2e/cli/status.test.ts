@@ -13,6 +13,7 @@ it('shows the deliveries that wait, and then their outcomes', async () => {
   expect(await statusOf(env)).toEqual({
     queue: { waiting: 0, active: 0, delayed: 0, failed: 0, deliveries: 0, oldestWaitingSeconds: 0 },
     ledger: { stored: 0, duplicate: 0, superseded: 0, rejected: 0, total: 0 },
+    completeUntil: { at: null, reason: 'no worker has looked yet', updatedAt: null },
     feed: expect.objectContaining({ consumers: [], consumerCount: 0 }),
     since: null,
     findings: [],
@@ -37,6 +38,11 @@ it('shows the deliveries that wait, and then their outcomes', async () => {
   expect(exitCode).toBe(0)
   expect(stdout).toMatch(/^Queue \(batches\)\n {2}waiting {13}0$/m)
   expect(stdout).toMatch(/^Ledger \(deliveries\)\n {2}stored {6}1\n {2}duplicate {3}1$/m)
+  await until('A watermark', async () => (await statusOf(env)).completeUntil.at !== null, {
+    timeoutMs: 10_000,
+  })
+  const later = await vss(['status'], env)
+  expect(later.stdout).toMatch(/^Complete until\n {2}\S+Z: nothing waits$/m)
   expect(stdout).not.toContain('\u001b')
 })
 

@@ -7,7 +7,7 @@ it('prints its version', async () => {
 })
 
 it.each([
-  [[], ['send', 'migrate', 'status', 'sessions', 'tail', 'consumers', 'feed']],
+  [[], ['send', 'migrate', 'status', 'sessions', 'tail', 'consumers', 'feed', 'ingests']],
   [['send'], ['--count', '--dirty', '--ids', '--concurrency']],
   [['migrate'], ['--database-url']],
   [['status'], ['--since', '--json', '--redis-url']],
@@ -23,6 +23,14 @@ it.each([
   [
     ['consumers', 'remove'],
     ['--yes', '--dry-run', '--json', '--database-url'],
+  ],
+  [
+    ['ingests', 'list'],
+    ['--json', '--database-url'],
+  ],
+  [
+    ['ingests', 'forget'],
+    ['--yes', '--dry-run', '--json', '--redis-url', '--queue-prefix'],
   ],
   [
     ['feed', 'continue'],
