@@ -14,7 +14,8 @@ export function keepFeedBeating(deps: { pool: Pool; lifecycle: Lifecycle; logger
       const result = await beatFeed(pool)
       told.over('failed')
       if (result === 'other server' || result === 'ahead') {
-        const remedy = 'docs/consuming.md, "After a restore or an upgrade", says what its owner decides'
+        const remedy =
+          'docs/consuming.md, "After a failover, a restore or an upgrade", says what its owner decides'
         told.once('unread', 'error', `the change feed cannot be read here: ${remedy}`, { beat: result })
         return
       }

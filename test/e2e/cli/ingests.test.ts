@@ -36,7 +36,7 @@ it('lists the ingests, and forgets one that is gone for good but none that runs'
   await until('The lost one', async () => (await readWatermark(pool)).ingests.length === 2, soon)
 
   const table = await vss(['ingests', 'list'], env)
-  expect(table.stdout).toMatch(/^INGEST {32}LAST WORD {2}BEHIND {2}PLACE\n/)
+  expect(table.stdout).toMatch(/^INGEST +LAST WORD +BEHIND +PLACE\n/)
   expect(table.stdout).toMatch(new RegExp(`^${lost.id} +1 h +1 h +lost:/spool`, 'm'))
   expect(linesOver80Columns(table.stdout)).toEqual([])
   const { stdout } = await vss(['ingests', 'list', '--json'], env)

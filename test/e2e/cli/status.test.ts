@@ -167,6 +167,7 @@ function settingsOf({ databaseUrl, redisUrl, queuePrefix }: RunningPipeline) {
 interface Status {
   queue: Record<string, number>
   ledger: Record<string, number>
+  completeUntil: { at: string | null; reason: string }
   feed: { consumers: object[] }
   findings: object[]
   since: string | null
