@@ -70,6 +70,6 @@ test('it is not held by an ingest that said goodbye, that told a later mark, or 
 test('nothing is known before an ingest has told its mark', () => {
   expect(judgeWatermark(facts({ marks: [] }), [])).toEqual({
     untilMs: null,
-    reason: 'no ingest has told how far it is',
+    reason: 'no ingest runs',
   })
 })

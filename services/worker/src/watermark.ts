@@ -110,7 +110,7 @@ export function judgeWatermark(
     reason: explain(mark, nowMs),
   }))
   if (oldestOpenMs !== null) bounds.push({ untilMs: oldestOpenMs, reason: 'deliveries wait in the queue' })
-  if (bounds.length === 0) return { untilMs: null, reason: 'no ingest has told how far it is' }
+  if (bounds.length === 0) return { untilMs: null, reason: 'no ingest runs' }
   const least = bounds.reduce((one, other) => (other.untilMs < one.untilMs ? other : one))
   return nowMs - least.untilMs <= usualLagMs ? { ...least, reason: 'nothing waits' } : least
 }

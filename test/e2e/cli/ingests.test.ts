@@ -37,7 +37,7 @@ it('lists the ingests, and forgets one that is gone for good but none that runs'
 
   const table = await vss(['ingests', 'list'], env)
   expect(table.stdout).toMatch(/^INGEST +LAST WORD +BEHIND +PLACE\n/)
-  expect(table.stdout).toMatch(new RegExp(`^${lost.id} +1 h +1 h +lost:/spool`, 'm'))
+  expect(table.stdout).toMatch(new RegExp(`^${lost.id} +1 h 0 min +1 h 0 min +lost:/spool`, 'm'))
   expect(linesOver80Columns(table.stdout)).toEqual([])
   const { stdout } = await vss(['ingests', 'list', '--json'], env)
   expect(JSON.parse(stdout)).toContainEqual({
