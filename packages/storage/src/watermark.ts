@@ -16,7 +16,7 @@ export interface KnownIngest {
 
 /** The stored watermark, and what it goes by. */
 export interface StoredWatermark {
-  /** Milliseconds since the Unix epoch; null while no ingest runs. */
+  /** Milliseconds since the Unix epoch; null until an ingest has told how far it is. */
   readonly completeUntilMs: number | null
   readonly reason: string
   /** When a worker looked last; null when none has. */

@@ -123,7 +123,7 @@ function toJson({ id, place, hasSpool, untilMs, toldAtMs }: KnownIngest) {
   return { id, place, hasSpool, completeUntil, toldAt }
 }
 
-const placeColumns = 22
+const placeColumns = 20
 
 function renderIngests(ingests: readonly KnownIngest[]): string {
   const now = Date.now()
