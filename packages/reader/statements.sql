@@ -39,15 +39,15 @@ FROM (
     sum(octet_length(legs.legs)) OVER (ORDER BY change.cursor COLLATE "C" ROWS UNBOUNDED PRECEDING)
       - octet_length(legs.legs) AS bytes_before
   FROM vss.changes($1, $2) AS change
-  LEFT JOIN (
+  LEFT JOIN LATERAL (
     SELECT
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
   answered, ring_seconds, talk_seconds, mos_min, mos_band, packet_loss_max, jitter_ms_max, anomalies,
   revision, delivery_id, received_at, encode(body_sha256, 'hex') AS body_sha256, processed_at,
   pipeline_version, change_xid, anomaly_details
-    FROM vss.sessions
-  ) AS session ON session.session_id = change.session_id
+    FROM vss.sessions WHERE session_id = change.session_id OFFSET 0
+  ) AS session ON true
   CROSS JOIN LATERAL (
     SELECT coalesce(json_agg(
       json_build_array(leg, call_id, direction, call_type, status, initiated_at, connected_at, disconnected_at, ring_seconds, duration_seconds, source, destination, source_format, destination_format, source_country, destination_country, source_ref_id, destination_ref_id, source_type, destination_type, mos, mos_band, packet_loss_rate, jitter_ms, error_code, error_message)
