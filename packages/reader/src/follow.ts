@@ -174,10 +174,12 @@ async function pauseSince(startedAtMs: number, ms: number, signal: AbortSignal):
 
 function toChanges(changes: Change[], commit: (cursor: string) => Promise<void>): Changes {
   const { cursor } = changes.at(-1)!
-  return Object.assign(changes, {
-    cursor,
-    commit: (upTo: Pick<Change, 'cursor'> = { cursor }) => commit(upTo.cursor),
-  })
+  const commitUpTo = (upTo: Pick<Change, 'cursor'> = { cursor }) => commit(upTo.cursor)
+  // They are not among the members that a program prints or compares: those are the changes.
+  return Object.defineProperties(changes, {
+    cursor: { value: cursor },
+    commit: { value: commitUpTo },
+  }) as readonly Change[] as Changes
 }
 
 /** Does work, and does it again as long as Postgres is away. After the signal has aborted it tries once. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
-import { readDelivery, readFeedState, readSession } from '@vss-pipeline/reader'
+import { follow, readDelivery, readFeedState, readSession } from '@vss-pipeline/reader'
 import {
   advanceWatermark,
   beatFeed,
@@ -209,6 +209,35 @@ test('the reader sees every table and view of the pipeline but no body, and writ
   expect(await outcomesOf(readerUrl, statements)).toEqual(
     statements.map((statement) => [statement, expect.stringMatching(denied)]),
   )
+})
+
+test('the reader follows the feed, commits, and removes its consumer', async () => {
+  const databaseUrl = await migratedDatabase()
+  const env = { DATABASE_URL: as('vss_reader', databaseUrl) }
+  const writer = createWriter({ pool: openPool(as('vss_writer', databaseUrl)), pipelineVersion: 'test' })
+  const content = session()
+  await writer.write([delivery(content)])
+
+  for (const consumer of ['from the beginning', 'from a place']) {
+    const following = follow({ databaseUrl: env.DATABASE_URL, consumer, from: 'beginning' })
+    const { value: changes } = await following.next()
+    expect(changes).toMatchObject([{ sessionId: content.sessionId, legs: [{ leg: 'A' }, { leg: 'B' }] }])
+    await changes!.commit()
+    await following.return?.()
+  }
+  const since = follow({ databaseUrl: env.DATABASE_URL, consumer: 'since now', from: 'now' })
+  const next = since.next()
+  const names = async () => JSON.parse((await vss(['consumers', 'list', '--json'], env)).stdout) as unknown[]
+  await until('The third consumer', async () => (await names()).length === 3, { timeoutMs: 10_000 })
+  await since.return?.()
+  await next
+  const { exitCode } = await vss(['consumers', 'remove', 'since now', '--yes'], env)
+  expect(exitCode).toBe(0)
+  expect(await names()).toHaveLength(2)
+
+  const restart = await vss(['feed', 'restart', '--yes'], env)
+  expect(restart.exitCode).toBe(1)
+  expect(restart.stderr).toMatch(/permission denied for function feed_restart.*its role may not do this/)
 })
 
 test.each([
