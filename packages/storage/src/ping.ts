@@ -23,7 +23,7 @@ export async function pingDatabase(pool: Pool): Promise<void> {
 }
 
 /** Postgres refuses to look for the privilege on a column that is not there: then the schema is an old one. */
-const writtenColumns = (['sessions', 'call_legs', 'deliveries'] as const).flatMap((table) =>
+const writtenColumns = (['sessions', 'call_legs', 'deliveries', 'minute_tallies'] as const).flatMap((table) =>
   tables[table].map((column) => [table, column] as const),
 )
 

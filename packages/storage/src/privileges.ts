@@ -26,10 +26,23 @@ export const tables = {
   ],
   consumers: ['name', 'cursor', 'committed_at'],
   consumer_lag: ['name', 'cursor', 'committed_at', 'state', 'oldest_unread_at', 'lag'],
+  minutes: ['minute', 'sub_account_id', 'outcome', 'deliveries'],
+  minute_tallies: ['minute', 'sub_account_id', 'outcome', 'source', 'deliveries'],
+  minute_counts: ['minute', 'sub_account_id', 'outcome', 'source', 'deliveries'],
+  sub_account_activity: [
+    'sub_account_id',
+    'last_received_at',
+    'silent_for',
+    'usual_gap',
+    'longest_gap_7d',
+    'is_silent',
+  ],
+  activity_hours: ['sub_account_id', 'hour', 'first_minute', 'last_minute', 'minutes', 'longest_gap'],
 } satisfies Record<string, readonly string[]>
 
 /** Every function. */
 export const functions = [
+  'add_up_minutes(integer)',
   'changes(text, integer)',
   'check_cursor(text, uuid)',
   'check_feed()',
@@ -42,6 +55,7 @@ export const functions = [
   'grant_to_roles()',
   'mark_change()',
   'oldest_unread(text)',
+  'prune_minutes(integer)',
   'read_cursor(text)',
   'server_identity()',
   'utf8_text(bytea)',
@@ -67,6 +81,14 @@ const readsAllButBodies: RolePrivileges['tables'] = {
   rejected: { SELECT: allBut('rejected', ['body', 'body_text']) },
 }
 
+// Figures name no caller: counts and times by sub-account.
+const readsFigures: RolePrivileges['tables'] = {
+  minutes: { SELECT: 'every' },
+  minute_tallies: { SELECT: 'every' },
+  minute_counts: { SELECT: 'every' },
+  sub_account_activity: { SELECT: 'every' },
+}
+
 const readsAll: RolePrivileges['tables'] = {
   sessions: { SELECT: 'every' },
   call_legs: { SELECT: 'every' },
@@ -81,12 +103,14 @@ export const privileges = {
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
       // ON CONFLICT needs the key. A worker adds to the ledger, and does not read it.
       deliveries: { SELECT: ['received_at', 'delivery_id'], INSERT: 'every' },
+      minute_tallies: { INSERT: 'every' },
     },
-    functions: ['ensure_ledger_partitions(integer)'],
+    functions: ['add_up_minutes(integer)', 'ensure_ledger_partitions(integer)', 'prune_minutes(integer)'],
   },
   vss_reader: {
     tables: {
       ...readsAllButBodies,
+      ...readsFigures,
       feed: { SELECT: 'every' },
       feed_status: { SELECT: 'every' },
       consumers: { SELECT: 'every' },
@@ -105,10 +129,13 @@ export const privileges = {
       'server_identity()',
     ],
   },
-  vss_support: { tables: readsAll, functions: ['utf8_text(bytea)'] },
+  vss_support: { tables: { ...readsAll, ...readsFigures }, functions: ['utf8_text(bytea)'] },
   vss_operator: {
     tables: {
       ...readsAll,
+      ...readsFigures,
+      // An outcome is corrected together with its count.
+      minute_tallies: { SELECT: 'every', INSERT: 'every' },
       sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
       // A delivery that is processed again may get another outcome. Its receipt, its origin and its body stay.
@@ -119,7 +146,7 @@ export const privileges = {
     },
     functions: ['utf8_text(bytea)'],
   },
-  vss_analyst: { tables: {}, functions: [] },
+  vss_analyst: { tables: readsFigures, functions: [] },
 } as const satisfies Record<string, RolePrivileges>
 
 export type Role = keyof typeof privileges

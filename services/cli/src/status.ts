@@ -3,7 +3,7 @@ import type { QueueReading, QueueStatus } from '@vss-pipeline/queue'
 import type { Finding } from '@vss-pipeline/reader'
 import { ConfigError, readSetting } from '@vss-pipeline/runtime'
 import type { Outcome } from '@vss-pipeline/vss'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { parseDuration } from './arguments.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
@@ -21,18 +21,25 @@ import { alignColumns, displayCount, displayJson, indent, renderParagraph, title
 
 interface StatusOptions extends SettingsOptions {
   /** Milliseconds. */
-  since?: number
+  since: number
   json?: true
 }
 
 /** The number of deliveries by outcome, and in all. */
 type LedgerStatus = Record<Outcome | 'total', number>
 
+const minuteMs = 60_000
+const dayMs = 24 * 60 * minuteMs
+
 export function addStatus(program: Command, env: NodeJS.ProcessEnv): void {
   program
     .command('status')
-    .description('Shows how many batches wait in the queue, and how the deliveries in the ledger ended.')
-    .option('--since <span>', 'count deliveries received in the last 30s, 15m, 1h or 7d only', parseDuration)
+    .description('Shows how many batches wait in the queue, and how the latest deliveries ended.')
+    .addOption(
+      new Option('--since <span>', 'count deliveries received in the last 15m, 1h or 7d, in whole minutes')
+        .argParser(parseDuration)
+        .default(dayMs, '24h'),
+    )
     .option('--json', 'as JSON, for programs')
     .addOption(databaseUrlOption())
     .addOption(redisUrlOption())
@@ -51,12 +58,15 @@ Examples:
 }
 
 async function runStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<void> {
-  const since = options.since === undefined ? undefined : new Date(Date.now() - options.since)
+  const { countedDays, findAll } = await import('@vss-pipeline/reader')
+  if (options.since > countedDays * dayMs) {
+    throw new CommandFailure(`--since: counts are kept for ${countedDays} days: give at most ${countedDays}d`)
+  }
+  const since = new Date(Math.floor((Date.now() - options.since) / minuteMs) * minuteMs)
   const [queue, ledger] = await Promise.all([
     valueOrProblem(() => fetchQueue(options, env)),
     valueOrProblem(() => countLedger(options, env, since)),
   ])
-  const { findAll } = await import('@vss-pipeline/reader')
   const findings = findAll(
     queue.value ? { queue: queue.value.status, durabilityProblems: queue.value.durabilityProblems } : {},
   )
@@ -65,7 +75,7 @@ async function runStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promis
     const status = {
       queue: queue.value === undefined ? null : flattenQueue(queue.value.status),
       ledger: ledger.value ?? null,
-      since: since?.toISOString() ?? null,
+      since: since.toISOString(),
       findings,
       problems,
     }
@@ -114,11 +124,11 @@ async function fetchQueue(options: StatusOptions, env: NodeJS.ProcessEnv): Promi
 async function countLedger(
   options: StatusOptions,
   env: NodeJS.ProcessEnv,
-  since: Date | undefined,
+  since: Date,
 ): Promise<LedgerStatus> {
   const database = readDatabaseSetting(options, env)
-  const { countLedgerByOutcome } = await import('@vss-pipeline/reader')
-  const counts = await withDatabase(database, (pool) => countLedgerByOutcome(pool, since ? { since } : {}))
+  const { countByOutcome } = await import('@vss-pipeline/reader')
+  const counts = await withDatabase(database, (pool) => countByOutcome(pool, since))
   const total = counts.stored + counts.duplicate + counts.superseded + counts.rejected
   return { ...counts, total }
 }
@@ -139,7 +149,7 @@ function renderQueue({ jobs, deliveries, oldestWaitingSeconds }: QueueStatus): s
   return `${title('Queue (batches)')}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
 }
 
-function renderLedger(ledger: LedgerStatus, since: Date | undefined): string {
+function renderLedger(ledger: LedgerStatus, since: Date): string {
   const rows = [
     ['stored', displayCount(ledger.stored)],
     ['duplicate', displayCount(ledger.duplicate)],
@@ -147,8 +157,8 @@ function renderLedger(ledger: LedgerStatus, since: Date | undefined): string {
     ['rejected', notable('yellow', ledger.rejected)],
     ['total', displayCount(ledger.total)],
   ]
-  const span = since ? ` since ${since.toISOString()}` : ''
-  return `${title(`Ledger (deliveries${span})`)}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
+  const minute = since.toISOString().replace(':00.000Z', 'Z')
+  return `${title(`Ledger (deliveries since ${minute})`)}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
 }
 
 function renderFindings(findings: readonly Finding[]): string {

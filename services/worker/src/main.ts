@@ -18,6 +18,7 @@ import {
 } from '@vss-pipeline/runtime/service'
 import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
 import { createWorkerMetrics } from './metrics.ts'
+import { keepMinutesAddedUp } from './minutes.ts'
 import { keepPartitionsAhead } from './partitions.ts'
 import { createSuspectProcessor } from './suspects.ts'
 
@@ -95,5 +96,6 @@ async function start(deps: {
     lifecycle,
   })
   keepPartitionsAhead({ pool, lifecycle, logger })
+  keepMinutesAddedUp({ pool, lifecycle, logger })
   logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }

@@ -1,5 +1,5 @@
 import { until } from '@vss-pipeline/local-stack'
-import { countLedgerByOutcome, readSession } from '@vss-pipeline/reader'
+import { countByOutcome, readSession } from '@vss-pipeline/reader'
 import {
   createPool,
   createWriter,
@@ -11,6 +11,7 @@ import { migrate } from '@vss-pipeline/storage/migrate'
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { inTransaction } from '../../../packages/storage/src/transaction.ts'
+import { countLedgerByOutcome } from '../../support/accounting.ts'
 import { connect, createEmptyDatabase } from '../../support/databases.ts'
 import { migrateToEarlier } from '../../support/earlier-schema.ts'
 import { callLeg, delivery, session } from '../../support/entries.ts'
@@ -102,7 +103,7 @@ test('a table that is not there yet is schema_missing to writers and readers, an
     code: 'schema_missing',
     sqlState: '42P01',
   })
-  await expect(countLedgerByOutcome(pool)).rejects.toMatchObject({
+  await expect(countByOutcome(pool, new Date())).rejects.toMatchObject({
     code: 'schema_missing',
     sqlState: '42P01',
   })
