@@ -134,6 +134,15 @@ test('a schema of the release before is schema_missing to the writer and the rea
   expect(await writer.write([delivery(session())])).toMatchObject([{ outcome: 'stored' }])
 })
 
+test('a schema without a table of this release is schema_missing to the writer and the readiness check', async () => {
+  const { pool, url, writer } = await openStorage()
+  await (await connect(url)).query('DROP TABLE vss.minute_tallies CASCADE')
+  const oldSchema = { code: 'schema_missing', message: expect.stringContaining('vss.minute_tallies') }
+
+  await expect(writer.write([delivery(session())])).rejects.toMatchObject(oldSchema)
+  await expect(pingDatabase(pool)).rejects.toMatchObject(oldSchema)
+})
+
 test('a read-only database is database_unavailable', async () => {
   const { url, pool, writer } = await openStorage()
   await expect(pingDatabase(pool)).resolves.toBeUndefined()
