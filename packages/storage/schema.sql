@@ -131,6 +131,26 @@ COMMENT ON COLUMN vss.deliveries.history IS 'Earlier outcomes, where it was proc
 CREATE TABLE vss.deliveries_default PARTITION OF vss.deliveries DEFAULT;
 COMMENT ON TABLE vss.deliveries_default IS 'Deliveries of months without a partition of their own';
 
+CREATE TABLE vss.drift (
+  kind text NOT NULL,
+  path text NOT NULL,
+  value text NOT NULL,
+  first_seen timestamp with time zone NOT NULL,
+  last_seen timestamp with time zone NOT NULL,
+  deliveries bigint NOT NULL,
+  sample_delivery_id uuid NOT NULL,
+  CONSTRAINT drift_pkey PRIMARY KEY (kind, path, value),
+  CONSTRAINT drift_short CHECK (((length(kind) <= 64) AND (length(path) <= 255) AND (length(value) <= 64)))
+);
+COMMENT ON TABLE vss.drift IS 'What 8x8 sends otherwise than documented: one row for each unknown field, unknown word and field that could not be read. At most 1,000 rows, and one of kind other for the rest. Written every two seconds.';
+COMMENT ON COLUMN vss.drift.kind IS 'The anomaly: unknown_field, unknown_status, unknown_action, unknown_direction, unknown_type or invalid_value; other counts what found no room';
+COMMENT ON COLUMN vss.drift.path IS 'The place in the event, such as payload.details.callA.id. A name that is long, odd, or may be a phone number is ?';
+COMMENT ON COLUMN vss.drift.value IS 'The unknown word; ? where it is long, odd, or may be a phone number; empty where the path tells all';
+COMMENT ON COLUMN vss.drift.first_seen IS 'When the first such delivery was received';
+COMMENT ON COLUMN vss.drift.last_seen IS 'When the latest was received';
+COMMENT ON COLUMN vss.drift.deliveries IS 'How many there were, about: a worker that is killed forgets those of two seconds';
+COMMENT ON COLUMN vss.drift.sample_delivery_id IS 'One of the latest: a key of vss.deliveries';
+
 CREATE TABLE vss.feed (
   is_only boolean DEFAULT true NOT NULL,
   feed_id uuid NOT NULL,
@@ -247,7 +267,7 @@ COMMENT ON COLUMN vss.sessions.body_sha256 IS 'SHA-256 of the body of that deliv
 COMMENT ON COLUMN vss.sessions.processed_at IS 'When this content was written';
 COMMENT ON COLUMN vss.sessions.pipeline_version IS 'The release of the pipeline that wrote this content';
 COMMENT ON COLUMN vss.sessions.change_xid IS 'The transaction that wrote this content, as of pg_current_xact_id(): it changes with revision';
-COMMENT ON COLUMN vss.sessions.anomaly_details IS 'Where each anomaly was found; null, because no release writes it yet';
+COMMENT ON COLUMN vss.sessions.anomaly_details IS 'Where each anomaly was found: [{code, path}], 50 and a first one of each further code at most; null when there are no anomalies, and in rows from before the release that writes it. Not part of the content: it is that of the delivery that made this content';
 
 ALTER TABLE vss.call_legs ADD CONSTRAINT call_legs_session_id_fkey FOREIGN KEY (session_id) REFERENCES vss.sessions(session_id) ON DELETE CASCADE;
 
@@ -585,23 +605,24 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM PUBLIC;
+  REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.activity_hours FROM vss_writer;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_writer;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
     GRANT INSERT ON vss.minute_tallies TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.add_up_minutes(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.note_drift(jsonb) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.prune_minutes(integer) TO vss_writer;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.activity_hours FROM vss_reader;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_reader;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
     GRANT SELECT (delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at, pipeline_version, source, history) ON vss.deliveries TO vss_reader;
@@ -610,6 +631,7 @@ BEGIN
     GRANT SELECT ON vss.minute_tallies TO vss_reader;
     GRANT SELECT ON vss.minute_counts TO vss_reader;
     GRANT SELECT ON vss.sub_account_activity TO vss_reader;
+    GRANT SELECT ON vss.drift TO vss_reader;
     GRANT SELECT ON vss.feed TO vss_reader;
     GRANT SELECT ON vss.feed_status TO vss_reader;
     GRANT SELECT ON vss.consumers TO vss_reader;
@@ -626,8 +648,8 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.activity_hours FROM vss_support;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_support;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
     GRANT SELECT ON vss.deliveries TO vss_support;
@@ -636,12 +658,13 @@ BEGIN
     GRANT SELECT ON vss.minute_tallies TO vss_support;
     GRANT SELECT ON vss.minute_counts TO vss_support;
     GRANT SELECT ON vss.sub_account_activity TO vss_support;
+    GRANT SELECT ON vss.drift TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_support;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.activity_hours FROM vss_operator;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_operator;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
     GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version, history) ON vss.deliveries TO vss_operator;
@@ -650,16 +673,18 @@ BEGIN
     GRANT SELECT, INSERT ON vss.minute_tallies TO vss_operator;
     GRANT SELECT ON vss.minute_counts TO vss_operator;
     GRANT SELECT ON vss.sub_account_activity TO vss_operator;
+    GRANT SELECT ON vss.drift TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_operator;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.activity_hours FROM vss_analyst;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_analyst;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_analyst;
     GRANT SELECT ON vss.minutes TO vss_analyst;
     GRANT SELECT ON vss.minute_tallies TO vss_analyst;
     GRANT SELECT ON vss.minute_counts TO vss_analyst;
     GRANT SELECT ON vss.sub_account_activity TO vss_analyst;
+    GRANT SELECT ON vss.drift TO vss_analyst;
   END IF;
 END
 $function$;
@@ -678,6 +703,77 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.mark_change() FROM PUBLIC;
 COMMENT ON FUNCTION vss.mark_change() IS 'Gives a session whose revision changed the change_xid that its writer did not give it.';
+
+CREATE OR REPLACE FUNCTION vss.note_drift(observed jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  most_rows CONSTANT integer := 1000;
+  free_rows integer;
+BEGIN
+  -- One at a time: workers see the same drift, and the rows are counted.
+  PERFORM pg_advisory_xact_lock(5337700118080);
+  free_rows := greatest(0, most_rows - (SELECT count(*)::integer FROM vss.drift WHERE kind <> 'other'));
+
+  WITH seen AS (
+    SELECT kind, path, value, first_seen, last_seen, deliveries, sample_delivery_id
+    FROM jsonb_to_recordset(observed) AS seen (
+      kind text, path text, value text, first_seen timestamptz, last_seen timestamptz, deliveries bigint,
+      sample_delivery_id uuid
+    )
+  ), fresh AS (
+    SELECT seen.*, row_number() OVER (ORDER BY deliveries DESC, kind, path, value) AS place
+    FROM seen
+    WHERE kind <> 'other'
+      AND NOT EXISTS (SELECT FROM vss.drift WHERE (drift.kind, drift.path, drift.value) = (seen.kind, seen.path, seen.value))
+  ), replaceable AS (
+    -- When the table is full, a row gives way to one with more deliveries, or when it was not seen for a day. Random
+    -- names, each seen once, do not replace each other.
+    SELECT kind, path, value, deliveries, last_seen < now() - interval '1 day' AS is_old,
+      free_rows + row_number() OVER (ORDER BY last_seen >= now() - interval '1 day', deliveries, last_seen) AS place
+    FROM vss.drift
+    WHERE kind <> 'other'
+      AND NOT EXISTS (SELECT FROM seen WHERE (drift.kind, drift.path, drift.value) = (seen.kind, seen.path, seen.value))
+  ), replaced AS (
+    SELECT replaceable.kind, replaceable.path, replaceable.value, place
+    FROM fresh JOIN replaceable USING (place)
+    WHERE replaceable.is_old OR replaceable.deliveries < fresh.deliveries
+  ), removed AS (
+    DELETE FROM vss.drift USING replaced
+    WHERE (drift.kind, drift.path, drift.value) = (replaced.kind, replaced.path, replaced.value)
+    RETURNING drift.first_seen, drift.last_seen, drift.deliveries, drift.sample_delivery_id
+  ), judged AS (
+    SELECT seen.*, kind <> 'other' AND (
+      place IS NULL OR place <= free_rows OR place IN (SELECT replaced.place FROM replaced)
+    ) AS has_room
+    FROM seen LEFT JOIN fresh USING (kind, path, value, first_seen, last_seen, deliveries, sample_delivery_id)
+  ), others AS (
+    SELECT first_seen, last_seen, deliveries, sample_delivery_id FROM judged WHERE NOT has_room
+    UNION ALL
+    SELECT first_seen, last_seen, deliveries, sample_delivery_id FROM removed
+  )
+  INSERT INTO vss.drift AS known (kind, path, value, first_seen, last_seen, deliveries, sample_delivery_id)
+  SELECT kind, path, value, first_seen, last_seen, deliveries, sample_delivery_id FROM judged WHERE has_room
+  UNION ALL
+  SELECT 'other', '', '', min(first_seen), max(last_seen), sum(deliveries)::bigint,
+    (array_agg(sample_delivery_id ORDER BY last_seen DESC))[1]
+  FROM others
+  HAVING count(*) > 0
+  ON CONFLICT (kind, path, value) DO UPDATE SET
+    first_seen = least(known.first_seen, excluded.first_seen),
+    last_seen = greatest(known.last_seen, excluded.last_seen),
+    deliveries = known.deliveries + excluded.deliveries,
+    sample_delivery_id = CASE
+      WHEN excluded.last_seen >= known.last_seen THEN excluded.sample_delivery_id
+      ELSE known.sample_delivery_id
+    END;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.note_drift(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION vss.note_drift(jsonb) IS 'Adds observations, [{kind, path, value, first_seen, last_seen, deliveries, sample_delivery_id}] with distinct keys, to vss.drift.';
 
 CREATE OR REPLACE FUNCTION vss.oldest_unread(cursor text, OUT state text, OUT changed_at timestamp with time zone)
  RETURNS record

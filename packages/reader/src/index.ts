@@ -1,3 +1,4 @@
+export { type DriftRow, readDrift } from './drift.ts'
 export { type Finding, findAll } from './findings.ts'
 export { type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
 export { countByOutcome, countedDays } from './minutes.ts'

@@ -8,6 +8,7 @@ export {
   type SessionColumns,
   sessionColumns,
 } from './columns.ts'
+export { type Drift, noteDrift } from './drift.ts'
 export { StorageFault, toStorageFault } from './errors.ts'
 export { continueFeed, restartFeed } from './feed.ts'
 export { addUpMinutes, insertTallies, pruneMinutes, type Tally } from './minutes.ts'

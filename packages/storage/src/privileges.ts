@@ -37,6 +37,7 @@ export const tables = {
     'longest_gap_7d',
     'is_silent',
   ],
+  drift: ['kind', 'path', 'value', 'first_seen', 'last_seen', 'deliveries', 'sample_delivery_id'],
   activity_hours: ['sub_account_id', 'hour', 'first_minute', 'last_minute', 'minutes', 'longest_gap'],
 } satisfies Record<string, readonly string[]>
 
@@ -54,6 +55,7 @@ export const functions = [
   'feed_restart()',
   'grant_to_roles()',
   'mark_change()',
+  'note_drift(jsonb)',
   'oldest_unread(text)',
   'prune_minutes(integer)',
   'read_cursor(text)',
@@ -87,6 +89,7 @@ const readsFigures: RolePrivileges['tables'] = {
   minute_tallies: { SELECT: 'every' },
   minute_counts: { SELECT: 'every' },
   sub_account_activity: { SELECT: 'every' },
+  drift: { SELECT: 'every' },
 }
 
 const readsAll: RolePrivileges['tables'] = {
@@ -105,7 +108,12 @@ export const privileges = {
       deliveries: { SELECT: ['received_at', 'delivery_id'], INSERT: 'every' },
       minute_tallies: { INSERT: 'every' },
     },
-    functions: ['add_up_minutes(integer)', 'ensure_ledger_partitions(integer)', 'prune_minutes(integer)'],
+    functions: [
+      'add_up_minutes(integer)',
+      'ensure_ledger_partitions(integer)',
+      'note_drift(jsonb)',
+      'prune_minutes(integer)',
+    ],
   },
   vss_reader: {
     tables: {

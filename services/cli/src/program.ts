@@ -1,5 +1,6 @@
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { Command } from 'commander'
+import { addDrift } from './drift.ts'
 import { addFeed } from './feed.ts'
 import { addMigrate } from './migrate.ts'
 import { addSend } from './send.ts'
@@ -36,6 +37,7 @@ Examples:
   addStatus(program, env)
   addSessions(program, env)
   addFeed(program, env)
+  addDrift(program, env)
   return program
 }
 

@@ -17,6 +17,7 @@ import {
   startOpsServer,
 } from '@vss-pipeline/runtime/service'
 import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
+import { createDriftTeller } from './drift.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { keepMinutesAddedUp } from './minutes.ts'
 import { keepPartitionsAhead } from './partitions.ts'
@@ -54,7 +55,20 @@ async function start(deps: {
   const progress = createProgress({ stuckAfterMs })
   const stop = new AbortController()
   const writer = createWriter({ pool, pipelineVersion })
-  const { write, writeOnce } = createWrite({ writer, metrics, logger, progress, stopping: stop.signal })
+  const drift = createDriftTeller({ pool, lifecycle, logger })
+  const { write, writeOnce } = createWrite({
+    writer,
+    metrics: {
+      flushed: metrics.flushed,
+      settled(recorded) {
+        metrics.settled(recorded)
+        drift.observe(recorded)
+      },
+    },
+    logger,
+    progress,
+    stopping: stop.signal,
+  })
   const processBatch = createPipeline({ write })
   const processSuspect = createSuspectProcessor({ writeOnce, logger })
 

@@ -7,7 +7,7 @@ it('prints its version', async () => {
 })
 
 it.each([
-  [[], ['send', 'migrate', 'status', 'sessions', 'feed']],
+  [[], ['send', 'migrate', 'status', 'sessions', 'feed', 'drift']],
   [['send'], ['--count', '--dirty', '--ids', '--concurrency']],
   [['migrate'], ['--database-url']],
   [['status'], ['--since', '--json', '--redis-url']],
@@ -16,6 +16,7 @@ it.each([
     ['--json', '--database-url'],
   ],
   [['feed', 'continue'], ['--database-url']],
+  [['drift'], ['--since', '--json', '--database-url']],
   [
     ['feed', 'restart'],
     ['--yes', '--database-url'],

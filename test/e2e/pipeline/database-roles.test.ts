@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { readDelivery, readSession } from '@vss-pipeline/reader'
-import { addUpMinutes, createWriter, type Pool, pingDatabase } from '@vss-pipeline/storage'
+import { addUpMinutes, createWriter, noteDrift, type Pool, pingDatabase } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { beforeAll, expect, test } from 'vitest'
 import {
@@ -121,6 +121,7 @@ test('the writer cannot read or change the ledger, change tables, or give itself
     'SELECT body FROM vss.deliveries',
     `SELECT body FROM vss.${month}`,
     'SELECT * FROM vss.minutes',
+    'SELECT * FROM vss.drift',
     'DELETE FROM vss.minute_tallies',
     'SELECT outcome, source_ip FROM vss.deliveries',
     'SELECT body_text FROM vss.rejected',
@@ -179,6 +180,7 @@ test('the reader sees every table and view of the pipeline but no body, and writ
     'DELETE FROM vss.consumers',
     `INSERT INTO vss.minute_tallies VALUES (now(), '', 'rejected', 'webhook', 1)`,
     'SELECT vss.prune_minutes()',
+    `SELECT vss.note_drift('[]')`,
     'UPDATE vss.feed SET timeline = 2',
     'SET ROLE vss_writer',
   ]
@@ -189,7 +191,7 @@ test('the reader sees every table and view of the pipeline but no body, and writ
 
 test.each([
   ['README.md', 1],
-  ['docs/consuming.md', 10],
+  ['docs/consuming.md', 12],
 ])('the reader may run the queries of %s, and sees rows', async (page, count) => {
   const databaseUrl = await migratedDatabase()
   const writer = createWriter({ pool: openPool(as('vss_writer', databaseUrl)), pipelineVersion: 'test' })
@@ -201,7 +203,19 @@ test.each([
   const startedAtMs = rows[0]!.noon.getTime()
   const call = session({ startedAtMs, answered: true, mosBand: 'bad', mosMin: 1.5, legs: [callLeg('A')] })
   await writer.write([delivery(call), rejectedDelivery()])
-  await addUpMinutes(openPool(as('vss_writer', databaseUrl)))
+  const writerPool = openPool(as('vss_writer', databaseUrl))
+  await noteDrift(writerPool, [
+    {
+      kind: 'unknown_field',
+      path: 'payload.id',
+      value: '',
+      firstSeenMs: startedAtMs,
+      lastSeenMs: startedAtMs,
+      deliveries: 1,
+      sampleDeliveryId: deliveryIdAt(startedAtMs),
+    },
+  ])
+  await addUpMinutes(writerPool)
 
   const queries = await queriesOf(page)
   expect(queries).toHaveLength(count)
