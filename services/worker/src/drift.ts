@@ -7,7 +7,11 @@ import { driftOf } from '@vss-pipeline/vss'
 const intervalMs = 2_000
 const closingPatienceMs = 1_000
 
-/** A sender can make each name up. Beyond so many in an interval they are not told apart. */
+/**
+ * A sender can make each name up. So many are told apart in an interval, and the most frequent of them are told. A field
+ * that comes often is among them, whatever comes once.
+ */
+const mostCollected = 10_000
 const mostTold = 500
 
 /**
@@ -17,12 +21,12 @@ const mostTold = 500
 export function createDriftTeller(deps: { pool: Pool; lifecycle: Lifecycle; logger: Logger }) {
   const { pool, lifecycle, logger } = deps
   const told = createTeller<'failing'>(logger)
-  let observed = new Map<string, Drift>()
+  let observed: Observed = new Map()
 
   function observe(recorded: readonly Recorded[]): void {
     for (const { entry } of recorded) {
       for (const { kind, path, value } of driftOf(entry.verdict)) {
-        add({
+        add(observed, {
           kind,
           path,
           value,
@@ -35,31 +39,15 @@ export function createDriftTeller(deps: { pool: Pool; lifecycle: Lifecycle; logg
     }
   }
 
-  function add(drift: Drift): void {
-    const key = `${drift.kind} ${drift.path} ${drift.value}`
-    const known = observed.get(key)
-    if (known === undefined) {
-      if (observed.size < mostTold || drift.kind === 'other') observed.set(key, drift)
-      else add({ ...drift, kind: 'other', path: '', value: '' })
-      return
-    }
-    known.deliveries += drift.deliveries
-    known.firstSeenMs = Math.min(known.firstSeenMs, drift.firstSeenMs)
-    if (drift.lastSeenMs >= known.lastSeenMs) {
-      known.lastSeenMs = drift.lastSeenMs
-      known.sampleDeliveryId = drift.sampleDeliveryId
-    }
-  }
-
   async function tell(): Promise<void> {
     if (observed.size === 0) return
     const telling = observed
     observed = new Map()
     try {
-      await noteDrift(pool, [...telling.values()])
+      await noteDrift(pool, mostFrequent(telling))
       told.over('failing', 'vss.drift is written again')
     } catch (error) {
-      for (const drift of telling.values()) add(drift)
+      for (const drift of telling.values()) add(observed, drift)
       told.once('failing', 'warn', 'could not write to vss.drift', { err: error })
     }
   }
@@ -71,4 +59,38 @@ export function createDriftTeller(deps: { pool: Pool; lifecycle: Lifecycle; logg
   )
   lifecycle.onClose('drift timer', repeatEvery(intervalMs, tell))
   return { observe }
+}
+
+type Observed = Map<string, Drift>
+
+function add(observed: Observed, drift: Drift): void {
+  const known = observed.get(keyOf(drift))
+  if (known === undefined) {
+    if (observed.size < mostCollected || drift.kind === 'other') observed.set(keyOf(drift), drift)
+    else add(observed, withoutName(drift))
+    return
+  }
+  known.deliveries += drift.deliveries
+  known.firstSeenMs = Math.min(known.firstSeenMs, drift.firstSeenMs)
+  if (drift.lastSeenMs >= known.lastSeenMs) {
+    known.lastSeenMs = drift.lastSeenMs
+    known.sampleDeliveryId = drift.sampleDeliveryId
+  }
+}
+
+/** The most frequent of them, and all others as one. */
+function mostFrequent(observed: Observed): Drift[] {
+  if (observed.size <= mostTold) return [...observed.values()]
+  const sorted = [...observed.values()].sort((one, other) => other.deliveries - one.deliveries)
+  const frequent: Observed = new Map(sorted.slice(0, mostTold).map((drift) => [keyOf(drift), { ...drift }]))
+  for (const drift of sorted.slice(mostTold)) add(frequent, withoutName(drift))
+  return [...frequent.values()]
+}
+
+function withoutName(drift: Drift): Drift {
+  return { ...drift, kind: 'other', path: '', value: '' }
+}
+
+function keyOf({ kind, path, value }: Drift): string {
+  return `${kind} ${path} ${value}`
 }
