@@ -4,6 +4,23 @@
 CREATE SCHEMA vss;
 COMMENT ON SCHEMA vss IS '8x8 Voice Session Summaries: one row a session and one a call leg, and the ledger of every delivery received.';
 
+CREATE TABLE vss.activity_hours (
+  sub_account_id text NOT NULL,
+  hour timestamp with time zone NOT NULL,
+  first_minute timestamp with time zone NOT NULL,
+  last_minute timestamp with time zone NOT NULL,
+  minutes integer NOT NULL,
+  longest_gap interval NOT NULL,
+  CONSTRAINT activity_hours_pkey PRIMARY KEY (sub_account_id, hour)
+);
+COMMENT ON TABLE vss.activity_hours IS 'One row a sub-account and hour with deliveries by webhook; written by vss.add_up_minutes(). Read vss.sub_account_activity.';
+COMMENT ON COLUMN vss.activity_hours.sub_account_id IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.activity_hours.hour IS 'The hour, in UTC';
+COMMENT ON COLUMN vss.activity_hours.first_minute IS 'Its first minute with a delivery';
+COMMENT ON COLUMN vss.activity_hours.last_minute IS 'Its last minute with a delivery';
+COMMENT ON COLUMN vss.activity_hours.minutes IS 'How many minutes have a delivery';
+COMMENT ON COLUMN vss.activity_hours.longest_gap IS 'The longest time between two of these minutes with none between them; 0 where there is one minute';
+
 CREATE TABLE vss.call_legs (
   session_id uuid NOT NULL,
   leg text NOT NULL,
@@ -114,6 +131,26 @@ COMMENT ON COLUMN vss.deliveries.history IS 'Earlier outcomes, where it was proc
 CREATE TABLE vss.deliveries_default PARTITION OF vss.deliveries DEFAULT;
 COMMENT ON TABLE vss.deliveries_default IS 'Deliveries of months without a partition of their own';
 
+CREATE TABLE vss.drift (
+  kind text NOT NULL,
+  path text NOT NULL,
+  value text NOT NULL,
+  first_seen timestamp with time zone NOT NULL,
+  last_seen timestamp with time zone NOT NULL,
+  deliveries bigint NOT NULL,
+  sample_delivery_id uuid NOT NULL,
+  CONSTRAINT drift_pkey PRIMARY KEY (kind, path, value),
+  CONSTRAINT drift_short CHECK (((length(kind) <= 64) AND (length(path) <= 255) AND (length(value) <= 64)))
+);
+COMMENT ON TABLE vss.drift IS 'What 8x8 sends otherwise than documented: one row for each unknown field, unknown word and field that could not be read. At most 1,000 rows, and one of kind other for the rest. Written every two seconds.';
+COMMENT ON COLUMN vss.drift.kind IS 'The anomaly: unknown_field, unknown_status, unknown_action, unknown_direction, unknown_type or invalid_value; other counts what found no room';
+COMMENT ON COLUMN vss.drift.path IS 'The place in the event, such as payload.details.callA.id. A name that is long, odd, or may be a phone number is ?';
+COMMENT ON COLUMN vss.drift.value IS 'The unknown word; ? where it is long, odd, or may be a phone number; empty where the path tells all';
+COMMENT ON COLUMN vss.drift.first_seen IS 'When the first such delivery was received';
+COMMENT ON COLUMN vss.drift.last_seen IS 'When the latest was received';
+COMMENT ON COLUMN vss.drift.deliveries IS 'How many there were, about: a worker that is killed forgets those of two seconds';
+COMMENT ON COLUMN vss.drift.sample_delivery_id IS 'One of the latest: a key of vss.deliveries';
+
 CREATE TABLE vss.feed (
   is_only boolean DEFAULT true NOT NULL,
   feed_id uuid NOT NULL,
@@ -157,6 +194,36 @@ COMMENT ON COLUMN vss.ingests.place IS 'Its host, and its spool''s folder there'
 COMMENT ON COLUMN vss.ingests.has_spool IS 'Whether it has a spool, so that deliveries may wait there when it has ended';
 COMMENT ON COLUMN vss.ingests.complete_until IS 'All that it received before this is in the queue or in the tables';
 COMMENT ON COLUMN vss.ingests.told_at IS 'When it said so, by the clock of Redis';
+
+CREATE TABLE vss.minute_counts (
+  minute timestamp with time zone NOT NULL,
+  sub_account_id text NOT NULL,
+  outcome text NOT NULL,
+  source text NOT NULL,
+  deliveries bigint NOT NULL,
+  CONSTRAINT minute_counts_pkey PRIMARY KEY (sub_account_id, minute, outcome, source)
+);
+CREATE INDEX minute_counts_minute_idx ON vss.minute_counts USING btree (minute);
+COMMENT ON TABLE vss.minute_counts IS 'Counts of deliveries, added up; written by vss.add_up_minutes(), and removed after 35 days. Read vss.minutes.';
+COMMENT ON COLUMN vss.minute_counts.minute IS 'The minute in which the deliveries were received';
+COMMENT ON COLUMN vss.minute_counts.sub_account_id IS 'Of the session; empty for rejected deliveries';
+COMMENT ON COLUMN vss.minute_counts.outcome IS 'As in vss.deliveries';
+COMMENT ON COLUMN vss.minute_counts.source IS 'As in vss.deliveries';
+COMMENT ON COLUMN vss.minute_counts.deliveries IS 'How many there are';
+
+CREATE TABLE vss.minute_tallies (
+  minute timestamp with time zone NOT NULL,
+  sub_account_id text NOT NULL,
+  outcome text NOT NULL,
+  source text NOT NULL,
+  deliveries integer NOT NULL
+);
+COMMENT ON TABLE vss.minute_tallies IS 'Counts of deliveries that vss.add_up_minutes() has not added to vss.minute_counts yet: seconds old while a worker runs. Read vss.minutes.';
+COMMENT ON COLUMN vss.minute_tallies.minute IS 'The minute in which the deliveries were received';
+COMMENT ON COLUMN vss.minute_tallies.sub_account_id IS 'Of the session; empty for rejected deliveries';
+COMMENT ON COLUMN vss.minute_tallies.outcome IS 'As in vss.deliveries';
+COMMENT ON COLUMN vss.minute_tallies.source IS 'As in vss.deliveries';
+COMMENT ON COLUMN vss.minute_tallies.deliveries IS 'How many more there are; less than 0 where an outcome was corrected';
 
 CREATE TABLE vss.sessions (
   session_id uuid NOT NULL,
@@ -230,7 +297,7 @@ COMMENT ON COLUMN vss.sessions.body_sha256 IS 'SHA-256 of the body of that deliv
 COMMENT ON COLUMN vss.sessions.processed_at IS 'When this content was written';
 COMMENT ON COLUMN vss.sessions.pipeline_version IS 'The release of the pipeline that wrote this content';
 COMMENT ON COLUMN vss.sessions.change_xid IS 'The transaction that wrote this content, as of pg_current_xact_id(): it changes with revision';
-COMMENT ON COLUMN vss.sessions.anomaly_details IS 'Where each anomaly was found; null, because no release writes it yet';
+COMMENT ON COLUMN vss.sessions.anomaly_details IS 'Where each anomaly was found: [{code, path}], 50 and a first one of each further code at most; null when there are no anomalies, and in rows from before the release that writes it. Not part of the content: it is that of the delivery that made this content';
 
 CREATE TABLE vss.watermark (
   is_only boolean DEFAULT true NOT NULL,
@@ -247,6 +314,68 @@ COMMENT ON COLUMN vss.watermark.reason IS 'The cause that holds it back, in word
 COMMENT ON COLUMN vss.watermark.updated_at IS 'When a worker looked last: each second while one runs';
 
 ALTER TABLE vss.call_legs ADD CONSTRAINT call_legs_session_id_fkey FOREIGN KEY (session_id) REFERENCES vss.sessions(session_id) ON DELETE CASCADE;
+
+CREATE OR REPLACE FUNCTION vss.add_up_minutes(max_rows integer DEFAULT 20000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  taken_rows integer;
+  sub_account_ids text[];
+  hours timestamptz[];
+BEGIN
+  -- One at a time: the others need not wait, because the work is done.
+  IF NOT pg_try_advisory_xact_lock(5337700118079) THEN
+    RETURN 0;
+  END IF;
+
+  WITH taken AS (
+    DELETE FROM vss.minute_tallies
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM vss.minute_tallies LIMIT max_rows))
+    RETURNING minute, sub_account_id, outcome, source, deliveries
+  ), added AS (
+    INSERT INTO vss.minute_counts AS count (minute, sub_account_id, outcome, source, deliveries)
+    SELECT minute, sub_account_id, outcome, source, sum(deliveries)
+    FROM taken
+    GROUP BY minute, sub_account_id, outcome, source
+    ON CONFLICT (sub_account_id, minute, outcome, source)
+      DO UPDATE SET deliveries = count.deliveries + excluded.deliveries
+  ), touched AS (
+    SELECT DISTINCT sub_account_id, date_trunc('hour', minute, 'UTC') AS hour
+    FROM taken
+    WHERE source = 'webhook' AND sub_account_id <> ''
+  )
+  SELECT (SELECT count(*) FROM taken), array_agg(touched.sub_account_id), array_agg(touched.hour)
+  INTO taken_rows, sub_account_ids, hours
+  FROM touched;
+
+  INSERT INTO vss.activity_hours AS known (sub_account_id, hour, first_minute, last_minute, minutes, longest_gap)
+  SELECT sub_account_id, hour, min(minute), max(minute), count(*), coalesce(max(gap), interval '0')
+  FROM (
+    SELECT touched.sub_account_id, touched.hour, active.minute, active.gap
+    FROM unnest(sub_account_ids, hours) AS touched (sub_account_id, hour)
+    CROSS JOIN LATERAL (
+      SELECT count.minute, count.minute - lag(count.minute) OVER (ORDER BY count.minute) AS gap
+      FROM vss.minute_counts AS count
+      WHERE count.sub_account_id = touched.sub_account_id
+        AND count.minute >= touched.hour AND count.minute < touched.hour + interval '1 hour'
+        AND count.source = 'webhook' AND count.deliveries > 0
+      GROUP BY count.minute
+    ) AS active
+  ) AS active
+  GROUP BY sub_account_id, hour
+  ON CONFLICT (sub_account_id, hour) DO UPDATE SET
+    first_minute = excluded.first_minute,
+    last_minute = excluded.last_minute,
+    minutes = excluded.minutes,
+    longest_gap = excluded.longest_gap;
+  RETURN taken_rows;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.add_up_minutes(integer) FROM PUBLIC;
+COMMENT ON FUNCTION vss.add_up_minutes(integer) IS 'Moves up to max_rows tallies into vss.minute_counts and vss.activity_hours. Returns how many it moved; 0 where another is doing it.';
 
 CREATE OR REPLACE FUNCTION vss.changes(after text DEFAULT NULL::text, max_rows integer DEFAULT 1000)
  RETURNS TABLE(cursor text, kind text, session_id uuid, revision integer, changed_at timestamp with time zone)
@@ -618,11 +747,11 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM PUBLIC;
+  REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_writer;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_writer;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT ON vss.feed TO vss_writer;
     GRANT SELECT ON vss.feed_ancestors TO vss_writer;
     GRANT SELECT ON vss.feed_status TO vss_writer;
@@ -633,8 +762,12 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
+    GRANT INSERT ON vss.minute_tallies TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.add_up_minutes(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.feed_heartbeat() TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.note_drift(jsonb) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.prune_minutes(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_writer;
@@ -643,12 +776,17 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_reader;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_reader;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
     GRANT SELECT (delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at, pipeline_version, source, history) ON vss.deliveries TO vss_reader;
     GRANT SELECT (delivery_id, received_at, source_ip, reasons, session_id) ON vss.rejected TO vss_reader;
+    GRANT SELECT ON vss.minutes TO vss_reader;
+    GRANT SELECT ON vss.minute_tallies TO vss_reader;
+    GRANT SELECT ON vss.minute_counts TO vss_reader;
+    GRANT SELECT ON vss.sub_account_activity TO vss_reader;
+    GRANT SELECT ON vss.drift TO vss_reader;
     GRANT SELECT ON vss.feed TO vss_reader;
     GRANT SELECT ON vss.feed_ancestors TO vss_reader;
     GRANT SELECT ON vss.feed_status TO vss_reader;
@@ -670,12 +808,17 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_support;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_support;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
     GRANT SELECT ON vss.deliveries TO vss_support;
     GRANT SELECT ON vss.rejected TO vss_support;
+    GRANT SELECT ON vss.minutes TO vss_support;
+    GRANT SELECT ON vss.minute_tallies TO vss_support;
+    GRANT SELECT ON vss.minute_counts TO vss_support;
+    GRANT SELECT ON vss.sub_account_activity TO vss_support;
+    GRANT SELECT ON vss.drift TO vss_support;
     GRANT SELECT ON vss.feed TO vss_support;
     GRANT SELECT ON vss.feed_ancestors TO vss_support;
     GRANT SELECT ON vss.feed_status TO vss_support;
@@ -692,12 +835,17 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_operator;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_operator;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
     GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version, history) ON vss.deliveries TO vss_operator;
     GRANT SELECT ON vss.rejected TO vss_operator;
+    GRANT SELECT ON vss.minutes TO vss_operator;
+    GRANT SELECT, INSERT ON vss.minute_tallies TO vss_operator;
+    GRANT SELECT ON vss.minute_counts TO vss_operator;
+    GRANT SELECT ON vss.sub_account_activity TO vss_operator;
+    GRANT SELECT ON vss.drift TO vss_operator;
     GRANT SELECT ON vss.feed TO vss_operator;
     GRANT SELECT ON vss.feed_ancestors TO vss_operator;
     GRANT SELECT ON vss.feed_status TO vss_operator;
@@ -714,8 +862,13 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests FROM vss_analyst;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.oldest_unread(text), vss.present_place(text, uuid), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_analyst;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_analyst;
+    GRANT SELECT ON vss.minutes TO vss_analyst;
+    GRANT SELECT ON vss.minute_tallies TO vss_analyst;
+    GRANT SELECT ON vss.minute_counts TO vss_analyst;
+    GRANT SELECT ON vss.sub_account_activity TO vss_analyst;
+    GRANT SELECT ON vss.drift TO vss_analyst;
   END IF;
 END
 $function$;
@@ -734,6 +887,77 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.mark_change() FROM PUBLIC;
 COMMENT ON FUNCTION vss.mark_change() IS 'Gives a session whose revision changed the change_xid that its writer did not give it.';
+
+CREATE OR REPLACE FUNCTION vss.note_drift(observed jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  most_rows CONSTANT integer := 1000;
+  free_rows integer;
+BEGIN
+  -- One at a time: workers see the same drift, and the rows are counted.
+  PERFORM pg_advisory_xact_lock(5337700118080);
+  free_rows := greatest(0, most_rows - (SELECT count(*)::integer FROM vss.drift WHERE kind <> 'other'));
+
+  WITH seen AS (
+    SELECT kind, path, value, first_seen, last_seen, deliveries, sample_delivery_id
+    FROM jsonb_to_recordset(observed) AS seen (
+      kind text, path text, value text, first_seen timestamptz, last_seen timestamptz, deliveries bigint,
+      sample_delivery_id uuid
+    )
+  ), fresh AS (
+    SELECT seen.*, row_number() OVER (ORDER BY deliveries DESC, kind, path, value) AS place
+    FROM seen
+    WHERE kind <> 'other'
+      AND NOT EXISTS (SELECT FROM vss.drift WHERE (drift.kind, drift.path, drift.value) = (seen.kind, seen.path, seen.value))
+  ), replaceable AS (
+    -- When the table is full, a row gives way to one with more deliveries, or when it was not seen for a day. Random
+    -- names, each seen once, do not replace each other.
+    SELECT kind, path, value, deliveries, last_seen < now() - interval '1 day' AS is_old,
+      free_rows + row_number() OVER (ORDER BY last_seen >= now() - interval '1 day', deliveries, last_seen) AS place
+    FROM vss.drift
+    WHERE kind <> 'other'
+      AND NOT EXISTS (SELECT FROM seen WHERE (drift.kind, drift.path, drift.value) = (seen.kind, seen.path, seen.value))
+  ), replaced AS (
+    SELECT replaceable.kind, replaceable.path, replaceable.value, place
+    FROM fresh JOIN replaceable USING (place)
+    WHERE replaceable.is_old OR replaceable.deliveries < fresh.deliveries
+  ), removed AS (
+    DELETE FROM vss.drift USING replaced
+    WHERE (drift.kind, drift.path, drift.value) = (replaced.kind, replaced.path, replaced.value)
+    RETURNING drift.first_seen, drift.last_seen, drift.deliveries, drift.sample_delivery_id
+  ), judged AS (
+    SELECT seen.*, kind <> 'other' AND (
+      place IS NULL OR place <= free_rows OR place IN (SELECT replaced.place FROM replaced)
+    ) AS has_room
+    FROM seen LEFT JOIN fresh USING (kind, path, value, first_seen, last_seen, deliveries, sample_delivery_id)
+  ), others AS (
+    SELECT first_seen, last_seen, deliveries, sample_delivery_id FROM judged WHERE NOT has_room
+    UNION ALL
+    SELECT first_seen, last_seen, deliveries, sample_delivery_id FROM removed
+  )
+  INSERT INTO vss.drift AS known (kind, path, value, first_seen, last_seen, deliveries, sample_delivery_id)
+  SELECT kind, path, value, first_seen, last_seen, deliveries, sample_delivery_id FROM judged WHERE has_room
+  UNION ALL
+  SELECT 'other', '', '', min(first_seen), max(last_seen), sum(deliveries)::bigint,
+    (array_agg(sample_delivery_id ORDER BY last_seen DESC))[1]
+  FROM others
+  HAVING count(*) > 0
+  ON CONFLICT (kind, path, value) DO UPDATE SET
+    first_seen = least(known.first_seen, excluded.first_seen),
+    last_seen = greatest(known.last_seen, excluded.last_seen),
+    deliveries = known.deliveries + excluded.deliveries,
+    sample_delivery_id = CASE
+      WHEN excluded.last_seen >= known.last_seen THEN excluded.sample_delivery_id
+      ELSE known.sample_delivery_id
+    END;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.note_drift(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION vss.note_drift(jsonb) IS 'Adds observations, [{kind, path, value, first_seen, last_seen, deliveries, sample_delivery_id}] with distinct keys, to vss.drift.';
 
 CREATE OR REPLACE FUNCTION vss.oldest_unread(cursor text, OUT state text, OUT changed_at timestamp with time zone)
  RETURNS record
@@ -790,6 +1014,45 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.present_place(text,uuid) FROM PUBLIC;
 COMMENT ON FUNCTION vss.present_place(text,uuid) IS 'The place of a cursor in that feed, which is the present one. A cursor of before a failover goes back to what survived. Null for a cursor of another feed.';
+
+CREATE OR REPLACE FUNCTION vss.prune_minutes(max_rows integer DEFAULT 10000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  oldest timestamptz := now() - interval '35 days';
+  removed_counts integer;
+  removed_hours integer;
+BEGIN
+  -- As in vss.add_up_minutes(): the two never wait for each other's rows.
+  PERFORM pg_advisory_xact_lock(5337700118079);
+
+  DELETE FROM vss.minute_counts
+  WHERE ctid = ANY (ARRAY(SELECT ctid FROM vss.minute_counts WHERE minute < oldest ORDER BY minute LIMIT max_rows));
+  GET DIAGNOSTICS removed_counts = ROW_COUNT;
+
+  -- vss.sub_account_activity looks at the 7 days before a sub-account's last delivery, and at the hour before them.
+  DELETE FROM vss.activity_hours
+  WHERE ctid = ANY (ARRAY(
+    SELECT place
+    FROM (
+      SELECT
+        ctid AS place,
+        lead(last_minute) OVER (PARTITION BY sub_account_id ORDER BY hour) AS next_minute,
+        max(last_minute) OVER (PARTITION BY sub_account_id) AS newest_minute
+      FROM vss.activity_hours
+    ) AS known
+    WHERE newest_minute < oldest OR next_minute <= newest_minute - interval '7 days'
+    LIMIT max_rows
+  ));
+  GET DIAGNOSTICS removed_hours = ROW_COUNT;
+  RETURN greatest(removed_counts, removed_hours);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.prune_minutes(integer) FROM PUBLIC;
+COMMENT ON FUNCTION vss.prune_minutes(integer) IS 'Removes up to max_rows counts of minutes that are older than 35 days, and up to as many hours that vss.sub_account_activity does not need. Returns the greater number: call it again while it is max_rows.';
 
 CREATE OR REPLACE FUNCTION vss.read_cursor(cursor text, OUT feed_id uuid, OUT change_xid xid8, OUT session_id uuid)
  RETURNS record
@@ -892,6 +1155,30 @@ COMMENT ON COLUMN vss.feed_status.prepared_name IS 'The prepared transaction''s 
 COMMENT ON COLUMN vss.feed_status.database_name IS 'The database it writes to';
 COMMENT ON COLUMN vss.feed_status.application_name IS 'The connection''s application_name';
 
+CREATE VIEW vss.minutes AS
+ SELECT minute,
+    sub_account_id,
+    outcome,
+    (sum(deliveries))::bigint AS deliveries
+   FROM ( SELECT minute,
+            sub_account_id,
+            outcome,
+            deliveries
+           FROM vss.minute_counts
+        UNION ALL
+         SELECT minute,
+            sub_account_id,
+            outcome,
+            deliveries
+           FROM vss.minute_tallies) counted
+  GROUP BY minute, sub_account_id, outcome
+ HAVING (sum(deliveries) <> (0)::numeric);
+COMMENT ON VIEW vss.minutes IS 'The deliveries of the last 35 days, counted by minute: what the ledger has, without reading it. It begins with the first delivery that a worker of the release with this view recorded.';
+COMMENT ON COLUMN vss.minutes.minute IS 'The minute in which they were received, in whatever minute they were processed';
+COMMENT ON COLUMN vss.minutes.sub_account_id IS 'Of the session; empty for rejected deliveries, whose body tells none that could be relied on';
+COMMENT ON COLUMN vss.minutes.outcome IS 'As in vss.deliveries: stored, duplicate, superseded or rejected';
+COMMENT ON COLUMN vss.minutes.deliveries IS 'How many there are';
+
 CREATE VIEW vss.rejected AS
  SELECT delivery_id,
     received_at,
@@ -910,3 +1197,49 @@ COMMENT ON COLUMN vss.rejected.reasons IS 'Why: [{code, path, message}]';
 COMMENT ON COLUMN vss.rejected.session_id IS 'payload.sessionId where it could be read';
 COMMENT ON COLUMN vss.rejected.body_text IS 'The body as text; null where it is not UTF-8';
 COMMENT ON COLUMN vss.rejected.body IS 'The request body as received, byte for byte';
+
+CREATE VIEW vss.sub_account_activity AS
+ WITH hours AS (
+         SELECT sub_account_id,
+            first_minute,
+            last_minute,
+            minutes,
+            longest_gap,
+            (first_minute - lag(last_minute) OVER (PARTITION BY sub_account_id ORDER BY hour)) AS gap_before,
+            max(last_minute) OVER (PARTITION BY sub_account_id) AS newest_minute
+           FROM vss.activity_hours
+        ), summed AS (
+         SELECT sub_account_id,
+            max(newest_minute) AS last_received_at,
+            NULLIF(GREATEST(max(longest_gap), max(gap_before)), '00:00:00'::interval) AS longest_gap,
+            (sum((last_minute - first_minute)) + COALESCE(sum(gap_before) FILTER (WHERE (gap_before <= '01:00:00'::interval)), '00:00:00'::interval)) AS short_gaps,
+            (sum((minutes - 1)) + count(*) FILTER (WHERE (gap_before <= '01:00:00'::interval))) AS short_gap_count,
+            avg(gap_before) AS mean_long_gap
+           FROM hours
+          WHERE (last_minute > (newest_minute - '7 days'::interval))
+          GROUP BY sub_account_id
+        ), measured AS (
+         SELECT sub_account_id,
+            last_received_at,
+            GREATEST((now() - last_received_at), '00:00:00'::interval) AS silent_for,
+                CASE
+                    WHEN (short_gap_count > 0) THEN (short_gaps / (short_gap_count)::double precision)
+                    ELSE mean_long_gap
+                END AS usual_gap,
+            longest_gap
+           FROM summed
+        )
+ SELECT sub_account_id,
+    last_received_at,
+    silent_for,
+    usual_gap,
+    longest_gap AS longest_gap_7d,
+    ((silent_for > ((2)::double precision * longest_gap)) AND (silent_for > '00:15:00'::interval)) AS is_silent
+   FROM measured;
+COMMENT ON VIEW vss.sub_account_activity IS 'One row a sub-account of the last 35 days: when it last had a delivery by webhook, and whether that is longer ago than usual. All times are whole minutes. Rejected deliveries do not count, because they name no sub-account.';
+COMMENT ON COLUMN vss.sub_account_activity.sub_account_id IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.sub_account_activity.last_received_at IS 'The last minute in which one was received';
+COMMENT ON COLUMN vss.sub_account_activity.silent_for IS 'Since then';
+COMMENT ON COLUMN vss.sub_account_activity.usual_gap IS 'The mean time from a minute with deliveries to the next, in the 7 days before last_received_at; gaps of more than an hour are left out where there are shorter ones; null before the second minute';
+COMMENT ON COLUMN vss.sub_account_activity.longest_gap_7d IS 'The longest time from a minute with deliveries to the next, of the gaps that ended in the 7 days before last_received_at; null before the second minute';
+COMMENT ON COLUMN vss.sub_account_activity.is_silent IS 'silent_for is longer than 15 minutes and than twice longest_gap_7d; null when longest_gap_7d does not tell';

@@ -4,24 +4,25 @@ INSERT INTO vss.sessions AS current (
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
   answered, ring_seconds, talk_seconds, mos_min, mos_band, packet_loss_max, jitter_ms_max, anomalies,
-  revision, delivery_id, received_at, body_sha256, processed_at, pipeline_version, change_xid
+  revision, delivery_id, received_at, body_sha256, processed_at, pipeline_version, change_xid, anomaly_details
 )
 SELECT
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
   answered, ring_seconds, talk_seconds, mos_min, mos_band, packet_loss_max, jitter_ms_max,
-  string_to_array(anomalies, ','), 1, delivery_id, received_at, body_sha256, now(), $28, pg_current_xact_id()
+  string_to_array(anomalies, ','), 1, delivery_id, received_at, body_sha256, now(), $29, pg_current_xact_id(),
+  anomaly_details::jsonb
 FROM unnest(
   $1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::double precision[],
   $7::text[], $8::integer[], $9::text[], $10::integer[], $11::integer[], $12::text[], $13::text[],
   $14::text[], $15::text[], $16::text[], $17::boolean[], $18::double precision[], $19::double precision[],
   $20::real[], $21::text[], $22::real[], $23::real[], $24::text[], $25::uuid[], $26::timestamptz[],
-  $27::bytea[]
+  $27::bytea[], $28::text[]
 ) AS new (
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
   answered, ring_seconds, talk_seconds, mos_min, mos_band, packet_loss_max, jitter_ms_max, anomalies,
-  delivery_id, received_at, body_sha256
+  delivery_id, received_at, body_sha256, anomaly_details
 )
 ON CONFLICT (session_id) DO NOTHING
 RETURNING session_id;
@@ -49,24 +50,25 @@ INSERT INTO vss.sessions AS current (
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
   answered, ring_seconds, talk_seconds, mos_min, mos_band, packet_loss_max, jitter_ms_max, anomalies,
-  revision, delivery_id, received_at, body_sha256, processed_at, pipeline_version, change_xid
+  revision, delivery_id, received_at, body_sha256, processed_at, pipeline_version, change_xid, anomaly_details
 )
 SELECT
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
   answered, ring_seconds, talk_seconds, mos_min, mos_band, packet_loss_max, jitter_ms_max,
-  string_to_array(anomalies, ','), 1, delivery_id, received_at, body_sha256, now(), $28, pg_current_xact_id()
+  string_to_array(anomalies, ','), 1, delivery_id, received_at, body_sha256, now(), $29, pg_current_xact_id(),
+  anomaly_details::jsonb
 FROM unnest(
   $1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::double precision[],
   $7::text[], $8::integer[], $9::text[], $10::integer[], $11::integer[], $12::text[], $13::text[],
   $14::text[], $15::text[], $16::text[], $17::boolean[], $18::double precision[], $19::double precision[],
   $20::real[], $21::text[], $22::real[], $23::real[], $24::text[], $25::uuid[], $26::timestamptz[],
-  $27::bytea[]
+  $27::bytea[], $28::text[]
 ) AS new (
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
   answered, ring_seconds, talk_seconds, mos_min, mos_band, packet_loss_max, jitter_ms_max, anomalies,
-  delivery_id, received_at, body_sha256
+  delivery_id, received_at, body_sha256, anomaly_details
 )
 ON CONFLICT (session_id) DO UPDATE SET
   sub_account_id = excluded.sub_account_id,
@@ -98,7 +100,8 @@ ON CONFLICT (session_id) DO UPDATE SET
   body_sha256 = excluded.body_sha256,
   processed_at = excluded.processed_at,
   pipeline_version = excluded.pipeline_version,
-  change_xid = excluded.change_xid;
+  change_xid = excluded.change_xid,
+  anomaly_details = excluded.anomaly_details;
 
 INSERT INTO vss.call_legs (
   session_id, leg, call_id, direction, call_type, status, initiated_at, connected_at, disconnected_at,

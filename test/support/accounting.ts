@@ -20,6 +20,8 @@ export async function expectAccountedFor(
   const deliveryIds = acknowledged.map(({ deliveryId }) => deliveryId)
   const outcomes = await expectInLedgerOnce(pool, deliveryIds, options)
 
+  expect(await findMiscounts(pool), 'minutes in which vss.minutes differs from the ledger').toEqual([])
+
   const misjudged = acknowledged.filter(({ deliveryId, event }) => {
     const isRejected = outcomes.get(deliveryId)?.[0] === 'rejected'
     return isRejected !== (event.expected.outcome === 'rejected')
@@ -63,10 +65,36 @@ export async function expectInLedgerOnce(
   return outcomes
 }
 
+/** The minutes and outcomes that `vss.minutes` counts otherwise than the ledger. */
+export async function findMiscounts(pool: Pool): Promise<object[]> {
+  const { rows } = await pool.query(
+    `SELECT minute, outcome, ledger.deliveries AS recorded, counted.deliveries AS counted
+     FROM (
+       SELECT date_trunc('minute', received_at, 'UTC') AS minute, outcome, count(*)::integer AS deliveries
+       FROM vss.deliveries GROUP BY 1, 2
+     ) AS ledger
+     FULL JOIN (
+       SELECT minute, outcome, sum(deliveries)::integer AS deliveries FROM vss.minutes GROUP BY 1, 2
+     ) AS counted USING (minute, outcome)
+     WHERE ledger.deliveries IS DISTINCT FROM counted.deliveries`,
+  )
+  return rows
+}
+
 /** The number of deliveries in the ledger. */
 export async function countLedger(pool: Pool): Promise<number> {
   const { rows } = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM vss.deliveries')
   return rows[0]?.count ?? 0
+}
+
+/** The number of deliveries of each outcome in the ledger itself, of all months. */
+export async function countLedgerByOutcome(pool: Pool): Promise<Record<Outcome, number>> {
+  const { rows } = await pool.query<{ outcome: Outcome; count: number }>(
+    'SELECT outcome, count(*)::int AS count FROM vss.deliveries GROUP BY outcome',
+  )
+  const counts: Record<Outcome, number> = { stored: 0, duplicate: 0, superseded: 0, rejected: 0 }
+  for (const { outcome, count } of rows) counts[outcome] = count
+  return counts
 }
 
 /** The number of deliveries that were rejected because workers died of them. */

@@ -67,6 +67,10 @@ export function session(changes: Partial<Session> = {}): Session {
     jitterMsMax: 20,
     legs: [callLeg('A'), callLeg('B')],
     anomalies: ['error_mismatch', 'unknown_field'],
+    anomalyDetails: [
+      { code: 'error_mismatch', path: 'payload.errorDetails' },
+      { code: 'unknown_field', path: 'payload.recordings' },
+    ],
     ...changes,
   }
 }

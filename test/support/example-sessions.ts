@@ -26,6 +26,7 @@ export const completedSession: Session = {
   packetLossMax: 0,
   jitterMsMax: 20,
   anomalies: [],
+  anomalyDetails: null,
   legs: [
     {
       leg: 'A',
@@ -112,6 +113,7 @@ export const errorSession: Session = {
   packetLossMax: null,
   jitterMsMax: null,
   anomalies: ['error_mismatch'],
+  anomalyDetails: [{ code: 'error_mismatch', path: 'payload.errorDetails' }],
   legs: [
     {
       leg: 'A',

@@ -17,5 +17,5 @@ export function validate(item: Delivery | Rejected): Validated | Rejected {
   const validation = validateEvent(item.body)
   return validation.ok
     ? { delivery: item, session: validation.session }
-    : reject(item, validation.reasons, validation.sessionId)
+    : reject(item, validation.reasons, validation.sessionId, validation.anomalyDetails)
 }

@@ -8,9 +8,11 @@ export {
   readRestartPlan,
   removeConsumer,
 } from './consumers.ts'
+export { type DriftRow, readDrift } from './drift.ts'
 export { type ConsumerState, type FeedState, readFeedState } from './feed.ts'
 export { FeedError } from './feed-error.ts'
 export { type Finding, findAll } from './findings.ts'
 export { type Changes, type Following, type FollowOptions, follow } from './follow.ts'
-export { countLedgerByOutcome, type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
+export { type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
+export { countByOutcome, countedDays } from './minutes.ts'
 export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'

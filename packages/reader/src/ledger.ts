@@ -1,6 +1,5 @@
 import { isDeliveryId, isUuid, receivedAtMsOf } from '@vss-pipeline/delivery'
 import { type DeliveryColumns, deliveryColumns, type Pool, selected } from '@vss-pipeline/storage'
-import type { Outcome } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
 import { readSnapshot, selectRows } from './read.ts'
 
@@ -46,23 +45,4 @@ export async function readDelivery(pool: Pool, deliveryId: string): Promise<Deli
     ]),
   )
   return delivery ?? null
-}
-
-/** Counts the deliveries of each outcome; where `since` is given, only deliveries received then or later. */
-export async function countLedgerByOutcome(
-  pool: Pool,
-  options: { since?: Date } = {},
-): Promise<Record<Outcome, number>> {
-  const { rows } = await readSnapshot(pool, (client) =>
-    client.query<{ outcome: Outcome; deliveries: number }>(
-      `SELECT outcome, count(*)::double precision AS deliveries
-       FROM vss.deliveries
-       WHERE received_at >= coalesce($1::timestamptz, '-infinity')
-       GROUP BY outcome`,
-      [options.since?.toISOString() ?? null],
-    ),
-  )
-  const counts: Record<Outcome, number> = { stored: 0, duplicate: 0, superseded: 0, rejected: 0 }
-  for (const { outcome, deliveries } of rows) counts[outcome] = deliveries
-  return counts
 }

@@ -51,7 +51,7 @@ export const sessionColumns = {
   processedAtMs: computed('timestamptz', { insert: 'now()' }),
   pipelineVersion: oneForAll('text'),
   changeXid: computed('xid8', { insert: 'pg_current_xact_id()' }),
-  anomalyDetails: notYetWritten('jsonb'),
+  anomalyDetails: session('jsonb'),
 } as const satisfies Complete<SessionSources>
 
 /** The anomaly depends on the time of receipt, and a repeated delivery has another one. */

@@ -9,9 +9,12 @@ import { handlingOf } from './postgres-types.ts'
  */
 export type Content = readonly unknown[]
 
+// The places of anomalies are no content: with a release that finds more, each repeated delivery would be a revision.
+const { anomalyDetails: _, ...sessionContent } = columnsFrom(sessionColumns, 'session')
+
 /** The columns of a session, and of a leg, that are content. */
 export const contentColumns = {
-  session: columnsFrom(sessionColumns, 'session'),
+  session: sessionContent,
   leg: columnsFrom(callLegColumns, 'leg'),
 }
 

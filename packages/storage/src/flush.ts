@@ -3,6 +3,7 @@ import { type LedgerEntry, type Outcome, reasonsOf, sessionIdOf } from '@vss-pip
 import type { ClientBase } from 'pg'
 import { contentOf, isSameContent } from './content.ts'
 import { insertLedgerRows, type LedgerRow, selectRecordedIds } from './ledger.ts'
+import { insertTallies, talliesOf } from './minutes.ts'
 import {
   advanceSessions,
   type CurrentVersion,
@@ -43,7 +44,9 @@ export async function flush(
   }))
 
   const insertedIds = await insertLedgerRows(client, ledgerRows, pipelineVersion)
-  return ledgerRows.filter((row) => insertedIds.has(row.entry.deliveryId))
+  const recorded = ledgerRows.filter((row) => insertedIds.has(row.entry.deliveryId))
+  await insertTallies(client, talliesOf(recorded))
+  return recorded
 }
 
 function ledgerOutcome({ deliveryId, verdict }: LedgerEntry, ofSessions: Map<string, Outcome>): Outcome {

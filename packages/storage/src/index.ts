@@ -8,8 +8,10 @@ export {
   type SessionColumns,
   sessionColumns,
 } from './columns.ts'
+export { type Drift, noteDrift } from './drift.ts'
 export { StorageFault, toStorageFault } from './errors.ts'
 export { beatFeed, continueFeed, type FeedBeat, restartFeed } from './feed.ts'
+export { addUpMinutes, insertTallies, pruneMinutes, type Tally } from './minutes.ts'
 export { ensureLedgerPartitions } from './partitions.ts'
 export { pingDatabase } from './ping.ts'
 export { closePool, createPool, type Pool } from './pool.ts'

@@ -22,8 +22,8 @@ export async function pingDatabase(pool: Pool): Promise<void> {
   }
 }
 
-/** Postgres refuses to look for the privilege on a column that is not there: then the schema is an old one. */
-const writtenColumns = (['sessions', 'call_legs', 'deliveries'] as const).flatMap((table) =>
+/** Postgres refuses to look for the privilege on a table or column that is not there: then the schema is an old one. */
+const writtenColumns = (['sessions', 'call_legs', 'deliveries', 'minute_tallies'] as const).flatMap((table) =>
   tables[table].map((column) => [table, column] as const),
 )
 
@@ -31,8 +31,10 @@ async function expectWritable(client: PoolClient): Promise<void> {
   const { rows } = await client.query<{ is_read_only: boolean; has_schema: boolean; may_write: boolean }>(
     `SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
             to_regclass('vss.deliveries') IS NOT NULL AS has_schema,
-            (SELECT bool_and(has_column_privilege(to_regclass('vss.' || table_name)::oid, column_name, 'INSERT'))
-             FROM unnest($1::text[], $2::text[]) AS written (table_name, column_name)) AS may_write`,
+            CASE WHEN to_regclass('vss.deliveries') IS NOT NULL THEN
+              (SELECT bool_and(has_column_privilege('vss.' || table_name, column_name, 'INSERT'))
+               FROM unnest($1::text[], $2::text[]) AS written (table_name, column_name))
+            END AS may_write`,
     [writtenColumns.map(([table]) => table), writtenColumns.map(([, column]) => column)],
   )
   const [state] = rows

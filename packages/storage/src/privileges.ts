@@ -29,10 +29,24 @@ export const tables = {
   consumer_lag: ['name', 'cursor', 'committed_at', 'state', 'oldest_unread_at', 'lag'],
   watermark: ['is_only', 'complete_until', 'reason', 'updated_at'],
   ingests: ['ingest_id', 'place', 'has_spool', 'complete_until', 'told_at'],
+  minutes: ['minute', 'sub_account_id', 'outcome', 'deliveries'],
+  minute_tallies: ['minute', 'sub_account_id', 'outcome', 'source', 'deliveries'],
+  minute_counts: ['minute', 'sub_account_id', 'outcome', 'source', 'deliveries'],
+  sub_account_activity: [
+    'sub_account_id',
+    'last_received_at',
+    'silent_for',
+    'usual_gap',
+    'longest_gap_7d',
+    'is_silent',
+  ],
+  drift: ['kind', 'path', 'value', 'first_seen', 'last_seen', 'deliveries', 'sample_delivery_id'],
+  activity_hours: ['sub_account_id', 'hour', 'first_minute', 'last_minute', 'minutes', 'longest_gap'],
 } satisfies Record<string, readonly string[]>
 
 /** Every function. */
 export const functions = [
+  'add_up_minutes(integer)',
   'changes(text, integer)',
   'check_cursor(text, uuid)',
   'check_feed()',
@@ -46,8 +60,10 @@ export const functions = [
   'feed_restart()',
   'grant_to_roles()',
   'mark_change()',
+  'note_drift(jsonb)',
   'oldest_unread(text)',
   'present_place(text, uuid)',
+  'prune_minutes(integer)',
   'read_cursor(text)',
   'server_identity()',
   'utf8_text(bytea)',
@@ -71,6 +87,15 @@ const readsAllButBodies: RolePrivileges['tables'] = {
   call_legs: { SELECT: 'every' },
   deliveries: { SELECT: allBut('deliveries', ['body']) },
   rejected: { SELECT: allBut('rejected', ['body', 'body_text']) },
+}
+
+// Figures name no caller: counts and times by sub-account.
+const readsFigures: RolePrivileges['tables'] = {
+  minutes: { SELECT: 'every' },
+  minute_tallies: { SELECT: 'every' },
+  minute_counts: { SELECT: 'every' },
+  sub_account_activity: { SELECT: 'every' },
+  drift: { SELECT: 'every' },
 }
 
 const readsAll: RolePrivileges['tables'] = {
@@ -111,12 +136,21 @@ export const privileges = {
       deliveries: { SELECT: ['received_at', 'delivery_id'], INSERT: 'every' },
       watermark: { SELECT: 'every', UPDATE: ['complete_until', 'reason', 'updated_at'] },
       ingests: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
+      minute_tallies: { INSERT: 'every' },
     },
-    functions: ['ensure_ledger_partitions(integer)', 'feed_heartbeat()', ...watches.functions],
+    functions: [
+      'add_up_minutes(integer)',
+      'ensure_ledger_partitions(integer)',
+      'feed_heartbeat()',
+      'note_drift(jsonb)',
+      'prune_minutes(integer)',
+      ...watches.functions,
+    ],
   },
   vss_reader: {
     tables: {
       ...readsAllButBodies,
+      ...readsFigures,
       ...watches.tables,
     },
     // The feed's own functions run as the reader, and call each other. commit() runs as its owner.
@@ -131,14 +165,17 @@ export const privileges = {
     ],
   },
   vss_support: {
-    tables: { ...readsAll, ...watches.tables },
+    tables: { ...readsAll, ...readsFigures, ...watches.tables },
     functions: ['utf8_text(bytea)', ...watches.functions],
   },
   vss_operator: {
     tables: {
       ...readsAll,
+      ...readsFigures,
       ...watches.tables,
       ingests: { SELECT: 'every', DELETE: 'every' },
+      // An outcome is corrected together with its count.
+      minute_tallies: { SELECT: 'every', INSERT: 'every' },
       sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
       // A delivery that is processed again may get another outcome. Its receipt, its origin and its body stay.
@@ -149,7 +186,7 @@ export const privileges = {
     },
     functions: ['utf8_text(bytea)', ...watches.functions],
   },
-  vss_analyst: { tables: {}, functions: [] },
+  vss_analyst: { tables: readsFigures, functions: [] },
 } as const satisfies Record<string, RolePrivileges>
 
 export type Role = keyof typeof privileges

@@ -1,6 +1,7 @@
 import { roundingSeconds } from './connection.ts'
-import type { Anomaly, NormalizedLeg, NormalizedSession } from './model.ts'
+import type { NormalizedLeg, NormalizedSession } from './model.ts'
 import { callingCodesOf, isFormerKosovoNumber, numberFacts } from './numbers.ts'
+import { FoundAnomalies } from './places.ts'
 import { qualityIsPossible } from './quality.ts'
 import { documentedErrorCode, impliedSessionStatus, optOutStatuses } from './reference.ts'
 import type { SessionTimes } from './session-times.ts'
@@ -47,28 +48,42 @@ function addNumberAnomalies(
   number: string | null,
   format: string | null,
   country: string | null,
-  found: Set<Anomaly>,
+  path: string,
+  found: FoundAnomalies,
 ): void {
   if (number === null) return
   const { isE164, type, callingCode } = numberFacts(number, format)
-  if (!isE164) found.add('number_not_e164')
-  else if (type === null && !isFormerKosovoNumber(number, country)) found.add('number_not_valid')
-  if (callingCodeContradicts(callingCode, country)) found.add('number_country_mismatch')
+  if (!isE164) found.add('number_not_e164', path)
+  else if (type === null && !isFormerKosovoNumber(number, country)) found.add('number_not_valid', path)
+  if (callingCodeContradicts(callingCode, country)) found.add('number_country_mismatch', path)
 }
 
-function addLegAnomalies(leg: NormalizedLeg, found: Set<Anomaly>): void {
-  if (runsBackwards(leg.initiatedAtMs, leg.connectedAtMs)) found.add('connected_before_initiated')
+function addLegAnomalies(leg: NormalizedLeg, found: FoundAnomalies): void {
+  const path = legPath(leg)
+  if (runsBackwards(leg.initiatedAtMs, leg.connectedAtMs)) {
+    found.add('connected_before_initiated', `${path}.connectedTimestamp`)
+  }
   if (
     runsBackwards(leg.initiatedAtMs, leg.disconnectedAtMs) ||
     runsBackwards(leg.connectedAtMs, leg.disconnectedAtMs)
   ) {
-    found.add('ends_before_start')
+    found.add('ends_before_start', `${path}.disconnectedTimestamp`)
   }
-  if (durationContradictsTimes(leg)) found.add('duration_mismatch')
-  if (errorContradictsItself(leg)) found.add('error_mismatch')
-  if (!qualityIsPossible(leg)) found.add('quality_out_of_range')
-  addNumberAnomalies(leg.source, leg.sourceFormat, leg.sourceCountry, found)
-  addNumberAnomalies(leg.destination, leg.destinationFormat, leg.destinationCountry, found)
+  if (durationContradictsTimes(leg)) found.add('duration_mismatch', `${path}.callDuration`)
+  if (errorContradictsItself(leg)) found.add('error_mismatch', `${path}.errorDetails`)
+  if (!qualityIsPossible(leg)) found.add('quality_out_of_range', `${path}.callQuality`)
+  addNumberAnomalies(leg.source, leg.sourceFormat, leg.sourceCountry, `${path}.source`, found)
+  addNumberAnomalies(
+    leg.destination,
+    leg.destinationFormat,
+    leg.destinationCountry,
+    `${path}.destination`,
+    found,
+  )
+}
+
+function legPath({ leg }: NormalizedLeg): string {
+  return `payload.details.call${leg}`
 }
 
 function isImplausible({ startedAtMs, endedAtMs }: SessionTimes, receivedAtMs: number): boolean {
@@ -78,7 +93,8 @@ function isImplausible({ startedAtMs, endedAtMs }: SessionTimes, receivedAtMs: n
 }
 
 /**
- * Finds where a session's facts contradict each other or the documentation.
+ * Adds to the anomalies that validation found those of facts that contradict each other or the documentation. An
+ * anomaly of several fields is at one of them.
  *
  * @param receivedAtMs when its delivery was received, milliseconds since the Unix epoch
  */
@@ -86,15 +102,15 @@ export function anomaliesOf(
   session: NormalizedSession,
   times: SessionTimes,
   receivedAtMs: number,
-): Set<Anomaly> {
-  const found = new Set<Anomaly>()
-  if (session.legs.length === 0) found.add('no_legs')
-  if (statusContradictsLegs(session)) found.add('status_mismatch')
+): FoundAnomalies {
+  const found = new FoundAnomalies({ codes: session.anomalies, details: session.anomalyDetails })
+  if (session.legs.length === 0) found.add('no_legs', 'payload.details')
+  if (statusContradictsLegs(session)) found.add('status_mismatch', 'payload.sessionStatus')
   if (session.callCount !== null && session.callCount !== session.legs.length)
-    found.add('call_count_mismatch')
-  if (runsBackwards(times.startedAtMs, times.endedAtMs)) found.add('ends_before_start')
-  if (isImplausible(times, receivedAtMs)) found.add('implausible_time')
-  if (errorContradictsItself(session)) found.add('error_mismatch')
+    found.add('call_count_mismatch', 'payload.callCount')
+  if (runsBackwards(times.startedAtMs, times.endedAtMs)) found.add('ends_before_start', 'payload.endTime')
+  if (isImplausible(times, receivedAtMs)) found.add('implausible_time', 'payload.startTime')
+  if (errorContradictsItself(session)) found.add('error_mismatch', 'payload.errorDetails')
   for (const leg of session.legs) addLegAnomalies(leg, found)
   return found
 }

@@ -1,6 +1,6 @@
 import { anomaliesOf } from './anomalies.ts'
 import { ringSecondsOf, talkSecondsOf, wasConnected } from './connection.ts'
-import type { NormalizedLeg, NormalizedSession } from './model.ts'
+import type { AnomalyDetail, NormalizedLeg, NormalizedSession } from './model.ts'
 import { numberFacts } from './numbers.ts'
 import { calleeLegOf, partiesOf } from './parties.ts'
 import { worstQuality } from './quality.ts'
@@ -49,6 +49,15 @@ function errorOf(session: NormalizedSession) {
   }
 }
 
+function byCodeAndPath(one: AnomalyDetail, other: AnomalyDetail): number {
+  return compareText(one.code, other.code) || compareText(one.path, other.path)
+}
+
+function compareText(one: string, other: string): number {
+  if (one === other) return 0
+  return one < other ? -1 : 1
+}
+
 /** One row of `vss.sessions` with its rows of `vss.call_legs`: what enrichment hands to the writer. */
 export type Session = ReturnType<typeof enrichSession>
 
@@ -63,6 +72,7 @@ export function enrichSession(session: NormalizedSession, receivedAtMs: number) 
   const times = sessionTimesOf(session)
   const seconds = (times.endedAtMs - times.startedAtMs) / 1000
   const calleeLeg = calleeLegOf(session.legs)
+  const found = anomaliesOf(session, times, receivedAtMs)
   return {
     ...session,
     ...errorOf(session),
@@ -74,6 +84,7 @@ export function enrichSession(session: NormalizedSession, receivedAtMs: number) 
     talkSeconds: talkSecondsWithin(session),
     ...worstQuality(session.legs),
     legs: session.legs.map(enrichLeg),
-    anomalies: [...new Set([...session.anomalies, ...anomaliesOf(session, times, receivedAtMs)])].sort(),
+    anomalies: [...found.codes].sort(),
+    anomalyDetails: found.details.length === 0 ? null : found.details.sort(byCodeAndPath),
   }
 }

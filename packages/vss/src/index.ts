@@ -1,5 +1,6 @@
 export { type CallLeg, enrichSession, type Session } from './enrich.ts'
 export * from './model.ts'
 export { errorMeanings } from './reference.ts'
+export { driftOf } from './undocumented.ts'
 export { validateEvent } from './validate.ts'
 export * from './verdict.ts'

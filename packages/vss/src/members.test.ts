@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { createShape, isJsonObject, type JsonObject, readMembers } from './members.ts'
-import type { Anomaly } from './model.ts'
+import { FoundAnomalies, Place } from './places.ts'
 
 const shape = createShape('callId', 'sourceRefId')
 
 function read(json: string) {
-  const anomalies = new Set<Anomaly>()
-  const { callId, sourceRefId } = readMembers(JSON.parse(json) as JsonObject, shape, anomalies)
-  return { callId, sourceRefId, anomalies: [...anomalies] }
+  const found = new FoundAnomalies()
+  const { callId, sourceRefId } = readMembers(JSON.parse(json) as JsonObject, shape, new Place(found, ''))
+  return { callId, sourceRefId, anomalies: [...found.codes] }
 }
 
 describe('readMembers', () => {

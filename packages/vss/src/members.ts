@@ -1,4 +1,4 @@
-import type { Anomaly } from './model.ts'
+import type { Place } from './places.ts'
 
 /** A JSON object, as JSON.parse returns it. */
 export type JsonObject = { readonly [key: string]: unknown }
@@ -34,14 +34,14 @@ export function createShape<Name extends string>(...names: Name[]): Shape<Name> 
 export function readMembers<Name extends string>(
   object: JsonObject,
   shape: Shape<Name>,
-  anomalies: Set<Anomaly>,
+  place: Place,
 ): Members<Name> {
   let respelled: { [Key in Name]?: unknown } | null = null
   for (const key of Object.keys(object)) {
     if (shape.names.has(key)) continue
     const name = shape.byLowerCase.get(key.toLowerCase())
     if (name === undefined || Object.hasOwn(object, name) || (respelled !== null && name in respelled)) {
-      anomalies.add('unknown_field')
+      place.add('unknown_field', key)
       continue
     }
     respelled ??= {}

@@ -24,6 +24,12 @@ export const anomalyCodes = [
 
 export type Anomaly = (typeof anomalyCodes)[number]
 
+/** An anomaly with its place in the event, such as `payload.details.callA.source`. It holds no value of the sender's. */
+export interface AnomalyDetail {
+  readonly code: Anomaly
+  readonly path: string
+}
+
 export type QualityBand = 'excellent' | 'good' | 'fair' | 'poor' | 'bad'
 
 /** One leg as sent, in canonical spelling. Times are milliseconds since the Unix epoch. */
@@ -75,4 +81,6 @@ export interface NormalizedSession {
   legs: NormalizedLeg[]
   /** The anomalies that validation found; enrichment finds more. */
   anomalies: Set<Anomaly>
+  /** Their places, up to 50 and one for each code. */
+  anomalyDetails: AnomalyDetail[]
 }

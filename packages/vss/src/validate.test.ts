@@ -192,6 +192,11 @@ describe('reasons', () => {
     expect(validation).toEqual({
       ok: false,
       sessionId: null,
+      anomalyDetails: [
+        { code: 'unknown_field', path: '?' },
+        { code: 'invalid_value', path: 'payload.startTime' },
+        { code: 'invalid_value', path: 'payload.endTime' },
+      ],
       reasons: [
         { code: 'invalid_field', path: 'payload.sessionId', message: 'expected a UUID' },
         {
@@ -418,30 +423,44 @@ describe('unknown fields', () => {
     return owner[name] as WireObject
   }
 
-  const places: [string, (event: WireEvent) => WireObject][] = [
-    ['the root', (event) => event],
-    ['payload', ({ payload }) => payload],
-    ['details', ({ payload }) => payload.details],
-    ['a leg', ({ payload }) => payload.details.callA],
-    ['callQuality', ({ payload }) => memberObject(payload.details.callA, 'callQuality')],
-    ['errorDetails of the session', ({ payload }) => memberObject(payload, 'errorDetails')],
-    ['errorDetails of a leg', ({ payload }) => memberObject(payload.details.callB, 'errorDetails')],
+  const places: [where: string, path: string, find: (event: WireEvent) => WireObject][] = [
+    ['the root', '', (event) => event],
+    ['payload', 'payload.', ({ payload }) => payload],
+    ['details', 'payload.details.', ({ payload }) => payload.details],
+    ['a leg', 'payload.details.callA.', ({ payload }) => payload.details.callA],
+    [
+      'callQuality',
+      'payload.details.callA.callQuality.',
+      ({ payload }) => memberObject(payload.details.callA, 'callQuality'),
+    ],
+    [
+      'errorDetails of the session',
+      'payload.errorDetails.',
+      ({ payload }) => memberObject(payload, 'errorDetails'),
+    ],
+    [
+      'errorDetails of a leg',
+      'payload.details.callB.errorDetails.',
+      ({ payload }) => memberObject(payload.details.callB, 'errorDetails'),
+    ],
   ]
 
-  test.each(places)('in %s are flagged and change nothing', (_where, find) => {
+  test.each(places)('in %s are flagged and change nothing', (_where, path, find) => {
     const flagged = completedWith((event) =>
       Object.assign(find(event), { recordingUrl: 'https://example.com' }),
     )
     const { anomalies, ...row } = completedWith(() => {})
     expect(anomalies).toEqual([])
-    expect(flagged).toEqual({ ...row, anomalies: ['unknown_field'] })
+    const anomalyDetails = [{ code: 'unknown_field', path: `${path}recordingUrl` }]
+    expect(flagged).toEqual({ ...row, anomalies: ['unknown_field'], anomalyDetails })
   })
 
-  test.each(places)('named __proto__ in %s are unknown fields like any other', (_where, find) => {
+  test.each(places)('named __proto__ in %s are unknown fields like any other', (_where, path, find) => {
     const session = completedWith((event) => {
       Object.defineProperty(find(event), '__proto__', { value: { mos: 1, callId: 1 }, enumerable: true })
     })
-    expect(session).toEqual({ ...completedWith(() => {}), anomalies: ['unknown_field'] })
+    const anomalyDetails = [{ code: 'unknown_field', path: `${path}__proto__` }]
+    expect(session).toEqual({ ...completedWith(() => {}), anomalies: ['unknown_field'], anomalyDetails })
   })
 
   test('are not the description and the version', () => {

@@ -1,7 +1,8 @@
 import { decompressed, mostDecompressedBytes } from './compression.ts'
 import { readErrorDetails, readLegs } from './legs.ts'
 import { createShape, isJsonObject, type JsonObject, type Members, readMembers } from './members.ts'
-import type { Anomaly, NormalizedSession } from './model.ts'
+import type { AnomalyDetail, NormalizedSession } from './model.ts'
+import { FoundAnomalies, Place } from './places.ts'
 import { actions, sessionStatuses } from './reference.ts'
 import { SessionSummary, summaryValidator } from './schema.ts'
 import { timesOfLegs } from './session-times.ts'
@@ -26,6 +27,8 @@ export type Validation =
       readonly reasons: Reason[]
       /** UUID, lower case; null when the body does not tell. */
       readonly sessionId: string | null
+      /** Its unknown fields and unreadable values, where the event is of the kind that is read. */
+      readonly anomalyDetails?: readonly AnomalyDetail[]
     }
 
 const mostReasons = 20
@@ -50,8 +53,13 @@ const subAccountIdForm = /^[A-Za-z0-9._&-]{3,50}$/
 // JSON is in UTF-8 (RFC 8259, section 8.1), so other bytes are an error. The decoder drops a byte order mark.
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-function rejected(reasons: Reason[], sessionId: string | null = null): Validation {
-  return { ok: false, reasons: reasons.slice(0, mostReasons), sessionId }
+function rejected(
+  reasons: Reason[],
+  sessionId: string | null = null,
+  anomalyDetails: readonly AnomalyDetail[] = [],
+): Validation {
+  const rejection = { ok: false, reasons: reasons.slice(0, mostReasons), sessionId } as const
+  return anomalyDetails.length === 0 ? rejection : { ...rejection, anomalyDetails }
 }
 
 /** Prepares a required member for the schema: an absent value becomes undefined, a text is trimmed. */
@@ -67,9 +75,9 @@ function detailsOf(payload: Members<'details'> | null): unknown {
 }
 
 /** Reads a time of the session. A missing one adds `invalid_value` too, because another time will stand in its place. */
-function readSessionTime(value: unknown, anomalies: Set<Anomaly>): number | null {
+function readSessionTime(value: unknown, place: Place, name: string): number | null {
   const epochMs = toTimestamp(value)
-  if (epochMs === null) anomalies.add('invalid_value')
+  if (epochMs === null) place.add('invalid_value', name)
   return epochMs
 }
 
@@ -131,15 +139,17 @@ function reasonsWithoutTime(payload: Members<'startTime' | 'endTime'>): Reason[]
 }
 
 function validateObject(event: JsonObject): Validation {
-  const anomalies = new Set<Anomaly>()
+  const found = new FoundAnomalies()
+  const rootPlace = new Place(found, '')
+  const place = new Place(found, 'payload')
   const reasons: Reason[] = []
-  const root = readMembers(event, rootShape, anomalies)
-  const payload = isJsonObject(root.payload) ? readMembers(root.payload, payloadShape, anomalies) : null
+  const root = readMembers(event, rootShape, rootPlace)
+  const payload = isJsonObject(root.payload) ? readMembers(root.payload, payloadShape, place) : null
   const details = detailsOf(payload)
   const summary = summaryOf(root, payload, details)
-  const startedAtMs = readSessionTime(payload?.startTime, anomalies)
-  const endedAtMs = readSessionTime(payload?.endTime, anomalies)
-  const legs = isJsonObject(details) ? readLegs(details, reasons, anomalies) : []
+  const startedAtMs = readSessionTime(payload?.startTime, place, 'startTime')
+  const endedAtMs = readSessionTime(payload?.endTime, place, 'endTime')
+  const legs = isJsonObject(details) ? readLegs(details, reasons, place.at('details')) : []
   if (payload !== null && startedAtMs === null && endedAtMs === null && timesOfLegs(legs).length === 0) {
     reasons.unshift(...reasonsWithoutTime(payload))
   }
@@ -149,27 +159,28 @@ function validateObject(event: JsonObject): Validation {
     const all = [...reasonsOf(summary), ...reasons]
     // An event of another kind has other fields, so a reason about its fields would mislead.
     const unsupported = all.filter((reason) => reason.code === 'unsupported_event')
-    return rejected(unsupported.length > 0 ? unsupported : all, sessionId)
+    return unsupported.length > 0 ? rejected(unsupported, sessionId) : rejected(all, sessionId, found.details)
   }
 
   const { sessionId, subAccountId, sessionStatus } = summary.payload
-  if (!subAccountIdForm.test(subAccountId)) anomalies.add('invalid_value')
+  if (!subAccountIdForm.test(subAccountId)) place.add('invalid_value', 'subAccountId')
   return {
     ok: true,
     session: {
       // The schema has checked that sessionId and sessionStatus can be read.
       sessionId: sessionId.toLowerCase(),
       subAccountId,
-      status: knownWord(sessionStatus, sessionStatuses, 'unknown_status', anomalies)!,
+      status: knownWord(sessionStatus, sessionStatuses, 'unknown_status', place, 'sessionStatus')!,
       startedAtMs,
       endedAtMs,
-      lastAction: knownWord(payload.lastAction, actions, 'unknown_action', anomalies),
-      callCount: optional(payload.callCount, toCount, anomalies),
-      clientRequestId: optional(payload.clientRequestId, toReference, anomalies),
-      schemaVersion: optional(root.version, toInteger, anomalies),
-      ...readErrorDetails(payload.errorDetails, anomalies),
+      lastAction: knownWord(payload.lastAction, actions, 'unknown_action', place, 'lastAction'),
+      callCount: optional(payload.callCount, toCount, place, 'callCount'),
+      clientRequestId: optional(payload.clientRequestId, toReference, place, 'clientRequestId'),
+      schemaVersion: optional(root.version, toInteger, rootPlace, 'version'),
+      ...readErrorDetails(payload.errorDetails, place),
       legs,
-      anomalies,
+      anomalies: found.codes,
+      anomalyDetails: found.details,
     },
   }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Anomaly } from './model.ts'
+import { FoundAnomalies, Place } from './places.ts'
 import {
   isNothing,
   knownWord,
@@ -29,15 +29,15 @@ describe('an absent value', () => {
 
 describe('an optional value', () => {
   test('that is absent is null without an anomaly', () => {
-    const anomalies = new Set<Anomaly>()
-    expect(optional('null', toInteger, anomalies)).toBeNull()
-    expect(anomalies).toEqual(new Set())
+    const found = new FoundAnomalies()
+    expect(optional('null', toInteger, new Place(found, 'payload'), 'callCount')).toBeNull()
+    expect(found.details).toEqual([])
   })
 
   test('that cannot be used is null with invalid_value', () => {
-    const anomalies = new Set<Anomaly>()
-    expect(optional('many', toInteger, anomalies)).toBeNull()
-    expect(anomalies).toEqual(new Set(['invalid_value']))
+    const found = new FoundAnomalies()
+    expect(optional('many', toInteger, new Place(found, 'payload'), 'callCount')).toBeNull()
+    expect(found.details).toEqual([{ code: 'invalid_value', path: 'payload.callCount' }])
   })
 })
 
@@ -221,8 +221,9 @@ describe('a known word', () => {
     [5, null, ['invalid_value']],
     ['x'.repeat(65), null, ['invalid_value']],
   ])('%j is %j with %j', (value, expected, flags) => {
-    const anomalies = new Set<Anomaly>()
-    expect(knownWord(value, statuses, 'unknown_status', anomalies)).toBe(expected)
-    expect([...anomalies]).toEqual(flags)
+    const found = new FoundAnomalies()
+    const place = new Place(found, 'payload')
+    expect(knownWord(value, statuses, 'unknown_status', place, 'sessionStatus')).toBe(expected)
+    expect([...found.codes]).toEqual(flags)
   })
 })

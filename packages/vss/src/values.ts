@@ -1,5 +1,6 @@
 import { isUuid } from '@vss-pipeline/delivery'
 import type { Anomaly } from './model.ts'
+import type { Place } from './places.ts'
 import { readTimestamp } from './time.ts'
 
 /**
@@ -24,15 +25,19 @@ export function isNothing(value: unknown): boolean {
 
 /**
  * Reads an optional member. One without a value is null. So is an unusable value, with the anomaly `invalid_value`.
+ *
+ * @param place the object that has the member
+ * @param name the member's documented name
  */
 export function optional<Value>(
   value: unknown,
   read: ValueReader<Value>,
-  anomalies: Set<Anomaly>,
+  place: Place,
+  name: string,
 ): Value | null {
   if (isNothing(value)) return null
   const result = read(value)
-  if (result === null) anomalies.add('invalid_value')
+  if (result === null) place.add('invalid_value', name)
   return result
 }
 
@@ -122,15 +127,16 @@ export function knownWord(
   value: unknown,
   vocabulary: ReadonlySet<string>,
   unknown: Anomaly,
-  anomalies: Set<Anomaly>,
+  place: Place,
+  name: string,
 ): string | null {
-  const word = optional(value, toWord, anomalies)
+  const word = optional(value, toWord, place, name)
   if (word === null || vocabulary.has(word)) return word
   const canonical = word
     .replace(/([a-z])([A-Z])/g, '$1_$2')
     .toUpperCase()
     .replace(/[\s-]+/g, '_')
   if (vocabulary.has(canonical)) return canonical
-  anomalies.add(unknown)
+  place.add(unknown, name)
   return word
 }

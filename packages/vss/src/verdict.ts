@@ -1,5 +1,6 @@
 import type { Delivery } from '@vss-pipeline/delivery'
 import type { Session } from './enrich.ts'
+import type { AnomalyDetail } from './model.ts'
 
 /** The codes of the reasons for which deliveries are rejected. */
 export const reasonCodes = [
@@ -32,8 +33,14 @@ export interface LedgerEntry extends Omit<Delivery, 'body'> {
 
 export type Verdict =
   | { kind: 'session'; session: Session }
-  /** `sessionId` is null when the body does not tell it. */
-  | { kind: 'rejected'; reasons: Reason[]; sessionId: string | null }
+  | {
+      kind: 'rejected'
+      reasons: Reason[]
+      /** Null when the body does not tell it. */
+      sessionId: string | null
+      /** The unknown fields and unreadable values beside the reasons. */
+      anomalyDetails?: readonly AnomalyDetail[]
+    }
 
 /** @returns the reasons of a rejected entry; of any other, none. */
 export function reasonsOf({ verdict }: LedgerEntry): Reason[] {

@@ -1,6 +1,7 @@
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { Command } from 'commander'
 import { addConsumers } from './consumers.ts'
+import { addDrift } from './drift.ts'
 import { addFeed } from './feed.ts'
 import { addIngests } from './ingests.ts'
 import { addMigrate } from './migrate.ts'
@@ -42,6 +43,7 @@ Examples:
   addConsumers(program, env)
   addFeed(program, env)
   addIngests(program, env)
+  addDrift(program, env)
   return program
 }
 

@@ -75,8 +75,9 @@ function explainDelivery({ deliveryId, outcome, sessionId, reasons }: DeliveryRo
 }
 
 function renderSession({ session, legs, deliveries }: StoredSession): string {
+  const places = session.anomalyDetails?.map(({ code, path }) => `${code} ${path}`) ?? null
   const parts = [
-    `${title('Session')}\n${renderFields(Object.entries(session).map(toField))}`,
+    `${title('Session')}\n${renderFields(Object.entries({ ...session, anomalyDetails: places }).map(toField))}`,
     ...(legs.length === 0 ? [`${title('Legs')}\n${indent('none')}`] : legs.map(renderLeg)),
     `${title('Deliveries')}\n${deliveries.map(renderDelivery).join('\n')}`,
   ]

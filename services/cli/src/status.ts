@@ -3,7 +3,7 @@ import type { QueueReading, QueueStatus } from '@vss-pipeline/queue'
 import type { FeedState, Finding } from '@vss-pipeline/reader'
 import { ConfigError, readSetting } from '@vss-pipeline/runtime'
 import type { Outcome } from '@vss-pipeline/vss'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { parseDuration } from './arguments.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
@@ -29,18 +29,25 @@ import {
 
 interface StatusOptions extends SettingsOptions {
   /** Milliseconds. */
-  since?: number
+  since: number
   json?: true
 }
 
 /** The number of deliveries by outcome, and in all. */
 type LedgerStatus = Record<Outcome | 'total', number>
 
+const minuteMs = 60_000
+const dayMs = 24 * 60 * minuteMs
+
 export function addStatus(program: Command, env: NodeJS.ProcessEnv): void {
   program
     .command('status')
-    .description('Shows how many batches wait in the queue, and how the deliveries in the ledger ended.')
-    .option('--since <span>', 'count deliveries received in the last 30s, 15m, 1h or 7d only', parseDuration)
+    .description('Shows how many batches wait in the queue, and how the latest deliveries ended.')
+    .addOption(
+      new Option('--since <span>', 'count deliveries received in the last 15m, 1h or 7d, in whole minutes')
+        .argParser(parseDuration)
+        .default(dayMs, '24h'),
+    )
     .option('--json', 'as JSON, for programs')
     .addOption(databaseUrlOption())
     .addOption(redisUrlOption())
@@ -59,13 +66,16 @@ Examples:
 }
 
 async function runStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<void> {
-  const since = options.since === undefined ? undefined : new Date(Date.now() - options.since)
+  const { countedDays, findAll } = await import('@vss-pipeline/reader')
+  if (options.since > countedDays * dayMs) {
+    throw new CommandFailure(`--since: counts are kept for ${countedDays} days: give at most ${countedDays}d`)
+  }
+  const since = new Date(Math.floor((Date.now() - options.since) / minuteMs) * minuteMs)
   const [queue, ledger, rows] = await Promise.all([
     valueOrProblem(() => fetchQueue(options, env)),
     valueOrProblem(() => countLedger(options, env, since)),
     valueOrProblem(() => fetchRows(options, env)),
   ])
-  const { findAll } = await import('@vss-pipeline/reader')
   const findings = findAll({
     ...(queue.value && { queue: queue.value.status, durabilityProblems: queue.value.durabilityProblems }),
     ...(rows.value && { feed: rows.value.feed }),
@@ -78,7 +88,7 @@ async function runStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promis
       ledger: ledger.value ?? null,
       completeUntil: rows.value?.completeUntil ?? null,
       feed: rows.value?.feed ?? null,
-      since: since?.toISOString() ?? null,
+      since: since.toISOString(),
       findings,
       problems,
     }
@@ -122,11 +132,11 @@ async function fetchQueue(options: StatusOptions, env: NodeJS.ProcessEnv): Promi
 async function countLedger(
   options: StatusOptions,
   env: NodeJS.ProcessEnv,
-  since: Date | undefined,
+  since: Date,
 ): Promise<LedgerStatus> {
   const database = readDatabaseSetting(options, env)
-  const { countLedgerByOutcome } = await import('@vss-pipeline/reader')
-  const counts = await withDatabase(database, (pool) => countLedgerByOutcome(pool, since ? { since } : {}))
+  const { countByOutcome } = await import('@vss-pipeline/reader')
+  const counts = await withDatabase(database, (pool) => countByOutcome(pool, since))
   const total = counts.stored + counts.duplicate + counts.superseded + counts.rejected
   return { ...counts, total }
 }
@@ -166,7 +176,7 @@ function renderQueue({ jobs, deliveries, oldestWaitingSeconds }: QueueStatus): s
   return `${title('Queue (batches)')}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
 }
 
-function renderLedger(ledger: LedgerStatus, since: Date | undefined): string {
+function renderLedger(ledger: LedgerStatus, since: Date): string {
   const rows = [
     ['stored', displayCount(ledger.stored)],
     ['duplicate', displayCount(ledger.duplicate)],
@@ -174,8 +184,8 @@ function renderLedger(ledger: LedgerStatus, since: Date | undefined): string {
     ['rejected', notable('yellow', ledger.rejected)],
     ['total', displayCount(ledger.total)],
   ]
-  const span = since ? ` since ${since.toISOString()}` : ''
-  return `${title(`Ledger (deliveries${span})`)}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
+  const minute = since.toISOString().replace(':00.000Z', 'Z')
+  return `${title(`Ledger (deliveries since ${minute})`)}\n${indent(alignColumns(rows, { rightAligned: [1] }))}`
 }
 
 /** A worker looks each second. */

@@ -18,9 +18,11 @@ import {
   startOpsServer,
 } from '@vss-pipeline/runtime/service'
 import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
+import { createDriftTeller } from './drift.ts'
 import { keepFeedBeating } from './feed-heartbeat.ts'
 import { observeFeed } from './feed-metrics.ts'
 import { createWorkerMetrics } from './metrics.ts'
+import { keepMinutesAddedUp } from './minutes.ts'
 import { keepPartitionsAhead } from './partitions.ts'
 import { createSuspectProcessor } from './suspects.ts'
 import { keepWatermark } from './watermark.ts'
@@ -57,7 +59,20 @@ async function start(deps: {
   const progress = createProgress({ stuckAfterMs })
   const stop = new AbortController()
   const writer = createWriter({ pool, pipelineVersion })
-  const { write, writeOnce } = createWrite({ writer, metrics, logger, progress, stopping: stop.signal })
+  const drift = createDriftTeller({ pool, lifecycle, logger })
+  const { write, writeOnce } = createWrite({
+    writer,
+    metrics: {
+      flushed: metrics.flushed,
+      settled(recorded) {
+        metrics.settled(recorded)
+        drift.observe(recorded)
+      },
+    },
+    logger,
+    progress,
+    stopping: stop.signal,
+  })
   const processBatch = createPipeline({ write })
   const processSuspect = createSuspectProcessor({ writeOnce, logger })
 
@@ -102,5 +117,6 @@ async function start(deps: {
   keepPartitionsAhead({ pool, lifecycle, logger })
   keepFeedBeating({ pool, lifecycle, logger })
   keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })
+  keepMinutesAddedUp({ pool, lifecycle, logger })
   logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }

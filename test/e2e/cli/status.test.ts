@@ -1,6 +1,8 @@
 import { until } from '@vss-pipeline/local-stack'
+import { createWriter } from '@vss-pipeline/storage'
 import { expect, inject, it } from 'vitest'
 import { connect, rowsOf } from '../../support/databases.ts'
+import { rejectedDelivery } from '../../support/entries.ts'
 import { openProducer } from '../../support/producer.ts'
 import { type RunningPipeline, startRunningPipeline } from '../../support/running-pipeline.ts'
 import { linesOver80Columns, vss } from '../../support/vss-command.ts'
@@ -15,7 +17,7 @@ it('shows the deliveries that wait, and then their outcomes', async () => {
     ledger: { stored: 0, duplicate: 0, superseded: 0, rejected: 0, total: 0 },
     completeUntil: { at: null, reason: 'no worker has looked yet', updatedAt: null },
     feed: expect.objectContaining({ consumers: [], consumerCount: 0 }),
-    since: null,
+    since: expect.stringMatching(/:00\.000Z$/),
     findings: [],
     problems: [],
   })
@@ -37,7 +39,7 @@ it('shows the deliveries that wait, and then their outcomes', async () => {
   const { exitCode, stdout } = await vss(['status'], env)
   expect(exitCode).toBe(0)
   expect(stdout).toMatch(/^Queue \(batches\)\n {2}waiting {13}0$/m)
-  expect(stdout).toMatch(/^Ledger \(deliveries\)\n {2}stored {6}1\n {2}duplicate {3}1$/m)
+  expect(stdout).toMatch(/^Ledger \(deliveries since \S+Z\)\n {2}stored {6}1\n {2}duplicate {3}1$/m)
   await until('A watermark', async () => (await statusOf(env)).completeUntil.at !== null, {
     timeoutMs: 10_000,
   })
@@ -53,18 +55,23 @@ it('counts only the deliveries since a time', async () => {
   await until('Five in the ledger', async () => (await statusOf(env)).ledger.total === 5, {
     timeoutMs: 20_000,
   })
-  // Two deliveries become a day old. Their ids say otherwise, and nothing compares the two.
-  await pipeline.pool.query(
-    `UPDATE vss.deliveries SET received_at = received_at - interval '1 day'
-     WHERE delivery_id IN (SELECT delivery_id FROM vss.deliveries ORDER BY delivery_id LIMIT 2)`,
-  )
+  // Two deliveries were received two days ago.
+  const receivedAtMs = Date.now() - 2 * 86_400_000
+  const writer = createWriter({ pool: pipeline.pool, pipelineVersion: 'test' })
+  await writer.write([rejectedDelivery({ receivedAtMs }), rejectedDelivery({ receivedAtMs })])
+  expect((await statusOf(env)).ledger.total).toBe(5)
   const recent = await statusOf(env, ['--since', '1h'])
-  expect(recent.ledger.total).toBe(3)
+  expect(recent.ledger.total).toBe(5)
   const { stdout } = await vss(['status', '--since', '1h'], env)
   expect(stdout).toMatch(/^Ledger \(deliveries since \S+Z\)$/m)
   expect(linesOver80Columns(stdout)).toEqual([])
-  expect(Date.now() - Date.parse(recent.since!)).toBeGreaterThanOrEqual(3_600_000)
-  expect((await statusOf(env, ['--since', '2d'])).ledger.total).toBe(5)
+  expect(Date.now() - Date.parse(recent.since)).toBeGreaterThanOrEqual(3_600_000)
+  expect((await statusOf(env, ['--since', '35d'])).ledger.total).toBe(7)
+  expect(await vss(['status', '--since', '36d'], env)).toEqual({
+    exitCode: 1,
+    stdout: '',
+    stderr: 'vss: --since: counts are kept for 35 days: give at most 35d\n',
+  })
 })
 
 it('shows the ledger when Redis is away, and says so', async () => {
@@ -72,7 +79,7 @@ it('shows the ledger when Redis is away, and says so', async () => {
   const env = { DATABASE_URL: databaseUrl, REDIS_URL: `redis://:geheim@${nobody}` }
   const { exitCode, stdout, stderr } = await vss(['status'], env)
   expect(exitCode).toBe(1)
-  expect(stdout).toContain('Ledger (deliveries)')
+  expect(stdout).toContain('Ledger (deliveries since ')
   expect(stdout).not.toContain('Queue')
   expect(stderr).toMatch(
     /^vss: Redis is away: redis:\/\/127\.0\.0\.1:1 \(from REDIS_URL\): .*ECONNREFUSED.*\n$/,
@@ -170,7 +177,7 @@ interface Status {
   completeUntil: { at: string | null; reason: string }
   feed: { consumers: object[] }
   findings: object[]
-  since: string | null
+  since: string
   problems: string[]
 }
 

@@ -7,7 +7,7 @@ it('prints its version', async () => {
 })
 
 it.each([
-  [[], ['send', 'migrate', 'status', 'sessions', 'tail', 'consumers', 'feed', 'ingests']],
+  [[], ['send', 'migrate', 'status', 'sessions', 'tail', 'consumers', 'feed', 'ingests', 'drift']],
   [['send'], ['--count', '--dirty', '--ids', '--concurrency']],
   [['migrate'], ['--database-url']],
   [['status'], ['--since', '--json', '--redis-url']],
@@ -36,6 +36,7 @@ it.each([
     ['feed', 'continue'],
     ['--json', '--database-url'],
   ],
+  [['drift'], ['--since', '--json', '--database-url']],
   [
     ['feed', 'restart'],
     ['--yes', '--dry-run', '--json', '--database-url'],

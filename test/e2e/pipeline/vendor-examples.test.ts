@@ -36,7 +36,6 @@ function rowOf({ legs: _, ...session }: Session, deliveries: DeliveryRow[]) {
     processedAt: delivery?.processedAt,
     pipelineVersion,
     changeXid: expect.stringMatching(/^\d+$/),
-    anomalyDetails: null,
   }
 }
 

@@ -1,5 +1,5 @@
 import { until } from '@vss-pipeline/local-stack'
-import { countLedgerByOutcome, readSession } from '@vss-pipeline/reader'
+import { countByOutcome, readSession } from '@vss-pipeline/reader'
 import {
   createPool,
   createWriter,
@@ -11,6 +11,7 @@ import { migrate } from '@vss-pipeline/storage/migrate'
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { inTransaction } from '../../../packages/storage/src/transaction.ts'
+import { countLedgerByOutcome } from '../../support/accounting.ts'
 import { connect, createEmptyDatabase } from '../../support/databases.ts'
 import { migrateToEarlier } from '../../support/earlier-schema.ts'
 import { callLeg, delivery, session } from '../../support/entries.ts'
@@ -102,7 +103,7 @@ test('a table that is not there yet is schema_missing to writers and readers, an
     code: 'schema_missing',
     sqlState: '42P01',
   })
-  await expect(countLedgerByOutcome(pool)).rejects.toMatchObject({
+  await expect(countByOutcome(pool, new Date())).rejects.toMatchObject({
     code: 'schema_missing',
     sqlState: '42P01',
   })
@@ -131,6 +132,15 @@ test('a schema of the release before is schema_missing to the writer and the rea
   await migrate({ databaseUrl: database.url })
   await expect(pingDatabase(pool)).resolves.toBeUndefined()
   expect(await writer.write([delivery(session())])).toMatchObject([{ outcome: 'stored' }])
+})
+
+test('a schema without a table of this release is schema_missing to the writer and the readiness check', async () => {
+  const { pool, url, writer } = await openStorage()
+  await (await connect(url)).query('DROP TABLE vss.minute_tallies CASCADE')
+  const oldSchema = { code: 'schema_missing', message: expect.stringContaining('vss.minute_tallies') }
+
+  await expect(writer.write([delivery(session())])).rejects.toMatchObject(oldSchema)
+  await expect(pingDatabase(pool)).rejects.toMatchObject(oldSchema)
 })
 
 test('a read-only database is database_unavailable', async () => {

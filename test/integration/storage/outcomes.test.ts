@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/reader'
+import { readDelivery, readSession } from '@vss-pipeline/reader'
 import { createWriter } from '@vss-pipeline/storage'
 import { type CallLeg, enrichSession, type LedgerEntry, type Session, validateEvent } from '@vss-pipeline/vss'
 import { describe, expect, test } from 'vitest'
 import { callLegColumns, columnsFrom, sessionColumns } from '../../../packages/storage/src/columns.ts'
 import type { PostgresType } from '../../../packages/storage/src/postgres-types.ts'
-import { readBody } from '../../support/accounting.ts'
+import { countLedgerByOutcome, readBody } from '../../support/accounting.ts'
 import { asRead } from '../../support/as-read.ts'
 import { connect } from '../../support/databases.ts'
 import { callLeg, delivery, rejectedDelivery, session } from '../../support/entries.ts'
@@ -321,6 +321,16 @@ describe('content that Postgres keeps the same is a duplicate', () => {
       { anomalies: ['unknown_field'] },
       { anomalies: ['implausible_time', 'unknown_field'] },
     ],
+    [
+      'an anomaly in another place',
+      { anomalyDetails: [{ code: 'unknown_field', path: 'payload.one' }] },
+      { anomalyDetails: [{ code: 'unknown_field', path: 'payload.other' }] },
+    ],
+    [
+      'a row from before places were written',
+      { anomalyDetails: null },
+      { anomalyDetails: [{ code: 'unknown_field', path: 'payload.one' }] },
+    ],
   ]
 
   test.each(pairs)('%s', async (_, one, other) => {
@@ -456,7 +466,8 @@ function contentOf({ verdict }: LedgerEntry): Session {
 
 /** Makes changes to a session, one for each column, each with a name. */
 function contentChanges(): [name: string, change: (content: Session) => Session][] {
-  const { sessionId: _, ...ofSession } = columnsFrom(sessionColumns, 'session')
+  // The places of anomalies are no content.
+  const { sessionId: _, anomalyDetails: ___, ...ofSession } = columnsFrom(sessionColumns, 'session')
   const { leg: __, ...ofLeg } = columnsFrom(callLegColumns, 'leg')
   const inSession = Object.entries(ofSession).map(([name, { type }]) => [
     name,

@@ -87,6 +87,7 @@ test('a role that may only write can store deliveries and have partitions create
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO ${role};
     GRANT INSERT ON vss.deliveries TO ${role};
     GRANT SELECT (received_at, delivery_id) ON vss.deliveries TO ${role};
+    GRANT INSERT ON vss.minute_tallies TO ${role};
     GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions TO ${role};
     DROP TABLE vss.${partitionName(2)}`)
   onTestFinished(async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { countLedgerByOutcome, readDeliveriesOf, readDelivery, readSession } from '@vss-pipeline/reader'
+import { readDeliveriesOf, readDelivery, readSession } from '@vss-pipeline/reader'
 import { expect, test } from 'vitest'
 import { readBody } from '../../support/accounting.ts'
 import { delivery, rejectedDelivery, session } from '../../support/entries.ts'
@@ -64,23 +64,4 @@ test('an unknown id and a text that is no id find null', async () => {
   expect(await readDelivery(pool, randomUUID())).toBeNull()
   expect(await readDelivery(pool, 'ffffffff-ffff-7fff-bfff-ffffffffffff')).toBeNull()
   expect(await readDelivery(pool, 'no-uuid')).toBeNull()
-})
-
-test('the ledger is counted by outcome, also from a given time on', async () => {
-  const { pool, writer } = await openStorage()
-  const [first, second] = [session(), session()]
-  await writer.write([
-    delivery(first, { receivedAtMs: 1_700_000_000_000 }),
-    delivery(second, { receivedAtMs: 1_700_000_000_001 }),
-    rejectedDelivery({ receivedAtMs: 1_700_000_000_001 }),
-  ])
-  await writer.write([delivery(first, { receivedAtMs: 1_700_000_000_002 })])
-
-  expect(await countLedgerByOutcome(pool)).toEqual({ stored: 2, duplicate: 1, superseded: 0, rejected: 1 })
-  expect(await countLedgerByOutcome(pool, { since: new Date(1_700_000_000_001) })).toEqual({
-    stored: 1,
-    duplicate: 1,
-    superseded: 0,
-    rejected: 1,
-  })
 })

@@ -1,7 +1,7 @@
-import { countLedgerByOutcome, readDelivery, readSession } from '@vss-pipeline/reader'
+import { readDelivery, readSession } from '@vss-pipeline/reader'
 import type { Session } from '@vss-pipeline/vss'
 import { expect, test } from 'vitest'
-import { readBody } from '../../support/accounting.ts'
+import { countLedgerByOutcome, readBody } from '../../support/accounting.ts'
 import { callLeg, delivery, rejectedDelivery, session } from '../../support/entries.ts'
 import { openStorage } from '../../support/open-storage.ts'
 
