@@ -1,3 +1,5 @@
+export { type FoundSessions, findSessions, NoPlaceError, type SessionSearch } from './find.ts'
 export { type Finding, findAll } from './findings.ts'
 export { countLedgerByOutcome, type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
+export { fewestDigits, type NumberSearch, readNumberSearch } from './numbers.ts'
 export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'
