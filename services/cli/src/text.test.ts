@@ -2,6 +2,7 @@ import { styleText } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import {
   alignColumns,
+  cutText,
   displayCount,
   displayJson,
   displayValue,
@@ -78,6 +79,15 @@ describe('renderFields', () => {
     expect(lines).toHaveLength(8)
     expect(lines.at(-1)).toBe(`${' '.repeat(17)}… 60,000 characters: see --json`)
   })
+})
+
+it.each([
+  ['COMPLETED', 'COMPLETED'],
+  ['NO_ANSWER_12', 'NO_ANSWER_…'],
+  ['12345678901', '12345678901'],
+  ['訂單訂單訂單', '訂單訂單訂…'],
+])('cuts %s to 11 columns', (text, cut) => {
+  expect(cutText(text, 11)).toBe(cut)
 })
 
 it('breaks a paragraph before the last column', () => {

@@ -105,6 +105,17 @@ function widthOf(text: string): number {
     .replace(/[\u{10000}-\u{10ffff}]/gu, ' ').length
 }
 
+/** A text that is no wider than a column: the end of a wider one is cut, which `…` shows. */
+export function cutText(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text
+  let cut = ''
+  for (const char of text) {
+    if (widthOf(cut + char) >= columns) break
+    cut += char
+  }
+  return `${cut}…`
+}
+
 /** Puts spaces before every line. */
 export function indent(text: string, columns = 2): string {
   return text.replace(/^/gm, ' '.repeat(columns))

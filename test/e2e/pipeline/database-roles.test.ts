@@ -185,7 +185,7 @@ test('the reader sees every table and view of the pipeline but no body, and writ
 
 test.each([
   ['README.md', 1],
-  ['docs/consuming.md', 8],
+  ['docs/consuming.md', 13],
 ])('the reader may run the queries of %s, and sees rows', async (page, count) => {
   const databaseUrl = await migratedDatabase()
   const writer = createWriter({ pool: openPool(as('vss_writer', databaseUrl)), pipelineVersion: 'test' })
@@ -195,7 +195,9 @@ test.each([
     `SELECT (current_date - 1 + interval '12 hours')::timestamptz AS noon`,
   )
   const startedAtMs = rows[0]!.noon.getTime()
-  const call = session({ startedAtMs, answered: true, mosBand: 'bad', mosMin: 1.5, legs: [callLeg('A')] })
+  const legs = [callLeg('A', { callId: '1f048a83-ea6d-11ee-911b-e9023a97c284' })]
+  const seen = { answered: true, mosBand: 'bad', mosMin: 1.5, clientRequestId: 'order-7' } as const
+  const call = session({ startedAtMs, ...seen, legs })
   await writer.write([delivery(call), rejectedDelivery()])
 
   const queries = await queriesOf(page)
