@@ -1,5 +1,5 @@
--- Each file of 0014 is a transaction of its own, because writers wait while an index is built: for 1 to 2 s for a million
--- sessions with two million legs.
+-- Each file of 0014 is a transaction of its own, because writers wait while an index is built. This one takes 1.5 s of CPU
+-- for two million legs.
 
 -- Calls are found by a person's number: the caller's and the callee's are those of their legs. Read from its end, a
 -- number is found whole and by its last digits. text_pattern_ops is what LIKE needs, whatever the collation. It is no
