@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
-import { readDelivery, readSession } from '@vss-pipeline/reader'
+import { findSessions, readDelivery, readNumberSearch, readSession } from '@vss-pipeline/reader'
 import { createWriter, type Pool, pingDatabase } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { beforeAll, expect, test } from 'vitest'
@@ -185,7 +185,7 @@ test('the reader sees every table and view of the pipeline but no body, and writ
 
 test.each([
   ['README.md', 1],
-  ['docs/consuming.md', 13],
+  ['docs/consuming.md', 15],
 ])('the reader may run the queries of %s, and sees rows', async (page, count) => {
   const databaseUrl = await migratedDatabase()
   const writer = createWriter({ pool: openPool(as('vss_writer', databaseUrl)), pipelineVersion: 'test' })
@@ -197,7 +197,7 @@ test.each([
   const startedAtMs = rows[0]!.noon.getTime()
   const legs = [callLeg('A', { callId: '1f048a83-ea6d-11ee-911b-e9023a97c284' })]
   const seen = { answered: true, mosBand: 'bad', mosMin: 1.5, clientRequestId: 'order-7' } as const
-  const call = session({ startedAtMs, ...seen, legs })
+  const call = session({ startedAtMs, ...seen, legs, anomalies: ['duration_mismatch'] })
   await writer.write([delivery(call), rejectedDelivery()])
 
   const queries = await queriesOf(page)
@@ -212,6 +212,23 @@ test.each([
     const { rowCount } = await reader.query(query, query.includes('$1') ? [cursor] : [])
     expect(rowCount, query).toBeGreaterThan(0)
   }
+})
+
+test.each(['vss_reader', 'vss_support', 'vss_operator'] as const)('%s may find sessions', async (role) => {
+  const databaseUrl = await migratedDatabase()
+  const writer = createWriter({ pool: openPool(as('vss_writer', databaseUrl)), pipelineVersion: 'test' })
+  const call = session({ legs: [callLeg('A')] })
+  await writer.write([delivery(call)])
+  const search = {
+    number: readNumberSearch('+12025550123')!,
+    virtualNumber: readNumberSearch('0001')!,
+    callId: call.legs[0]!.callId!,
+    limit: 2,
+  }
+
+  const { sessions } = await findSessions(openPool(as(role, databaseUrl)), search)
+
+  expect(sessions).toMatchObject([{ sessionId: call.sessionId }])
 })
 
 test('privileges.ts has every table, view and function of the schema, with their columns', async () => {
