@@ -21,7 +21,7 @@ export async function migrateToEarlier(client: pg.Client, migrations: number): P
   await client.query('SELECT vss.ensure_ledger_partitions(2)')
 }
 
-/** Fills the tables of migrations 1 to 4 with so many sessions, each with its delivery. */
+/** Fills the tables of migrations 1 to 4 with so many sessions, each with its delivery and two legs. */
 export async function fillEarlier(client: pg.Client, sessions: number): Promise<void> {
   await client.query(
     `INSERT INTO vss.sessions (session_id, sub_account_id, status, started_at, ended_at, answered, caller, callee,
@@ -32,6 +32,11 @@ export async function fillEarlier(client: pg.Client, sessions: number): Promise<
     [sessions],
   )
   await client.query(
+    `INSERT INTO vss.call_legs (session_id, leg, call_id, direction, source, destination)
+     SELECT session_id, leg, gen_random_uuid(), direction, '+1' || (2e9 + random() * 8e9)::bigint, '+6560000001'
+     FROM vss.sessions, (VALUES ('A', 'INBOUND'), ('B', 'OUTBOUND')) AS legs (leg, direction)`,
+  )
+  await client.query(
     `INSERT INTO vss.deliveries (delivery_id, received_at, body, body_sha256, session_id, outcome, reasons,
        processed_at, pipeline_version)
      SELECT delivery_id, received_at, convert_to(repeat(md5(session_id::text), 10), 'UTF8'), body_sha256, session_id,
@@ -40,7 +45,7 @@ export async function fillEarlier(client: pg.Client, sessions: number): Promise<
   )
 }
 
-/** Writes a session and its delivery as a worker of migrations 1 to 4 does. */
+/** Writes a session, its legs and its delivery as a worker of migrations 1 to 4 does. */
 export async function writeAsEarlier(client: pg.Client, sessionId: string): Promise<void> {
   const receivedAtMs = Date.now()
   const deliveryId = deliveryIdAt(receivedAtMs)
@@ -61,6 +66,12 @@ export async function writeAsEarlier(client: pg.Client, sessionId: string): Prom
        received_at = excluded.received_at,
        processed_at = excluded.processed_at`,
     [sessionId, deliveryId, receivedAt],
+  )
+  await client.query('DELETE FROM vss.call_legs WHERE session_id = $1', [sessionId])
+  await client.query(
+    `INSERT INTO vss.call_legs (session_id, leg, call_id, direction, source, destination)
+     VALUES ($1, 'A', gen_random_uuid(), 'INBOUND', '+12025550123', '+6560000001')`,
+    [sessionId],
   )
   await client.query(
     `INSERT INTO vss.deliveries (delivery_id, received_at, session_id, outcome, reasons, processed_at, pipeline_version)
@@ -108,10 +119,12 @@ function hexOf(number: number): string {
   return number.toString(16).padStart(12, '0')
 }
 
+/** Files of tables and indexes, but for an index that has been replaced since. */
 async function filesOf(client: pg.Client): Promise<Record<string, number>> {
   const { rows } = await client.query<{ name: string; file: string }>(
     `SELECT relname AS name, pg_relation_filenode(oid) AS file FROM pg_class
-     WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'i') AND relname <> 'migrations'`,
+     WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'i')
+       AND relname NOT IN ('migrations', 'sessions_started_at_idx')`,
   )
   return Object.fromEntries(rows.map(({ name, file }) => [name, Number(file)]))
 }

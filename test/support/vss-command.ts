@@ -15,9 +15,13 @@ export interface VssEnv {
   [name: string]: string
 }
 
-/** Runs `vss` to its end. Like a shell it starts the file itself. Of this process's environment it passes only the PATH. */
-export async function vss(args: readonly string[], env: VssEnv = {}): Promise<VssResult> {
-  return await startVss(args, env).ended
+/**
+ * Runs `vss` to its end. Like a shell it starts the file itself. Of this process's environment it passes only the PATH.
+ *
+ * @param input the text that it reads from standard input; nothing by default
+ */
+export async function vss(args: readonly string[], env: VssEnv = {}, input?: string): Promise<VssResult> {
+  return await startVss(args, env, input).ended
 }
 
 /** The lines that are wider than a usual terminal. */
@@ -29,6 +33,7 @@ export function linesOver80Columns(output: string): string[] {
 export function startVss(
   args: readonly string[],
   env: VssEnv = {},
+  input?: string,
 ): { process: ChildProcess; ended: Promise<VssResult> } {
   const child = spawn(command, args, {
     env: {
@@ -37,14 +42,16 @@ export function startVss(
       DATA_DIR: '/nonexistent',
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
+  // A command that fails at once does not read it.
+  child.stdin?.on('error', () => {}).end(input)
   onTestFinished(() => void child.kill('SIGKILL'))
   const exitCode = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', resolve)
   })
-  const ended = Promise.all([exitCode, text(child.stdout), text(child.stderr)]).then(
+  const ended = Promise.all([exitCode, text(child.stdout!), text(child.stderr!)]).then(
     ([exitCode, stdout, stderr]) => ({ exitCode, stdout, stderr }),
   )
   return { process: child, ended }

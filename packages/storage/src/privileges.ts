@@ -13,6 +13,7 @@ export const tables = {
   call_legs: namesOf(callLegColumns),
   deliveries: namesOf(deliveryColumns),
   rejected: ['delivery_id', 'received_at', 'source_ip', 'reasons', 'session_id', 'body_text', 'body'],
+  leg_numbers: ['session_id', 'leg', 'number', 'number_backwards'],
   feed: ['is_only', 'feed_id', 'system_identifier', 'timeline', 'barrier', 'beaten_at'],
   feed_ancestors: ['feed_id', 'goes_back_to', 'continued_at'],
   feed_status: [
@@ -85,6 +86,7 @@ export interface RolePrivileges {
 const readsAllButBodies: RolePrivileges['tables'] = {
   sessions: { SELECT: 'every' },
   call_legs: { SELECT: 'every' },
+  leg_numbers: { SELECT: 'every' },
   deliveries: { SELECT: allBut('deliveries', ['body']) },
   rejected: { SELECT: allBut('rejected', ['body', 'body_text']) },
 }
@@ -101,6 +103,7 @@ const readsFigures: RolePrivileges['tables'] = {
 const readsAll: RolePrivileges['tables'] = {
   sessions: { SELECT: 'every' },
   call_legs: { SELECT: 'every' },
+  leg_numbers: { SELECT: 'every' },
   deliveries: { SELECT: 'every' },
   rejected: { SELECT: 'every' },
 }

@@ -1,6 +1,14 @@
 import { InvalidArgumentError } from 'commander'
 import { describe, expect, it } from 'vitest'
-import { parseDuration, parseEndpoint, parseRate, parseShare, parseUuid, wholeNumber } from './arguments.ts'
+import {
+  parseDuration,
+  parseEndpoint,
+  parseMoment,
+  parseRate,
+  parseShare,
+  parseUuid,
+  wholeNumber,
+} from './arguments.ts'
 
 describe('wholeNumber', () => {
   const parse = wholeNumber(1, 100)
@@ -57,6 +65,40 @@ describe('parseDuration', () => {
 
   it.each(['', '1', 'h', '0h', '-1h', '1.5h', '1y', '1 h', '1h30m', '999999d'])('refuses %j', (text) => {
     expect(() => parseDuration(text)).toThrow('30s, 15m, 1h or 7d')
+  })
+})
+
+describe('parseMoment', () => {
+  it.each([
+    ['2026-03-01', '2026-03-01T00:00:00.000Z'],
+    ['2026-03-01T09:30', '2026-03-01T09:30:00.000Z'],
+    ['2026-03-01 09:30:15', '2026-03-01T09:30:15.000Z'],
+    ['2026-03-01T09:30:15.250Z', '2026-03-01T09:30:15.250Z'],
+    ['2026-03-01T09:30z', '2026-03-01T09:30:00.000Z'],
+    ['2024-02-29T23:30-05:00', '2024-03-01T04:30:00.000Z'],
+  ])('reads %s', (text, moment) => {
+    expect(parseMoment(text).toISOString()).toBe(moment)
+  })
+
+  it('reads 2h as two hours ago', () => {
+    expect(Date.now() - parseMoment('2h').getTime()).toBeCloseTo(7_200_000, -3)
+  })
+
+  it.each([
+    '',
+    'yesterday',
+    '1',
+    '0h',
+    '2026-02-30',
+    '2025-02-29',
+    '2026-13-01',
+    '2026-03-01T25:00',
+    '2026-03-01T',
+    '2026-03-01T09',
+    '2026-03-01T09:30+0800x',
+    '26-03-01',
+  ])('refuses %j', (text) => {
+    expect(() => parseMoment(text)).toThrow(InvalidArgumentError)
   })
 })
 

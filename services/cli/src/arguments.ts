@@ -39,6 +39,23 @@ export function parseDuration(text: string): number {
   return Number(digits) * unitMs[unit as keyof typeof unitMs]
 }
 
+const momentForm = /^(\d{4}-\d\d-(\d\d))(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/i
+
+/** @returns a time, of `2026-03-01`, of `2026-03-01T09:30` with a zone or in UTC, or of `2h`, which is two hours ago. */
+export function parseMoment(text: string): Date {
+  if (/^\d{1,5}[smhd]$/.test(text)) return new Date(Date.now() - parseDuration(text))
+  const [, date, day, time = '00:00', zone = 'Z'] = momentForm.exec(text) ?? []
+  const moment = new Date(`${date}T${time}${zone.toUpperCase()}`)
+  // Date reads 30 February as 2 March.
+  const isDay = new Date(`${date}T00:00Z`).getUTCDate() === Number(day)
+  if (Number.isNaN(moment.getTime()) || !isDay) {
+    throw new InvalidArgumentError(
+      'It takes a time, such as 2026-03-01, 2026-03-01T09:30Z, or 2h for two hours ago.',
+    )
+  }
+  return moment
+}
+
 /** @returns the UUID in lower case. */
 export function parseUuid(text: string): string {
   if (!isUuid(text)) {

@@ -10,9 +10,15 @@ import { displayServer, type ServerSetting } from './settings.ts'
 export async function withDatabase<Result>(
   database: ServerSetting,
   work: (pool: Pool) => Promise<Result>,
+  limits: { statementTimeoutMs?: number } = {},
 ): Promise<Result> {
   const { createPool } = await import('@vss-pipeline/storage')
-  const pool = createPool({ databaseUrl: database.url, maxConnections: 1, applicationName: 'vss-cli' })
+  const pool = createPool({
+    databaseUrl: database.url,
+    maxConnections: 1,
+    applicationName: 'vss-cli',
+    ...limits,
+  })
   try {
     return await explainFaults(database, () => work(pool))
   } finally {

@@ -33,7 +33,8 @@ local stack of \`npm start\`.
 Examples:
   vss send --count 1000 --dirty 5%
   vss status
-  vss sessions show 1f048a84-ea6d-11ee-911b-078f7290bf52`,
+  vss sessions show 1f048a84-ea6d-11ee-911b-078f7290bf52
+  vss sessions find --number '+1 202 555 0123'`,
     )
   addSend(program, env)
   addMigrate(program, env)

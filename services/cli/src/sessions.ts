@@ -1,56 +1,108 @@
-import type { CallLegRow, DeliveryRow, StoredSession } from '@vss-pipeline/reader'
+import { isUuid } from '@vss-pipeline/delivery'
+import type {
+  CallLegRow,
+  DeliveryRow,
+  FoundSessions,
+  SessionSearch,
+  StoredSession,
+} from '@vss-pipeline/reader'
 import type { Pool } from '@vss-pipeline/storage'
 import { columnNameOf } from '@vss-pipeline/storage/column-name'
 import type { Command } from 'commander'
-import { parseUuid } from './arguments.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
+import { addFind } from './find.ts'
+import { renderSessionList } from './session-list.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
 import { displayJson, displayValue, indent, renderFields, renderParagraph, title } from './text.ts'
+import { readTypedNumber } from './typed-number.ts'
 
 interface ShowOptions extends SettingsOptions {
   json?: true
 }
 
+/** The sessions of a number that are listed where it has several. */
+const longestList = 20
+
 export function addSessions(program: Command, env: NodeJS.ProcessEnv): void {
-  const sessions = program.command('sessions').description('Shows stored sessions.')
+  const sessions = program.command('sessions').description('Finds and shows stored sessions.')
+  addFind(sessions, env)
   sessions
     .command('show')
     .description('Shows one session, its call legs and its deliveries.')
-    .argument('<id>', 'the session id, a UUID', parseUuid)
+    .argument('<id>', 'of the session, a delivery or a call leg; or a number')
     .option('--json', 'as JSON, for programs')
     .addOption(databaseUrlOption())
     .addHelpText(
       'after',
       `
-The output holds phone numbers.
+Of a number that has several sessions it lists the latest. "vss sessions find"
+says how a number is read; - reads it from standard input. The output holds
+phone numbers.
 
 Examples:
   vss sessions show 1f048a84-ea6d-11ee-911b-078f7290bf52
-  vss sessions show --json 1f048a84-ea6d-11ee-911b-078f7290bf52 | jq .session`,
+  vss sessions show --json 1f048a84-ea6d-11ee-911b-078f7290bf52 | jq .session
+  vss sessions show '+1 202 555 0123'`,
     )
     .action((id: string, options: ShowOptions) => runShow(id, options, env))
 }
 
-async function runShow(sessionId: string, options: ShowOptions, env: NodeJS.ProcessEnv): Promise<void> {
+async function runShow(typed: string, options: ShowOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const database = readDatabaseSetting(options, env)
-  const { readSession } = await import('@vss-pipeline/reader')
-  const stored = await withDatabase(database, async (pool) => {
-    const found = await readSession(pool, sessionId)
-    if (found === null) throw new CommandFailure(await explainAbsence(pool, sessionId))
-    return found
-  })
-  console.log(options.json ? displayJson(stored) : renderSession(stored))
+  const search = isUuid(typed)
+    ? null
+    : { number: await readTypedNumber(typed, 'the argument, which is no id,') }
+  const shown = await withDatabase(database, (pool) =>
+    search === null ? readById(pool, typed.toLowerCase()) : readOnly(pool, search),
+  )
+  if ('session' in shown) {
+    console.log(options.json ? displayJson(shown) : renderSession(shown))
+  } else if (options.json) {
+    throw new CommandFailure('it has several sessions: vss sessions find --json lists them')
+  } else {
+    const several = shown.next === null ? 'Several sessions' : `The latest ${longestList} sessions`
+    console.log(`${renderSessionList(shown.sessions)}\n\n${several}: vss sessions show ID shows one of them`)
+  }
 }
 
-async function explainAbsence(pool: Pool, id: string): Promise<string> {
-  const { readDeliveriesOf, readDelivery } = await import('@vss-pipeline/reader')
+/** Ingest answers with a delivery's id, and 8x8's call log has the legs' ids. Both are taken for the session's. */
+async function readById(pool: Pool, id: string): Promise<StoredSession | FoundSessions> {
+  const { readDelivery, readDeliveriesOf, readSession } = await import('@vss-pipeline/reader')
+  const stored = await readSession(pool, id)
+  if (stored !== null) return stored
   const deliveries = await readDeliveriesOf(pool, id)
-  if (deliveries.length > 0) return explainDeliveries(id, deliveries)
-  // Ingest answers with a delivery's id, which is easily mistaken for the session's.
+  if (deliveries.length > 0) throw new CommandFailure(explainDeliveries(id, deliveries))
   const delivery = await readDelivery(pool, id)
-  if (delivery !== null) return explainDelivery(delivery)
-  return `there is no session ${id}: its delivery has not come yet, waits in the queue (see vss status) or was rejected without a readable id (see the view vss.rejected)`
+  if (delivery === null) return await readOnly(pool, { callId: id })
+  const { sessionId, outcome, reasons } = delivery
+  const delivered = sessionId === null ? null : await readSession(pool, sessionId)
+  if (delivered !== null) return delivered
+  throw new CommandFailure(
+    outcome === 'rejected'
+      ? `${id} is a delivery that was rejected: ${listReasons(reasons)}`
+      : `${id} is a delivery of session ${sessionId}, which was stored, and has been deleted since`,
+  )
+}
+
+/** @returns the session that was searched, or the latest of several. @throws CommandFailure where there is none. */
+async function readOnly(
+  pool: Pool,
+  search: Pick<SessionSearch, 'number' | 'callId'>,
+): Promise<StoredSession | FoundSessions> {
+  const { findSessions, readSession } = await import('@vss-pipeline/reader')
+  const found = await findSessions(pool, { ...search, limit: longestList })
+  const [first, second] = found.sessions
+  if (second !== undefined) return found
+  const only = first === undefined ? null : await readSession(pool, first.sessionId)
+  if (only !== null) return only
+  const what =
+    search.callId === undefined
+      ? 'no session has this number, and it is no UUID'
+      : `there is no session ${search.callId}`
+  throw new CommandFailure(
+    `${what}: its delivery has not come yet, waits in the queue (see vss status) or was rejected without a readable id (see the view vss.rejected)`,
+  )
 }
 
 /** Explains a missing session by its deliveries. */
@@ -64,14 +116,6 @@ function explainDeliveries(sessionId: string, deliveries: readonly DeliveryRow[]
       ? `its delivery ${deliveryId} was rejected`
       : `its ${deliveries.length} deliveries were rejected, the last (${deliveryId})`
   return `there is no session ${sessionId}: ${rejection}: ${listReasons(reasons)}`
-}
-
-function explainDelivery({ deliveryId, outcome, sessionId, reasons }: DeliveryRow): string {
-  const next =
-    outcome === 'rejected'
-      ? `it was rejected: ${listReasons(reasons)}`
-      : `for its session: vss sessions show ${sessionId}`
-  return `${deliveryId} is a delivery, not a session; ${next}`
 }
 
 function renderSession({ session, legs, deliveries }: StoredSession): string {

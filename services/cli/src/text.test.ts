@@ -82,6 +82,15 @@ describe('renderFields', () => {
   })
 })
 
+it.each([
+  ['COMPLETED', 'COMPLETED'],
+  ['NO_ANSWER_12', 'NO_ANSWER_…'],
+  ['12345678901', '12345678901'],
+  ['訂單訂單訂單', '訂單訂單訂…'],
+])('cuts %s to 11 columns', (text, cut) => {
+  expect(shorten(text, 11)).toBe(cut)
+})
+
 it('breaks a paragraph before the last column', () => {
   const lines = renderParagraph('missing_field '.repeat(9), { indentColumns: 4 }).split('\n')
   expect(lines[0]).toBe(`    ${'missing_field '.repeat(5).trim()}`)

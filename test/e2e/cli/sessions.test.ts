@@ -11,6 +11,7 @@ import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { linesOver80Columns, vss } from '../../support/vss-command.ts'
 
 const sessionId = '1f048a84-ea6d-11ee-911b-078f7290bf52'
+const startedAtMs = Date.parse('2024-03-25T06:01:30.000Z')
 const unknownId = '00000000-0000-4000-8000-000000000000'
 
 it('shows a session with its legs and deliveries', async () => {
@@ -46,18 +47,16 @@ it('shows a session with its legs and deliveries', async () => {
   expect(linesOver80Columns(text.stdout)).toEqual([])
   expect(text.stdout).not.toContain('\u001b')
 
-  // Ingest answers with the delivery's id. With that, the command says how to find the session.
-  const ofSession = stored.deliveries[0].deliveryId
-  expect(await vss(['sessions', 'show', ofSession], env)).toEqual({
-    exitCode: 1,
-    stdout: '',
-    stderr: `vss: ${ofSession} is a delivery, not a session; for its session: vss sessions show ${sessionId}\n`,
-  })
+  // Ingest answers with the delivery's id, and 8x8 has the legs' ids as well.
+  const others = [stored.deliveries[0].deliveryId, stored.legs[1].callId, '+1 231 437 7870']
+  for (const shown of await Promise.all(others.map((other) => vss(['sessions', 'show', other], env)))) {
+    expect(shown).toEqual(text)
+  }
   const { rows } = await pool.query('SELECT delivery_id FROM vss.rejected')
   expect(await vss(['sessions', 'show', rows[0].delivery_id], env)).toEqual({
     exitCode: 1,
     stdout: '',
-    stderr: `vss: ${rows[0].delivery_id} is a delivery, not a session; it was rejected: malformed_json\n`,
+    stderr: `vss: ${rows[0].delivery_id} is a delivery that was rejected: malformed_json\n`,
   })
 
   const unknown = await vss(['sessions', 'show', unknownId, '--json'], env)
@@ -167,12 +166,29 @@ it('says of a missing session that it was deleted', async () => {
   })
 })
 
-it('refuses a text that is not a session id without a connection', async () => {
-  expect(await vss(['sessions', 'show', '12'])).toEqual({
+it('lists the sessions of a number that has several', async () => {
+  const { url, writer } = await openStorage()
+  const [early, late] = [0, 60_000].map((after) => session({ startedAtMs: startedAtMs + after }))
+  await writer.write([delivery(early!), delivery(late!)])
+  const env = { DATABASE_URL: url }
+
+  const text = await vss(['sessions', 'show', '-'], env, '+12025550123\n')
+  expect(text).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(text.stdout.match(/^ {2}[\da-f-]{36}/gm)).toEqual([`  ${late!.sessionId}`, `  ${early!.sessionId}`])
+  expect(text.stdout).toContain('\nSeveral sessions: vss sessions show ID shows one of them\n')
+  expect(await vss(['sessions', 'show', '--json', '-'], env, '+12025550123\n')).toEqual({
+    exitCode: 1,
+    stdout: '',
+    stderr: 'vss: it has several sessions: vss sessions find --json lists them\n',
+  })
+})
+
+it('refuses a text that is neither an id nor a number without a connection, and does not repeat it', async () => {
+  expect(await vss(['sessions', 'show', '123'], { DATABASE_URL: 'postgres://vss@127.0.0.1:1/vss' })).toEqual({
     exitCode: 1,
     stdout: '',
     stderr:
-      "vss: command-argument value '12' is invalid for argument 'id'. " +
-      `It takes a UUID, such as ${sessionId} (see --help)\n`,
+      'vss: the argument, which is no id, is no phone number: it takes one such as +12025550123, ' +
+      'its last 4 digits or more, or - to read it from standard input\n',
   })
 })

@@ -15,6 +15,10 @@ it.each([
     ['sessions', 'show'],
     ['--json', '--database-url'],
   ],
+  [
+    ['sessions', 'find'],
+    ['--number', '--request-id', '--call-id', '--sub-account', '--status', '--anomaly', '--since', '--limit'],
+  ],
   [['tail'], ['--consumer', '--from', '--format', '--max', '--database-url']],
   [
     ['consumers', 'list'],
@@ -83,6 +87,10 @@ it.each([
   [
     ['migrate', '--database-url', 'postgres://vss:geheim@127.0.0.1/vss?port=99999'],
     'vss: --database-url: port is "99999": it takes a whole number from 0 to 65535\n',
+  ],
+  [
+    ['sessions', 'find', '--since', '2026-02-30'],
+    "vss: option '--since <time>' argument '2026-02-30' is invalid. It takes a time, such as 2026-03-01, 2026-03-01T09:30Z, or 2h for two hours ago (see --help)\n",
   ],
   [
     ['migrate'],

@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
-import { follow, readDelivery, readFeedState, readSession } from '@vss-pipeline/reader'
+import {
+  findSessions,
+  follow,
+  readDelivery,
+  readFeedState,
+  readNumberSearch,
+  readSession,
+} from '@vss-pipeline/reader'
 import {
   addUpMinutes,
   advanceWatermark,
@@ -250,7 +257,7 @@ test('the reader follows the feed, commits, and removes its consumer', async () 
 
 test.each([
   ['README.md', 1],
-  ['docs/consuming.md', 14],
+  ['docs/consuming.md', 21],
 ])('the reader may run the queries of %s, and sees rows', async (page, count) => {
   const databaseUrl = await migratedDatabase()
   const workers = openPool(as('vss_writer', databaseUrl))
@@ -262,7 +269,9 @@ test.each([
     `SELECT (current_date - 1 + interval '12 hours')::timestamptz AS noon`,
   )
   const startedAtMs = rows[0]!.noon.getTime()
-  const call = session({ startedAtMs, answered: true, mosBand: 'bad', mosMin: 1.5, legs: [callLeg('A')] })
+  const legs = [callLeg('A', { callId: '1f048a83-ea6d-11ee-911b-e9023a97c284' })]
+  const seen = { answered: true, mosBand: 'bad', mosMin: 1.5, clientRequestId: 'order-7' } as const
+  const call = session({ startedAtMs, ...seen, legs, anomalies: ['duration_mismatch'] })
   await writer.write([delivery(call), rejectedDelivery()])
   const writerPool = openPool(as('vss_writer', databaseUrl))
   await noteDrift(writerPool, [
@@ -306,6 +315,23 @@ async function tellOfIngest(pool: Pool): Promise<void> {
   })
   expect(isOurs).toBe(true)
 }
+
+test.each(['vss_reader', 'vss_support', 'vss_operator'] as const)('%s may find sessions', async (role) => {
+  const databaseUrl = await migratedDatabase()
+  const writer = createWriter({ pool: openPool(as('vss_writer', databaseUrl)), pipelineVersion: 'test' })
+  const call = session({ legs: [callLeg('A')] })
+  await writer.write([delivery(call)])
+  const search = {
+    number: readNumberSearch('+12025550123')!,
+    virtualNumber: readNumberSearch('0001')!,
+    callId: call.legs[0]!.callId!,
+    limit: 2,
+  }
+
+  const { sessions } = await findSessions(openPool(as(role, databaseUrl)), search)
+
+  expect(sessions).toMatchObject([{ sessionId: call.sessionId }])
+})
 
 test('privileges.ts has every table, view and function of the schema, with their columns', async () => {
   const databaseUrl = await migratedDatabase()
