@@ -134,7 +134,7 @@ CREATE TABLE vss.figure_hours (
 COMMENT ON TABLE vss.figure_hours IS 'One row an hour of UTC in which a session started, as far as vss.refresh_figures() has followed the changes.';
 COMMENT ON COLUMN vss.figure_hours.hour IS 'The beginning of the hour';
 COMMENT ON COLUMN vss.figure_hours.is_current IS 'Whether vss.figures had all its sessions, up to the changes that vss.figures_progress names';
-COMMENT ON COLUMN vss.figure_hours.changed_at IS 'When a change of its sessions was last seen';
+COMMENT ON COLUMN vss.figure_hours.changed_at IS 'When the latest of its changes was written';
 
 -- A session that goes leaves no change behind in the hour where it was.
 CREATE TABLE vss.figure_losses (
@@ -304,6 +304,7 @@ DECLARE
   losses uuid[];
   next_until xid8;
   changed timestamptz[];
+  changed_times timestamptz[];
 BEGIN
   IF max_hours IS NULL OR max_hours NOT BETWEEN 1 AND 1000 THEN
     RAISE EXCEPTION 'max_hours is %: give 1 to 1000', coalesce(max_hours::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
@@ -322,9 +323,23 @@ BEGIN
     INSERT INTO vss.figures_progress (system_identifier, followed_until) VALUES (server, '0') RETURNING * INTO progress;
   END IF;
 
+  -- Older transactions have ended. The next call will see what later ones change.
+  next_until := pg_snapshot_xmin(pg_current_snapshot());
+  losses := ARRAY(SELECT loss FROM vss.figure_losses);
+  SELECT array_agg(hour), array_agg(at) INTO changed, changed_times FROM (
+    SELECT hour, max(at) AS at FROM (
+      SELECT vss.hour_of(started_at) AS hour, processed_at AS at FROM vss.sessions WHERE change_xid >= progress.followed_until
+      UNION ALL
+      SELECT hour, now() FROM vss.figure_losses WHERE loss = ANY (losses)
+    ) AS change
+    GROUP BY hour
+  ) AS changed_hour;
+
   -- An hour that still changes is not worth the counting. Newer hours are asked for more.
   SELECT array_agg(hour), array_agg(hour + interval '1 hour') INTO hours, ends FROM (
-    SELECT hour FROM vss.figure_hours WHERE NOT is_current AND changed_at <= now() - settled ORDER BY hour DESC LIMIT max_hours
+    SELECT hour FROM vss.figure_hours
+    WHERE NOT is_current AND changed_at <= now() - settled AND hour <> ALL (coalesce(changed, '{}'))
+    ORDER BY hour DESC LIMIT max_hours
   ) AS settled_hour;
   -- The feed waits for a transaction as soon as it writes: so all is counted before.
   made := ARRAY(
@@ -334,19 +349,12 @@ BEGIN
     UNION ALL
     SELECT figures FROM vss.count_figures(hours, ends, NULL, false, true, true) AS figures
   );
-  -- Older transactions have ended. What later ones change will be seen by the next call.
-  next_until := pg_snapshot_xmin(pg_current_snapshot());
-  losses := ARRAY(SELECT loss FROM vss.figure_losses);
-  changed := ARRAY(
-    SELECT vss.hour_of(started_at) FROM vss.sessions WHERE change_xid >= progress.followed_until
-    UNION
-    SELECT hour FROM vss.figure_losses WHERE loss = ANY (losses)
-  );
 
   DELETE FROM vss.figures WHERE hour = ANY (hours);
   INSERT INTO vss.figures SELECT * FROM unnest(made);
   UPDATE vss.figure_hours SET is_current = true WHERE hour = ANY (hours);
-  INSERT INTO vss.figure_hours AS known (hour, is_current, changed_at) SELECT hour, false, now() FROM unnest(changed) AS hour
+  INSERT INTO vss.figure_hours AS known (hour, is_current, changed_at)
+  SELECT hour, false, at FROM unnest(changed, changed_times) AS change (hour, at)
   ON CONFLICT (hour) DO UPDATE SET is_current = false, changed_at = excluded.changed_at;
   DELETE FROM vss.figure_losses WHERE loss = ANY (losses);
   UPDATE vss.figures_progress SET followed_until = next_until WHERE followed_until <> next_until;

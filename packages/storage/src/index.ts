@@ -10,6 +10,7 @@ export {
 } from './columns.ts'
 export { StorageFault, toStorageFault } from './errors.ts'
 export { continueFeed, restartFeed } from './feed.ts'
+export { refreshFigures } from './figures.ts'
 export { ensureLedgerPartitions } from './partitions.ts'
 export { pingDatabase } from './ping.ts'
 export { closePool, createPool, type Pool } from './pool.ts'

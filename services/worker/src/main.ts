@@ -17,6 +17,7 @@ import {
   startOpsServer,
 } from '@vss-pipeline/runtime/service'
 import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
+import { keepFigures } from './figures.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { keepPartitionsAhead } from './partitions.ts'
 import { createSuspectProcessor } from './suspects.ts'
@@ -95,5 +96,6 @@ async function start(deps: {
     lifecycle,
   })
   keepPartitionsAhead({ pool, lifecycle, logger })
+  keepFigures({ pool, lifecycle, logger })
   logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }

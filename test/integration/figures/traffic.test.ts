@@ -1,11 +1,28 @@
+import { join } from 'node:path'
 import { generateEvents } from '@vss-pipeline/generator'
+import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { createPool, createWriter, type Pool, type Writer } from '@vss-pipeline/storage'
 import { enrichSession, type Session, validateEvent } from '@vss-pipeline/vss'
-import { beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { createTestDatabase } from '../../support/databases.ts'
 import { callLeg, delivery, session } from '../../support/entries.ts'
-import { openPool, openStorage } from '../../support/open-storage.ts'
+import { openPool } from '../../support/open-storage.ts'
+import { startRunningPipeline } from '../../support/running-pipeline.ts'
+import { startTestPostgres } from '../../support/servers/postgres.ts'
 import { type Group, trafficOf } from './reference.ts'
+
+/** Only this file uses the server: the transactions of other files would hold the following of changes back. */
+let serverUrl: string
+
+beforeAll(async () => {
+  const folder = await createTemporaryFolder()
+  const server = await startTestPostgres(join(folder.path, 'postgres'))
+  serverUrl = server.url
+  return async () => {
+    await server.stop()
+    await folder.remove()
+  }
+})
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
@@ -113,7 +130,7 @@ describe('the figures of generated sessions equal a plain reference', () => {
   let sessions: Session[]
 
   beforeAll(async () => {
-    const database = await createTestDatabase(inject('databaseUrl'))
+    const database = await createTestDatabase(serverUrl)
     pool = createPool({ databaseUrl: database.url, maxConnections: 1, applicationName: 'vss-test' })
     sessions = await writeMonth(createWriter({ pool, pipelineVersion: 'test' }))
     return async () => {
@@ -313,6 +330,26 @@ test('months that begin on a 31st end with their months', async () => {
     '2026-05-31',
   ])
 })
+
+test('a worker counts the hours that have settled', async () => {
+  const { pool, writer, url } = await openStorage()
+  await writer.write([delivery(callAt(start))])
+  // The call marks the hour.
+  await pool.query('SELECT vss.refresh_figures()')
+  await pool.query(`UPDATE vss.figure_hours SET changed_at = now() - interval '6 minutes'`)
+  expect(await currentHours(pool)).toBe(0)
+
+  await startRunningPipeline({ databaseUrl: url })
+
+  await until('The figures of the hour', async () => (await currentHours(pool)) === 1, { timeoutMs: 20_000 })
+})
+
+async function openStorage() {
+  const { url, drop } = await createTestDatabase(serverUrl)
+  onTestFinished(drop)
+  const pool = openPool(url)
+  return { url, pool, writer: createWriter({ pool, pipelineVersion: 'test' }) }
+}
 
 function callAt(startedAtMs: number): Session {
   return session({ startedAtMs, endedAtMs: startedAtMs + 20_000 })
