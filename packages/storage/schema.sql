@@ -267,7 +267,7 @@ CREATE TABLE vss.sessions (
 );
 CREATE INDEX sessions_change_idx ON vss.sessions USING btree (change_xid, session_id);
 CREATE INDEX sessions_started_at_idx ON vss.sessions USING btree (started_at);
-COMMENT ON TABLE vss.sessions IS 'One row a finished voice session: its latest summary. Which delivery decides: the one with the greatest (received_at, delivery_id).';
+COMMENT ON TABLE vss.sessions IS 'One row a finished voice session: its latest summary, that of the delivery with the greatest (received_at, delivery_id).';
 COMMENT ON COLUMN vss.sessions.session_id IS 'payload.sessionId';
 COMMENT ON COLUMN vss.sessions.sub_account_id IS 'payload.subAccountId';
 COMMENT ON COLUMN vss.sessions.status IS 'payload.sessionStatus in canonical spelling, such as COMPLETED or NO_ANSWER; unknown ones as sent, with anomaly unknown_status';
@@ -1162,7 +1162,7 @@ sub_account_id, direction, legs, country_pair: the group; null where group_by do
 attempts: sessions. A session with one leg, an IVR call or a voice message, counts as one as well: group by direction and legs to tell these apart
 answered: sessions whose callee''s leg was connected; that of an IVR call, which the platform answers, is its only leg
 asr: answered of attempts. The answer seizure ratio of ITU-T E.425 is answered of seizures, and a summary does not tell whether a circuit was seized
-ner_estimate: an estimate of the network effectiveness ratio of ITU-T E.425: attempts that were answered, or ended COMPLETED, NO_ANSWER, BUSY or CANCELED, of attempts. FAILED and ERROR mix causes of the network with those of users, such as a number that does not exist, so the true ratio is not lower
+ner_estimate: an estimate of the network effectiveness ratio of ITU-T E.425: attempts that were answered, or ended COMPLETED, NO_ANSWER, BUSY or CANCELED, of attempts. FAILED and ERROR mix causes of the network with those of users, such as a number that does not exist, so the true ratio may be higher
 no_answer, busy, canceled, failed, error: unanswered sessions of that status
 other: unanswered sessions of any other status; with the five before and answered it adds up to attempts
 minutes: sum of talk_seconds, over 60; an unknown talk time counts as 0
@@ -1335,7 +1335,7 @@ COMMENT ON COLUMN vss.session_facts.mos_band IS 'As in vss.sessions';
 COMMENT ON COLUMN vss.session_facts.packet_loss_max IS 'As in vss.sessions';
 COMMENT ON COLUMN vss.session_facts.jitter_ms_max IS 'As in vss.sessions';
 COMMENT ON COLUMN vss.session_facts.anomalies IS 'As in vss.sessions';
-COMMENT ON COLUMN vss.session_facts.direction IS 'That of the first leg. INBOUND: a masked call or an IVR call. OUTBOUND: a voice message. UNKNOWN: there is no leg, or it has no direction';
+COMMENT ON COLUMN vss.session_facts.direction IS 'Direction of the first leg. INBOUND: a masked call or an IVR call. OUTBOUND: a voice message. UNKNOWN: there is no leg, or it has no direction';
 COMMENT ON COLUMN vss.session_facts.legs IS 'How many legs the session has: 1 is an IVR call or a voice message, 2 a masked call or a transfer';
 COMMENT ON COLUMN vss.session_facts.country_pair IS 'Such as SG-ID: the source country of the first leg, and the country of the callee. Without a callee it is the destination country of the only leg. ?? stands for a country that is not known';
 

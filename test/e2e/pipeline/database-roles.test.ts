@@ -185,7 +185,7 @@ test('the reader sees every table and view of the pipeline but no body, and writ
 
 test.each([
   ['README.md', 1],
-  ['docs/consuming.md', 8],
+  ['docs/consuming.md', 18],
 ])('the reader may run the queries of %s, and sees rows', async (page, count) => {
   const databaseUrl = await migratedDatabase()
   const writer = createWriter({ pool: openPool(as('vss_writer', databaseUrl)), pipelineVersion: 'test' })
@@ -196,7 +196,8 @@ test.each([
   )
   const startedAtMs = rows[0]!.noon.getTime()
   const call = session({ startedAtMs, answered: true, mosBand: 'bad', mosMin: 1.5, legs: [callLeg('A')] })
-  await writer.write([delivery(call), rejectedDelivery()])
+  const failure = session({ startedAtMs: Date.now() - 60_000, answered: false, status: 'BUSY' })
+  await writer.write([delivery(call), delivery(failure), rejectedDelivery()])
 
   const queries = await queriesOf(page)
   expect(queries).toHaveLength(count)
