@@ -182,12 +182,12 @@ CREATE TABLE vss.figures (
   jitter_counts integer[] NOT NULL,
   CONSTRAINT figures_pkey PRIMARY KEY (hour, sub_account_id, country_pair, direction, legs)
 );
-COMMENT ON TABLE vss.figures IS 'Figures of the sessions that started in an hour, so that vss.traffic need not read these: in all, by sub-account, and by country pair. Kept by vss.refresh_figures(); a row counts only while vss.figure_hours says so.';
+COMMENT ON TABLE vss.figures IS 'Figures of the sessions that started in an hour, so that vss.traffic need not read these: in all and by sub-account, each by direction and legs, and by country pair. Kept by vss.refresh_figures(); a row counts only while vss.figure_hours says so.';
 COMMENT ON COLUMN vss.figures.hour IS 'The beginning of an hour of UTC';
 COMMENT ON COLUMN vss.figures.sub_account_id IS 'Empty: all of them';
 COMMENT ON COLUMN vss.figures.country_pair IS 'As in vss.session_facts; empty: all of them';
-COMMENT ON COLUMN vss.figures.direction IS 'As in vss.session_facts';
-COMMENT ON COLUMN vss.figures.legs IS 'As in vss.session_facts';
+COMMENT ON COLUMN vss.figures.direction IS 'As in vss.session_facts; empty with a country pair';
+COMMENT ON COLUMN vss.figures.legs IS 'As in vss.session_facts; 0 with a country pair';
 COMMENT ON COLUMN vss.figures.attempts IS 'Sessions';
 COMMENT ON COLUMN vss.figures.answered IS 'Answered sessions';
 COMMENT ON COLUMN vss.figures.undelivered IS 'Unanswered sessions that are FAILED, ERROR, or of an undocumented status';
@@ -487,6 +487,8 @@ CREATE OR REPLACE FUNCTION vss.count_figures(since timestamp with time zone[], u
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_custom_plan'
  SET jit TO 'off'
+ SET enable_seqscan TO 'off'
+ SET enable_sort TO 'off'
 AS $function$
 BEGIN
   RETURN QUERY
@@ -501,7 +503,16 @@ BEGIN
       facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
     FROM unnest(since, until) AS span (first, next)
     JOIN vss.session_facts AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
-    WHERE sub_account IS NULL OR facts.sub_account_id = sub_account
+    WHERE (by_country_pair OR by_shape) AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
+    UNION ALL
+    -- The legs are not read for nothing.
+    SELECT
+      span.first, CASE WHEN by_sub_account THEN facts.sub_account_id ELSE '' END, '', '', 0,
+      facts.status, facts.answered, facts.talk_seconds, facts.mos_band,
+      facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
+    FROM unnest(since, until) AS span (first, next)
+    JOIN vss.sessions AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
+    WHERE NOT (by_country_pair OR by_shape) AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
   ),
   tally AS (
     SELECT
@@ -877,6 +888,7 @@ CREATE OR REPLACE FUNCTION vss.refresh_figures(max_hours integer DEFAULT 1, sett
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 DECLARE
   progress vss.figures_progress;
@@ -930,7 +942,7 @@ BEGIN
     UNION ALL
     SELECT figures FROM vss.count_figures(hours, ends, NULL, true, false, true) AS figures
     UNION ALL
-    SELECT figures FROM vss.count_figures(hours, ends, NULL, false, true, true) AS figures
+    SELECT figures FROM vss.count_figures(hours, ends, NULL, false, true, false) AS figures
   );
 
   DELETE FROM vss.figures WHERE hour = ANY (hours);
@@ -980,6 +992,7 @@ DECLARE
   by_direction boolean := 'direction' = ANY (group_by);
   by_legs boolean := 'legs' = ANY (group_by);
   by_country_pair boolean := 'country_pair' = ANY (group_by);
+  followed_until xid8;
   hours timestamptz[];
   firsts timestamptz[];
   nexts timestamptz[];
@@ -990,22 +1003,17 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
 
-  -- The hours whose figures are complete, and lie within one bucket. There are none by sub-account and country pair.
+  -- A variable, so that the planner knows how few changes are newer.
+  SELECT progress.followed_until INTO followed_until
+  FROM vss.figures_progress AS progress WHERE progress.system_identifier = (SELECT system_identifier FROM pg_control_system());
+  -- The hours whose figures are complete, and lie within one bucket. Country pairs are kept by themselves alone.
   hours := ARRAY(
     SELECT hour FROM vss.figure_hours
-    WHERE is_current AND NOT (by_country_pair AND (by_sub_account OR sub_account IS NOT NULL))
+    WHERE is_current AND followed_until IS NOT NULL AND NOT (by_country_pair AND (by_sub_account OR sub_account IS NOT NULL OR by_direction OR by_legs))
       AND hour >= since AND hour + interval '1 hour' <= until
       AND width_bucket(hour, starts) = width_bucket(hour + interval '59 minutes 59.999999 seconds', starts)
       AND hour NOT IN (SELECT hour FROM vss.figure_losses)
-      AND hour NOT IN (
-        SELECT vss.hour_of(started_at) FROM vss.sessions
-        WHERE change_xid >= (
-          SELECT coalesce(
-            (SELECT followed_until FROM vss.figures_progress WHERE system_identifier = (SELECT system_identifier FROM pg_control_system())),
-            '0'
-          )
-        )
-      )
+      AND hour NOT IN (SELECT vss.hour_of(started_at) FROM vss.sessions WHERE change_xid >= followed_until)
     ORDER BY hour
   );
   -- All other time, in spans that lie within one bucket each.
@@ -1099,15 +1107,25 @@ BEGIN
   ),
   callees AS (
     SELECT
-      width_bucket(sessions.started_at, starts) AS number,
+      width_bucket(started_at, starts) AS number,
       CASE WHEN by_sub_account THEN sessions.sub_account_id ELSE '' END AS of_sub_account,
-      CASE WHEN by_direction THEN facts.direction ELSE '' END AS of_direction,
-      CASE WHEN by_legs THEN facts.legs ELSE 0 END AS of_legs,
-      CASE WHEN by_country_pair THEN facts.country_pair ELSE '' END AS of_pair,
+      '' AS of_direction, 0 AS of_legs, '' AS of_pair,
       count(DISTINCT callee COLLATE "C") AS callees
+    FROM vss.sessions
+    WHERE count_callees AND NOT (by_direction OR by_legs OR by_country_pair)
+      AND started_at >= since AND started_at < until AND (sub_account IS NULL OR sessions.sub_account_id = sub_account)
+    GROUP BY 1, 2
+    UNION ALL
+    SELECT
+      width_bucket(sessions.started_at, starts),
+      CASE WHEN by_sub_account THEN sessions.sub_account_id ELSE '' END,
+      CASE WHEN by_direction THEN facts.direction ELSE '' END,
+      CASE WHEN by_legs THEN facts.legs ELSE 0 END,
+      CASE WHEN by_country_pair THEN facts.country_pair ELSE '' END,
+      count(DISTINCT callee COLLATE "C")
     FROM vss.sessions JOIN vss.session_facts AS facts USING (session_id)
-    WHERE count_callees AND sessions.started_at >= since AND sessions.started_at < until
-      AND (sub_account IS NULL OR sessions.sub_account_id = sub_account)
+    WHERE count_callees AND (by_direction OR by_legs OR by_country_pair)
+      AND sessions.started_at >= since AND sessions.started_at < until AND (sub_account IS NULL OR sessions.sub_account_id = sub_account)
     GROUP BY 1, 2, 3, 4, 5
   )
   SELECT
@@ -1278,45 +1296,26 @@ CREATE VIEW vss.session_facts AS
     packet_loss_max,
     jitter_ms_max,
     anomalies,
-    COALESCE(( SELECT direction
+    direction,
+    legs,
+    country_pair
+   FROM (vss.sessions
+     CROSS JOIN LATERAL ( SELECT COALESCE((array_agg(leg_direction ORDER BY leg))[1], 'UNKNOWN'::text) AS direction,
+            (count(*))::integer AS legs,
+            concat(COALESCE((array_agg(source_country ORDER BY leg))[1], '??'::text), '-', COALESCE(
+                CASE
+                    WHEN (callee IS NOT NULL) THEN (array_agg(destination_country ORDER BY leg) FILTER (WHERE ((leg_direction = 'OUTBOUND'::text) AND (destination = callee))))[1]
+                    WHEN (count(*) = 1) THEN min(destination_country)
+                    ELSE NULL::text
+                END, '??'::text)) AS country_pair
            FROM ( SELECT session_id AS of_session,
                     leg,
-                    direction
-                   FROM vss.call_legs) first
-          WHERE (of_session = session_id)
-          ORDER BY leg
-         LIMIT 1), 'UNKNOWN'::text) AS direction,
-    ( SELECT (count(*))::integer AS count
-           FROM ( SELECT session_id AS of_session
+                    direction AS leg_direction,
+                    source_country,
+                    destination,
+                    destination_country
                    FROM vss.call_legs) each
-          WHERE (of_session = session_id)) AS legs,
-    concat(COALESCE(( SELECT source_country
-           FROM ( SELECT session_id AS of_session,
-                    leg,
-                    source_country
-                   FROM vss.call_legs) first
-          WHERE (of_session = session_id)
-          ORDER BY leg
-         LIMIT 1), '??'::text), '-', COALESCE(
-        CASE
-            WHEN (callee IS NOT NULL) THEN ( SELECT destination_country
-               FROM ( SELECT session_id AS of_session,
-                        leg,
-                        destination,
-                        destination_country
-                       FROM vss.call_legs
-                      WHERE (direction = 'OUTBOUND'::text)) called
-              WHERE ((of_session = session_id) AND (destination = callee))
-              ORDER BY leg
-             LIMIT 1)
-            ELSE ( SELECT min(destination_country) AS min
-               FROM ( SELECT session_id AS of_session,
-                        destination_country
-                       FROM vss.call_legs) alone
-              WHERE (of_session = session_id)
-             HAVING (count(*) = 1))
-        END, '??'::text)) AS country_pair
-   FROM vss.sessions;
+          WHERE (of_session = session_id)) route);
 COMMENT ON VIEW vss.session_facts IS 'One row a session: its facts without phone numbers, and the groups of vss.traffic.';
 COMMENT ON COLUMN vss.session_facts.session_id IS 'As in vss.sessions';
 COMMENT ON COLUMN vss.session_facts.sub_account_id IS 'As in vss.sessions';
@@ -1373,7 +1372,7 @@ CREATE VIEW vss.failures_by_cause AS
     count(*) AS sessions,
     ((count(*))::double precision / (sum(count(*)) OVER ())::double precision) AS share,
     max(started_at) AS latest_at
-   FROM vss.session_facts
+   FROM vss.sessions
   WHERE ((started_at >= (now() - '24:00:00'::interval)) AND (started_at < now()) AND (NOT answered))
   GROUP BY status, error_code, error_meaning
   ORDER BY (count(*)) DESC, status, error_code;
