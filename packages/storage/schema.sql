@@ -1151,15 +1151,15 @@ BEGIN
     ring_p50,
     ring_p95,
     coalesce(spread.measured, 0),
-    spread.mos_avg::real,
-    spread.mos_p10::real,
+    round(spread.mos_avg::numeric, 5)::real,
+    round(spread.mos_p10::numeric, 5)::real,
     excellent / spread.measured,
     good / spread.measured,
     fair / spread.measured,
     poor / spread.measured,
     bad / spread.measured,
-    loss_p95::real,
-    jitter_p95::real,
+    round(loss_p95::numeric, 6)::real,
+    round(jitter_p95::numeric, 5)::real,
     CASE WHEN count_callees THEN coalesce(callees.callees, 0) END
   FROM generate_subscripts(starts, 1) AS number
   LEFT JOIN tally USING (number)

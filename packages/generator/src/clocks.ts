@@ -52,9 +52,12 @@ export function createWeeklyClock(random: Random, { fromMs, untilMs }: Period, c
   // The shares of the period that are over at the end of each hour.
   const hours: { fromMs: number; lengthMs: number; before: number; weight: number }[] = []
   let total = 0
+  let dayFactor = 1
   for (let hourAtMs = fromMs; hourAtMs < untilMs; hourAtMs += hourMs) {
     const lengthMs = Math.min(hourMs, untilMs - hourAtMs)
-    const weight = weightAt(hourAtMs) * lengthMs
+    // No two weeks are the same.
+    if (hours.length % 24 === 0) dayFactor = 0.85 + 0.3 * random.next()
+    const weight = weightAt(hourAtMs) * lengthMs * dayFactor * (0.8 + 0.4 * random.next())
     hours.push({ fromMs: hourAtMs, lengthMs, before: total, weight })
     total += weight
   }

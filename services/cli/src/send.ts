@@ -7,7 +7,7 @@ export interface SendOptions {
   count?: number
   days?: number
   seed?: string
-  dirty: number
+  dirty?: number
   file?: string[]
   url: URL
   header: string
@@ -39,9 +39,10 @@ export function addSend(program: Command, env: NodeJS.ProcessEnv): void {
     )
     .option('--seed <text>', 'generates the same events again (default: a new seed, which is shown)')
     .addOption(
-      new Option('--dirty <share>', 'the share of events that are odd or broken: 0.05, or 5%')
-        .argParser(parseShare)
-        .default(0),
+      new Option(
+        '--dirty <share>',
+        'the share of events that are odd or broken: 0.05, or 5% (default: 0, or 2% with --days)',
+      ).argParser(parseShare),
     )
     .addOption(
       new Option('--file <path>', "post this file's bytes as they are instead (repeatable)")

@@ -333,6 +333,33 @@ test('vss_operator may correct an outcome and delete sessions with their legs, b
   )
 })
 
+test('the writer keeps the figures, also of a session that starts in another hour now, and the analyst reads them', async () => {
+  const databaseUrl = await migratedDatabase()
+  const writing = openPool(as('vss_writer', databaseUrl))
+  const writer = createWriter({ pool: writing, pipelineVersion: 'test' })
+  const analyst = openPool(as('vss_analyst', databaseUrl))
+  const attempts = async () =>
+    (
+      await analyst.query<{ attempts: string }>(
+        `SELECT attempts FROM vss.traffic('2024-03-25T06:00:00Z', '2024-03-25T08:00:00Z', '1 hour')`,
+      )
+    ).rows.map((row) => Number(row.attempts))
+  const call = session()
+  await writer.write([delivery(call)])
+  for (const _ of [1, 2]) await writing.query(`SELECT vss.refresh_figures(10, '0')`)
+  expect(await attempts()).toEqual([1, 0])
+
+  await writer.write([delivery({ ...call, startedAtMs: call.startedAtMs + 3_600_000 })])
+
+  expect(await attempts()).toEqual([0, 1])
+  const { rows } = await analyst.query('SELECT country_pair FROM vss.session_facts')
+  expect(rows).toEqual([{ country_pair: 'US-??' }])
+  const numbers = ['SELECT callee FROM vss.sessions', 'SELECT source FROM vss.call_legs']
+  expect(await outcomesOf(as('vss_analyst', databaseUrl), numbers)).toEqual(
+    numbers.map((statement) => [statement, expect.stringMatching(denied)]),
+  )
+})
+
 test('roles.sql makes the roles that privileges.ts has', async () => {
   await createRoles((await createEmptyDatabase(serverUrl)).url)
 

@@ -59,13 +59,14 @@ export async function runSend(options: SendOptions, env: NodeJS.ProcessEnv): Pro
 
 const defaultCount = 10
 const defaultCountADay = 500
+const defaultDirtyShareOfDays = 0.02
 
 function chooseBodies({ file, count, days, seed, dirty }: SendOptions): Bodies | Promise<Bodies> {
   if (file !== undefined) return readBodies(file)
   return generateBodies({
     count: count ?? (days === undefined ? defaultCount : defaultCountADay * days),
     seed: seed ?? String(randomInt(2 ** 32)),
-    dirtyShare: dirty,
+    dirtyShare: dirty ?? (days === undefined ? 0 : defaultDirtyShareOfDays),
     ...(days !== undefined && { period: pastDays(days, Date.now()) }),
   })
 }
