@@ -480,7 +480,7 @@ $function$;
 REVOKE EXECUTE ON FUNCTION vss.commit(text,text,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION vss.commit(text,text,boolean) IS 'Remembers that a consumer has dealt with every change up to a cursor; its first commit makes the consumer. Goes back only with back => true, and then NULL forgets the consumer. Fails with 22023, VF001, VF002, VF003, and with VF004 when the consumer is further already.';
 
-CREATE OR REPLACE FUNCTION vss.count_figures(since timestamp with time zone[], until timestamp with time zone[], sub_account text, by_sub_account boolean, by_country_pair boolean, by_shape boolean)
+CREATE OR REPLACE FUNCTION vss.count_figures(since timestamp with time zone[], until timestamp with time zone[], sub_account text, by_sub_account boolean[], by_country_pair boolean[], by_shape boolean[])
  RETURNS SETOF vss.figures
  LANGUAGE plpgsql
  STABLE
@@ -490,29 +490,38 @@ CREATE OR REPLACE FUNCTION vss.count_figures(since timestamp with time zone[], u
  SET enable_seqscan TO 'off'
  SET enable_sort TO 'off'
 AS $function$
+DECLARE
+  -- The legs are not read for nothing.
+  by_route boolean := true = ANY (by_country_pair || by_shape);
 BEGIN
   RETURN QUERY
   WITH fact AS MATERIALIZED (
     SELECT
-      span.first AS hour,
-      CASE WHEN by_sub_account THEN facts.sub_account_id ELSE '' END AS sub_account_id,
-      CASE WHEN by_country_pair THEN facts.country_pair ELSE '' END AS country_pair,
-      CASE WHEN by_shape THEN facts.direction ELSE '' END AS direction,
-      CASE WHEN by_shape THEN facts.legs ELSE 0 END AS legs,
-      facts.status, facts.answered, facts.talk_seconds, facts.mos_band,
-      facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
-    FROM unnest(since, until) AS span (first, next)
-    JOIN vss.session_facts AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
-    WHERE (by_country_pair OR by_shape) AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
-    UNION ALL
-    -- The legs are not read for nothing.
-    SELECT
-      span.first, CASE WHEN by_sub_account THEN facts.sub_account_id ELSE '' END, '', '', 0,
-      facts.status, facts.answered, facts.talk_seconds, facts.mos_band,
-      facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
-    FROM unnest(since, until) AS span (first, next)
-    JOIN vss.sessions AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
-    WHERE NOT (by_country_pair OR by_shape) AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
+      session.hour,
+      CASE WHEN wanted.by_sub_account THEN session.sub_account_id ELSE '' END AS sub_account_id,
+      CASE WHEN wanted.by_country_pair THEN session.country_pair ELSE '' END AS country_pair,
+      CASE WHEN wanted.by_shape THEN session.direction ELSE '' END AS direction,
+      CASE WHEN wanted.by_shape THEN session.legs ELSE 0 END AS legs,
+      session.status, session.answered, session.talk_seconds, session.mos_band,
+      session.ring_seconds, session.mos_min, session.packet_loss_max, session.jitter_ms_max
+    FROM (
+      SELECT
+        span.first AS hour, facts.sub_account_id, facts.country_pair, facts.direction, facts.legs,
+        facts.status, facts.answered, facts.talk_seconds, facts.mos_band,
+        facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
+      FROM unnest(since, until) AS span (first, next)
+      JOIN vss.session_facts AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
+      WHERE by_route AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
+      UNION ALL
+      SELECT
+        span.first, facts.sub_account_id, '', '', 0,
+        facts.status, facts.answered, facts.talk_seconds, facts.mos_band,
+        facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
+      FROM unnest(since, until) AS span (first, next)
+      JOIN vss.sessions AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
+      WHERE NOT by_route AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
+    ) AS session
+    CROSS JOIN unnest(by_sub_account, by_country_pair, by_shape) AS wanted (by_sub_account, by_country_pair, by_shape)
   ),
   tally AS (
     SELECT
@@ -572,8 +581,8 @@ BEGIN
   FROM tally LEFT JOIN list USING (hour, sub_account_id, country_pair, direction, legs);
 END
 $function$;
-REVOKE EXECUTE ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean,boolean,boolean) FROM PUBLIC;
-COMMENT ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean,boolean,boolean) IS 'Counts the figures of spans of time from the sessions themselves. hour is the beginning of the span. A group that is not asked for is empty, and legs is 0.';
+REVOKE EXECUTE ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean[],boolean[],boolean[]) FROM PUBLIC;
+COMMENT ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean[],boolean[],boolean[]) IS 'Counts the figures of spans of time from the sessions themselves, once for each grouping: the three arrays have a member for each. hour is the beginning of the span. A group that is not asked for is empty, and legs is 0.';
 
 CREATE OR REPLACE FUNCTION vss.ensure_ledger_partitions(months_ahead integer)
  RETURNS SETOF text
@@ -707,11 +716,11 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean, boolean, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
+  REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_writer;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean, boolean, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
@@ -721,7 +730,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_reader;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean, boolean, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
     GRANT SELECT (delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at, pipeline_version, source, history) ON vss.deliveries TO vss_reader;
@@ -750,7 +759,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_support;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean, boolean, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
     GRANT SELECT ON vss.deliveries TO vss_support;
@@ -767,7 +776,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_operator;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean, boolean, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
     GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version, history) ON vss.deliveries TO vss_operator;
@@ -777,7 +786,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_analyst;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean, boolean, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
     GRANT SELECT ON vss.session_facts TO vss_analyst;
     GRANT SELECT ON vss.calls_a_day TO vss_analyst;
     GRANT SELECT ON vss.failures_by_cause TO vss_analyst;
@@ -938,11 +947,10 @@ BEGIN
   ) AS settled_hour;
   -- The feed waits for a transaction as soon as it writes: so all is counted before.
   made := ARRAY(
-    SELECT figures FROM vss.count_figures(hours, ends, NULL, false, false, true) AS figures
-    UNION ALL
-    SELECT figures FROM vss.count_figures(hours, ends, NULL, true, false, true) AS figures
-    UNION ALL
-    SELECT figures FROM vss.count_figures(hours, ends, NULL, false, true, false) AS figures
+    SELECT figures FROM vss.count_figures(
+      hours, ends, NULL,
+      by_sub_account => '{false,true,false}', by_country_pair => '{false,false,true}', by_shape => '{true,true,false}'
+    ) AS figures
   );
 
   DELETE FROM vss.figures WHERE hour = ANY (hours);
@@ -1035,7 +1043,9 @@ BEGIN
       AND (sub_account IS NULL OR sub_account_id = sub_account)
       AND CASE WHEN by_country_pair THEN country_pair <> '' ELSE country_pair = '' END
     UNION ALL
-    SELECT * FROM vss.count_figures(firsts, nexts, sub_account, by_sub_account, by_country_pair, by_direction OR by_legs)
+    SELECT * FROM vss.count_figures(
+      firsts, nexts, sub_account, ARRAY[by_sub_account], ARRAY[by_country_pair], ARRAY[by_direction OR by_legs]
+    )
   ),
   part AS MATERIALIZED (
     SELECT

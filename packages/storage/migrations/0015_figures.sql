@@ -195,7 +195,7 @@ CREATE TRIGGER sessions_mark_truncated AFTER TRUNCATE ON vss.sessions
 FOR EACH STATEMENT EXECUTE FUNCTION vss.mark_lost_sessions();
 
 CREATE FUNCTION vss.count_figures(
-  since timestamptz[], until timestamptz[], sub_account text, by_sub_account boolean, by_country_pair boolean, by_shape boolean
+  since timestamptz[], until timestamptz[], sub_account text, by_sub_account boolean[], by_country_pair boolean[], by_shape boolean[]
 )
 RETURNS SETOF vss.figures
 LANGUAGE plpgsql
@@ -208,29 +208,38 @@ SET jit = off
 SET enable_seqscan = off
 SET enable_sort = off
 AS $function$
+DECLARE
+  -- The legs are not read for nothing.
+  by_route boolean := true = ANY (by_country_pair || by_shape);
 BEGIN
   RETURN QUERY
   WITH fact AS MATERIALIZED (
     SELECT
-      span.first AS hour,
-      CASE WHEN by_sub_account THEN facts.sub_account_id ELSE '' END AS sub_account_id,
-      CASE WHEN by_country_pair THEN facts.country_pair ELSE '' END AS country_pair,
-      CASE WHEN by_shape THEN facts.direction ELSE '' END AS direction,
-      CASE WHEN by_shape THEN facts.legs ELSE 0 END AS legs,
-      facts.status, facts.answered, facts.talk_seconds, facts.mos_band,
-      facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
-    FROM unnest(since, until) AS span (first, next)
-    JOIN vss.session_facts AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
-    WHERE (by_country_pair OR by_shape) AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
-    UNION ALL
-    -- The legs are not read for nothing.
-    SELECT
-      span.first, CASE WHEN by_sub_account THEN facts.sub_account_id ELSE '' END, '', '', 0,
-      facts.status, facts.answered, facts.talk_seconds, facts.mos_band,
-      facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
-    FROM unnest(since, until) AS span (first, next)
-    JOIN vss.sessions AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
-    WHERE NOT (by_country_pair OR by_shape) AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
+      session.hour,
+      CASE WHEN wanted.by_sub_account THEN session.sub_account_id ELSE '' END AS sub_account_id,
+      CASE WHEN wanted.by_country_pair THEN session.country_pair ELSE '' END AS country_pair,
+      CASE WHEN wanted.by_shape THEN session.direction ELSE '' END AS direction,
+      CASE WHEN wanted.by_shape THEN session.legs ELSE 0 END AS legs,
+      session.status, session.answered, session.talk_seconds, session.mos_band,
+      session.ring_seconds, session.mos_min, session.packet_loss_max, session.jitter_ms_max
+    FROM (
+      SELECT
+        span.first AS hour, facts.sub_account_id, facts.country_pair, facts.direction, facts.legs,
+        facts.status, facts.answered, facts.talk_seconds, facts.mos_band,
+        facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
+      FROM unnest(since, until) AS span (first, next)
+      JOIN vss.session_facts AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
+      WHERE by_route AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
+      UNION ALL
+      SELECT
+        span.first, facts.sub_account_id, '', '', 0,
+        facts.status, facts.answered, facts.talk_seconds, facts.mos_band,
+        facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
+      FROM unnest(since, until) AS span (first, next)
+      JOIN vss.sessions AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
+      WHERE NOT by_route AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
+    ) AS session
+    CROSS JOIN unnest(by_sub_account, by_country_pair, by_shape) AS wanted (by_sub_account, by_country_pair, by_shape)
   ),
   tally AS (
     SELECT
@@ -290,8 +299,8 @@ BEGIN
   FROM tally LEFT JOIN list USING (hour, sub_account_id, country_pair, direction, legs);
 END
 $function$;
-REVOKE EXECUTE ON FUNCTION vss.count_figures(timestamptz[], timestamptz[], text, boolean, boolean, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION vss.count_figures(timestamptz[], timestamptz[], text, boolean, boolean, boolean) IS 'Counts the figures of spans of time from the sessions themselves. hour is the beginning of the span. A group that is not asked for is empty, and legs is 0.';
+REVOKE EXECUTE ON FUNCTION vss.count_figures(timestamptz[], timestamptz[], text, boolean[], boolean[], boolean[]) FROM PUBLIC;
+COMMENT ON FUNCTION vss.count_figures(timestamptz[], timestamptz[], text, boolean[], boolean[], boolean[]) IS 'Counts the figures of spans of time from the sessions themselves, once for each grouping: the three arrays have a member for each. hour is the beginning of the span. A group that is not asked for is empty, and legs is 0.';
 
 CREATE FUNCTION vss.refresh_figures(max_hours integer DEFAULT 1, settled interval DEFAULT '5 minutes')
 RETURNS integer
@@ -350,11 +359,10 @@ BEGIN
   ) AS settled_hour;
   -- The feed waits for a transaction as soon as it writes: so all is counted before.
   made := ARRAY(
-    SELECT figures FROM vss.count_figures(hours, ends, NULL, false, false, true) AS figures
-    UNION ALL
-    SELECT figures FROM vss.count_figures(hours, ends, NULL, true, false, true) AS figures
-    UNION ALL
-    SELECT figures FROM vss.count_figures(hours, ends, NULL, false, true, false) AS figures
+    SELECT figures FROM vss.count_figures(
+      hours, ends, NULL,
+      by_sub_account => '{false,true,false}', by_country_pair => '{false,false,true}', by_shape => '{true,true,false}'
+    ) AS figures
   );
 
   DELETE FROM vss.figures WHERE hour = ANY (hours);
@@ -481,7 +489,9 @@ BEGIN
       AND (sub_account IS NULL OR sub_account_id = sub_account)
       AND CASE WHEN by_country_pair THEN country_pair <> '' ELSE country_pair = '' END
     UNION ALL
-    SELECT * FROM vss.count_figures(firsts, nexts, sub_account, by_sub_account, by_country_pair, by_direction OR by_legs)
+    SELECT * FROM vss.count_figures(
+      firsts, nexts, sub_account, ARRAY[by_sub_account], ARRAY[by_country_pair], ARRAY[by_direction OR by_legs]
+    )
   ),
   part AS MATERIALIZED (
     SELECT

@@ -133,7 +133,7 @@ export const functions = [
   'check_feed()',
   'check_transaction_ids()',
   'commit(text, text, boolean)',
-  'count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean, boolean, boolean)',
+  'count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[])',
   'ensure_ledger_partitions(integer)',
   'feed_continue()',
   'feed_holder()',
