@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { generateEvents } from '@vss-pipeline/generator'
+import { createRandom, generateEvents } from '@vss-pipeline/generator'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { createPool, createWriter, type Pool, type Writer } from '@vss-pipeline/storage'
 import { enrichSession, type Session, validateEvent } from '@vss-pipeline/vss'
@@ -240,6 +240,61 @@ test('a session of a transaction that was open during the refresh is counted', a
   expect(await attemptsOf(pool, threeHours)).toEqual([2, 1, 0])
   await refreshAll(pool)
   expect(await attemptsOf(pool, threeHours)).toEqual([2, 1, 0])
+})
+
+test('figures equal the rows of the same snapshot, whoever writes, deletes and refreshes meanwhile', async () => {
+  const { pool, url } = await openStorage()
+  const ids = Array.from({ length: 60 }, () => session().sessionId)
+  let isOver = false
+  let refreshed = 0
+  let compared = 0
+
+  async function write(seed: number): Promise<void> {
+    const random = createRandom(seed)
+    const writer = createWriter({ pool: openPool(url), pipelineVersion: 'test' })
+    for (let writes = 0; writes < 60; writes++) {
+      const some = Array.from({ length: 5 }, () =>
+        delivery({
+          ...callAt(start + random.int(0, 5) * hourMs),
+          sessionId: random.pick(ids),
+          answered: random.chance(0.5),
+        }),
+      )
+      await writer.write(some)
+      if (random.chance(0.2))
+        await pool.query('DELETE FROM vss.sessions WHERE session_id = $1', [random.pick(ids)])
+    }
+  }
+  async function refresh(): Promise<void> {
+    const own = openPool(url)
+    while (!isOver) {
+      const { rows } = await own.query<{ hours: number }>(`SELECT vss.refresh_figures(3, '0') AS hours`)
+      refreshed += rows[0]!.hours
+    }
+  }
+  async function compare(): Promise<void> {
+    const own = openPool(url)
+    while (!isOver) {
+      const { rows } = await own.query<{ figures: string; rows: string }>(
+        `SELECT
+           (SELECT (attempts, answered, minutes)::text
+            FROM vss.traffic('2026-01-05T10:00:00Z', '2026-01-05T16:00:00Z')) AS figures,
+           (SELECT (count(*), count(*) FILTER (WHERE answered), coalesce(sum(talk_seconds), 0) / 60)::text
+            FROM vss.sessions) AS rows`,
+      )
+      expect(rows[0]!.figures).toBe(rows[0]!.rows)
+      compared += 1
+    }
+  }
+
+  const watching = Promise.all([refresh(), compare(), compare()])
+  await Promise.all([write(1), write(2), write(3)]).finally(() => {
+    isOver = true
+  })
+  await watching
+
+  expect(refreshed).toBeGreaterThan(10)
+  expect(compared).toBeGreaterThan(10)
 })
 
 test('on another server, such as after a restore, the figures are counted anew', async () => {
