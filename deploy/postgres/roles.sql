@@ -5,7 +5,7 @@
 --   vss_reader     for reports and vss status: reads sessions, call legs, and the ledger without the bodies
 --   vss_support    for whoever looks into single deliveries: reads the bodies too
 --   vss_operator   for reprocessing and retention: reads all, replaces and deletes sessions, corrects outcomes
---   vss_analyst    for figures, without a person's rows: reads counts
+--   vss_analyst    for figures and counts, and sessions without phone numbers
 --
 -- Run it in the pipeline's database, before the first migration or at any time after
 -- it, as often as you like. A superuser may run it, and so may a role that may create

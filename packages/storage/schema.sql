@@ -186,6 +186,105 @@ COMMENT ON COLUMN vss.feed_ancestors.feed_id IS 'Stands in the cursors of before
 COMMENT ON COLUMN vss.feed_ancestors.goes_back_to IS 'A cursor further than this transaction is read as the place before it';
 COMMENT ON COLUMN vss.feed_ancestors.continued_at IS 'When the next feed took its place';
 
+CREATE TABLE vss.figure_hours (
+  hour timestamp with time zone NOT NULL,
+  is_current boolean NOT NULL,
+  changed_at timestamp with time zone NOT NULL,
+  CONSTRAINT figure_hours_pkey PRIMARY KEY (hour)
+);
+COMMENT ON TABLE vss.figure_hours IS 'One row an hour of UTC in which a session started, as far as vss.refresh_figures() has followed the changes.';
+COMMENT ON COLUMN vss.figure_hours.hour IS 'The beginning of the hour';
+COMMENT ON COLUMN vss.figure_hours.is_current IS 'Whether vss.figures had all its sessions, up to the changes that vss.figures_progress names';
+COMMENT ON COLUMN vss.figure_hours.changed_at IS 'When the latest of its changes was written';
+
+CREATE TABLE vss.figure_losses (
+  loss uuid DEFAULT gen_random_uuid() NOT NULL,
+  hour timestamp with time zone NOT NULL,
+  CONSTRAINT figure_losses_pkey PRIMARY KEY (loss)
+);
+COMMENT ON TABLE vss.figure_losses IS 'Hours that have lost a session, because it was deleted or starts in another hour now. Emptied by vss.refresh_figures().';
+COMMENT ON COLUMN vss.figure_losses.loss IS 'Key';
+COMMENT ON COLUMN vss.figure_losses.hour IS 'The beginning of the hour';
+
+CREATE TABLE vss.figures (
+  hour timestamp with time zone NOT NULL,
+  sub_account_id text NOT NULL,
+  country_pair text NOT NULL,
+  direction text NOT NULL,
+  legs integer NOT NULL,
+  attempts bigint NOT NULL,
+  answered bigint NOT NULL,
+  undelivered bigint NOT NULL,
+  no_answer bigint NOT NULL,
+  busy bigint NOT NULL,
+  canceled bigint NOT NULL,
+  failed bigint NOT NULL,
+  error bigint NOT NULL,
+  other bigint NOT NULL,
+  talk_seconds double precision NOT NULL,
+  answered_talk_seconds double precision NOT NULL,
+  answered_timed bigint NOT NULL,
+  short_calls bigint NOT NULL,
+  excellent bigint NOT NULL,
+  good bigint NOT NULL,
+  fair bigint NOT NULL,
+  poor bigint NOT NULL,
+  bad bigint NOT NULL,
+  ring_seconds double precision[] NOT NULL,
+  ring_counts integer[] NOT NULL,
+  mos real[] NOT NULL,
+  mos_counts integer[] NOT NULL,
+  packet_loss real[] NOT NULL,
+  packet_loss_counts integer[] NOT NULL,
+  jitter_ms real[] NOT NULL,
+  jitter_counts integer[] NOT NULL,
+  CONSTRAINT figures_pkey PRIMARY KEY (hour, sub_account_id, country_pair, direction, legs)
+);
+COMMENT ON TABLE vss.figures IS 'Figures of the sessions that started in an hour, so that vss.traffic need not read these: in all and by sub-account, each by direction and legs, and by country pair. Kept by vss.refresh_figures(); a row counts only while vss.figure_hours says so.';
+COMMENT ON COLUMN vss.figures.hour IS 'The beginning of an hour of UTC';
+COMMENT ON COLUMN vss.figures.sub_account_id IS 'Empty: all of them';
+COMMENT ON COLUMN vss.figures.country_pair IS 'As in vss.session_facts; empty: all of them';
+COMMENT ON COLUMN vss.figures.direction IS 'As in vss.session_facts; empty with a country pair';
+COMMENT ON COLUMN vss.figures.legs IS 'As in vss.session_facts; 0 with a country pair';
+COMMENT ON COLUMN vss.figures.attempts IS 'Sessions';
+COMMENT ON COLUMN vss.figures.answered IS 'Answered sessions';
+COMMENT ON COLUMN vss.figures.undelivered IS 'Unanswered sessions that are FAILED, ERROR, or of an undocumented status';
+COMMENT ON COLUMN vss.figures.no_answer IS 'Unanswered sessions of status NO_ANSWER';
+COMMENT ON COLUMN vss.figures.busy IS 'Unanswered sessions of status BUSY';
+COMMENT ON COLUMN vss.figures.canceled IS 'Unanswered sessions of status CANCELED';
+COMMENT ON COLUMN vss.figures.failed IS 'Unanswered sessions of status FAILED';
+COMMENT ON COLUMN vss.figures.error IS 'Unanswered sessions of status ERROR';
+COMMENT ON COLUMN vss.figures.other IS 'Unanswered sessions of every other status';
+COMMENT ON COLUMN vss.figures.talk_seconds IS 'Sum of talk_seconds';
+COMMENT ON COLUMN vss.figures.answered_talk_seconds IS 'Sum of talk_seconds of answered sessions';
+COMMENT ON COLUMN vss.figures.answered_timed IS 'Answered sessions whose talk_seconds is known';
+COMMENT ON COLUMN vss.figures.short_calls IS 'Answered sessions whose talk_seconds is below 6';
+COMMENT ON COLUMN vss.figures.excellent IS 'Sessions of that mos_band';
+COMMENT ON COLUMN vss.figures.good IS 'Sessions of that mos_band';
+COMMENT ON COLUMN vss.figures.fair IS 'Sessions of that mos_band';
+COMMENT ON COLUMN vss.figures.poor IS 'Sessions of that mos_band';
+COMMENT ON COLUMN vss.figures.bad IS 'Sessions of that mos_band';
+COMMENT ON COLUMN vss.figures.ring_seconds IS 'Each distinct value of ring_seconds';
+COMMENT ON COLUMN vss.figures.ring_counts IS 'How many sessions have that value';
+COMMENT ON COLUMN vss.figures.mos IS 'Each distinct value of mos_min';
+COMMENT ON COLUMN vss.figures.mos_counts IS 'How many sessions have that value';
+COMMENT ON COLUMN vss.figures.packet_loss IS 'Each distinct value of packet_loss_max';
+COMMENT ON COLUMN vss.figures.packet_loss_counts IS 'How many sessions have that value';
+COMMENT ON COLUMN vss.figures.jitter_ms IS 'Each distinct value of jitter_ms_max';
+COMMENT ON COLUMN vss.figures.jitter_counts IS 'How many sessions have that value';
+
+CREATE TABLE vss.figures_progress (
+  is_only boolean DEFAULT true NOT NULL,
+  system_identifier bigint NOT NULL,
+  followed_until xid8 NOT NULL,
+  CONSTRAINT figures_progress_pkey PRIMARY KEY (is_only),
+  CONSTRAINT figures_progress_is_only CHECK (is_only)
+);
+COMMENT ON TABLE vss.figures_progress IS 'At most one row: how far vss.refresh_figures() has followed the changes of vss.sessions.';
+COMMENT ON COLUMN vss.figures_progress.is_only IS 'True: there is at most one row';
+COMMENT ON COLUMN vss.figures_progress.system_identifier IS 'The server whose transaction ids these are; on another one the figures are made anew';
+COMMENT ON COLUMN vss.figures_progress.followed_until IS 'Changes of earlier transactions are marked in vss.figure_hours';
+
 CREATE TABLE vss.ingests (
   ingest_id text NOT NULL,
   place text NOT NULL,
@@ -272,7 +371,7 @@ CREATE TABLE vss.sessions (
 CREATE INDEX sessions_change_idx ON vss.sessions USING btree (change_xid, session_id);
 CREATE INDEX sessions_client_request_id_idx ON vss.sessions USING btree (client_request_id text_pattern_ops) WHERE (client_request_id IS NOT NULL);
 CREATE INDEX sessions_started_at_sub_account_idx ON vss.sessions USING btree (started_at, sub_account_id);
-COMMENT ON TABLE vss.sessions IS 'One row a finished voice session: its latest summary. Which delivery decides: the one with the greatest (received_at, delivery_id).';
+COMMENT ON TABLE vss.sessions IS 'One row a finished voice session: its latest summary, that of the delivery with the greatest (received_at, delivery_id).';
 COMMENT ON COLUMN vss.sessions.session_id IS 'payload.sessionId';
 COMMENT ON COLUMN vss.sessions.sub_account_id IS 'payload.subAccountId';
 COMMENT ON COLUMN vss.sessions.status IS 'payload.sessionStatus in canonical spelling, such as COMPLETED or NO_ANSWER; unknown ones as sent, with anomaly unknown_status';
@@ -421,6 +520,43 @@ $function$;
 REVOKE EXECUTE ON FUNCTION vss.changes(text,integer) FROM PUBLIC;
 COMMENT ON FUNCTION vss.changes(text,integer) IS 'The changes after a cursor (NULL: from the beginning), oldest first: the session that changed, with its present revision. kind is session. Join vss.sessions and vss.call_legs in the same statement. The order of the cursors, as texts, is the order of the changes.';
 
+CREATE OR REPLACE FUNCTION vss.check_buckets(since timestamp with time zone, until timestamp with time zone, bucket interval)
+ RETURNS timestamp with time zone[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  most CONSTANT integer := 10000;
+  starts timestamptz[];
+BEGIN
+  IF since IS NULL OR until IS NULL OR NOT isfinite(since) OR NOT isfinite(until) OR until <= since THEN
+    RAISE EXCEPTION 'since is % and until is %: give two times, the earlier one first', coalesce(since::text, 'NULL'), coalesce(until::text, 'NULL')
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF bucket IS NULL OR bucket NOT BETWEEN interval '1 minute' AND interval '10 years' THEN
+    RAISE EXCEPTION 'bucket is %: give an interval from 1 minute to 10 years', coalesce(bucket::text, 'NULL')
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  -- Multiplied rather than added up: months that begin on a 31st stay at the end of each.
+  FOR number IN 0..most LOOP
+    EXIT WHEN since + number * bucket >= until;
+    IF number = most THEN
+      RAISE EXCEPTION 'from % until % there are more than % buckets of %: give a longer bucket or a shorter time', since, until, most, bucket
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    starts := starts || (since + number * bucket);
+    IF starts[number + 1] <= starts[number] THEN
+      RAISE EXCEPTION 'bucket is %, and its steps go back at %: give an interval without negative parts', bucket, starts[number + 1]
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+  END LOOP;
+  RETURN starts;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.check_buckets(timestamp with time zone,timestamp with time zone,interval) FROM PUBLIC;
+COMMENT ON FUNCTION vss.check_buckets(timestamp with time zone,timestamp with time zone,interval) IS 'The beginnings of the buckets, by the calendar of the session''s time zone. Fails (22023) where the arguments make none or more than 10,000.';
+
 CREATE OR REPLACE FUNCTION vss.check_cursor(cursor text, feed_id uuid, OUT change_xid xid8, OUT session_id uuid)
  RETURNS record
  LANGUAGE plpgsql
@@ -535,6 +671,110 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.commit(text,text,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION vss.commit(text,text,boolean) IS 'Remembers that a consumer has dealt with every change up to a cursor; its first commit makes the consumer. Goes back only with back => true, and then NULL forgets the consumer. Fails with 22023, VF001, VF002, VF003, and with VF004 when the consumer is further already.';
+
+CREATE OR REPLACE FUNCTION vss.count_figures(since timestamp with time zone[], until timestamp with time zone[], sub_account text, by_sub_account boolean[], by_country_pair boolean[], by_shape boolean[])
+ RETURNS SETOF vss.figures
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET jit TO 'off'
+ SET enable_seqscan TO 'off'
+ SET enable_sort TO 'off'
+AS $function$
+DECLARE
+  -- The legs are not read for nothing.
+  by_route boolean := true = ANY (by_country_pair || by_shape);
+BEGIN
+  RETURN QUERY
+  WITH fact AS MATERIALIZED (
+    SELECT
+      session.hour,
+      CASE WHEN wanted.by_sub_account THEN session.sub_account_id ELSE '' END AS sub_account_id,
+      CASE WHEN wanted.by_country_pair THEN session.country_pair ELSE '' END AS country_pair,
+      CASE WHEN wanted.by_shape THEN session.direction ELSE '' END AS direction,
+      CASE WHEN wanted.by_shape THEN session.legs ELSE 0 END AS legs,
+      session.status, session.answered, session.talk_seconds, session.mos_band,
+      session.ring_seconds, session.mos_min, session.packet_loss_max, session.jitter_ms_max
+    FROM (
+      SELECT
+        span.first AS hour, facts.sub_account_id, facts.country_pair, facts.direction, facts.legs,
+        facts.status, facts.answered, facts.talk_seconds, facts.mos_band,
+        facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
+      FROM unnest(since, until) AS span (first, next)
+      JOIN vss.session_facts AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
+      WHERE by_route AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
+      UNION ALL
+      SELECT
+        span.first, facts.sub_account_id, '', '', 0,
+        facts.status, facts.answered, facts.talk_seconds, facts.mos_band,
+        facts.ring_seconds, facts.mos_min, facts.packet_loss_max, facts.jitter_ms_max
+      FROM unnest(since, until) AS span (first, next)
+      JOIN vss.sessions AS facts ON facts.started_at >= span.first AND facts.started_at < span.next
+      WHERE NOT by_route AND (sub_account IS NULL OR facts.sub_account_id = sub_account)
+    ) AS session
+    CROSS JOIN unnest(by_sub_account, by_country_pair, by_shape) AS wanted (by_sub_account, by_country_pair, by_shape)
+  ),
+  tally AS (
+    SELECT
+      fact.hour, fact.sub_account_id, fact.country_pair, fact.direction, fact.legs,
+      count(*) AS attempts,
+      count(*) FILTER (WHERE fact.answered) AS answered,
+      count(*) FILTER (WHERE NOT fact.answered AND fact.status NOT IN ('COMPLETED', 'NO_ANSWER', 'BUSY', 'CANCELED', 'COMPLETED_UNSUBSCRIBED', 'COMPLETED_UNSUB_ERROR', 'UNSUBSCRIBED_CONTACT')) AS undelivered,
+      count(*) FILTER (WHERE NOT fact.answered AND fact.status = 'NO_ANSWER') AS no_answer,
+      count(*) FILTER (WHERE NOT fact.answered AND fact.status = 'BUSY') AS busy,
+      count(*) FILTER (WHERE NOT fact.answered AND fact.status = 'CANCELED') AS canceled,
+      count(*) FILTER (WHERE NOT fact.answered AND fact.status = 'FAILED') AS failed,
+      count(*) FILTER (WHERE NOT fact.answered AND fact.status = 'ERROR') AS error,
+      count(*) FILTER (WHERE NOT fact.answered AND fact.status NOT IN ('NO_ANSWER', 'BUSY', 'CANCELED', 'FAILED', 'ERROR')) AS other,
+      coalesce(sum(fact.talk_seconds), 0) AS talk_seconds,
+      coalesce(sum(fact.talk_seconds) FILTER (WHERE fact.answered), 0) AS answered_talk_seconds,
+      count(fact.talk_seconds) FILTER (WHERE fact.answered) AS answered_timed,
+      count(*) FILTER (WHERE fact.answered AND fact.talk_seconds < 6) AS short_calls,
+      count(*) FILTER (WHERE fact.mos_band = 'excellent') AS excellent,
+      count(*) FILTER (WHERE fact.mos_band = 'good') AS good,
+      count(*) FILTER (WHERE fact.mos_band = 'fair') AS fair,
+      count(*) FILTER (WHERE fact.mos_band = 'poor') AS poor,
+      count(*) FILTER (WHERE fact.mos_band = 'bad') AS bad
+    FROM fact
+    GROUP BY fact.hour, fact.sub_account_id, fact.country_pair, fact.direction, fact.legs
+  ),
+  value AS (
+    SELECT hour, sub_account_id, country_pair, direction, legs, 'ring' AS measure, ring_seconds AS value, count(*)::integer AS count
+    FROM fact WHERE ring_seconds IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 7
+    UNION ALL
+    SELECT hour, sub_account_id, country_pair, direction, legs, 'mos', mos_min, count(*)::integer
+    FROM fact WHERE mos_min IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 7
+    UNION ALL
+    SELECT hour, sub_account_id, country_pair, direction, legs, 'loss', packet_loss_max, count(*)::integer
+    FROM fact WHERE packet_loss_max IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 7
+    UNION ALL
+    SELECT hour, sub_account_id, country_pair, direction, legs, 'jitter', jitter_ms_max, count(*)::integer
+    FROM fact WHERE jitter_ms_max IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 7
+  ),
+  list AS (
+    SELECT hour, sub_account_id, country_pair, direction, legs,
+      array_agg(value) FILTER (WHERE measure = 'ring') AS ring_seconds,
+      array_agg(count) FILTER (WHERE measure = 'ring') AS ring_counts,
+      array_agg(value) FILTER (WHERE measure = 'mos') AS mos,
+      array_agg(count) FILTER (WHERE measure = 'mos') AS mos_counts,
+      array_agg(value) FILTER (WHERE measure = 'loss') AS packet_loss,
+      array_agg(count) FILTER (WHERE measure = 'loss') AS packet_loss_counts,
+      array_agg(value) FILTER (WHERE measure = 'jitter') AS jitter_ms,
+      array_agg(count) FILTER (WHERE measure = 'jitter') AS jitter_counts
+    FROM value GROUP BY 1, 2, 3, 4, 5
+  )
+  SELECT
+    tally.*,
+    coalesce(list.ring_seconds, '{}'), coalesce(list.ring_counts, '{}'),
+    coalesce(list.mos::real[], '{}'), coalesce(list.mos_counts, '{}'),
+    coalesce(list.packet_loss::real[], '{}'), coalesce(list.packet_loss_counts, '{}'),
+    coalesce(list.jitter_ms::real[], '{}'), coalesce(list.jitter_counts, '{}')
+  FROM tally LEFT JOIN list USING (hour, sub_account_id, country_pair, direction, legs);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean[],boolean[],boolean[]) FROM PUBLIC;
+COMMENT ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean[],boolean[],boolean[]) IS 'Counts the figures of spans of time from the sessions themselves, once for each grouping: the three arrays have a member for each. hour is the beginning of the span. A group that is not asked for is empty, and legs is 0.';
 
 CREATE OR REPLACE FUNCTION vss.ensure_ledger_partitions(months_ahead integer)
  RETURNS SETOF text
@@ -754,11 +994,11 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM PUBLIC;
+  REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_writer;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_writer;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT ON vss.feed TO vss_writer;
     GRANT SELECT ON vss.feed_ancestors TO vss_writer;
     GRANT SELECT ON vss.feed_status TO vss_writer;
@@ -775,6 +1015,7 @@ BEGIN
     GRANT EXECUTE ON FUNCTION vss.feed_heartbeat() TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.note_drift(jsonb) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.prune_minutes(integer) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.refresh_figures(integer, interval) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_writer;
@@ -783,8 +1024,8 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_reader;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_reader;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
     GRANT SELECT ON vss.leg_numbers TO vss_reader;
@@ -795,6 +1036,12 @@ BEGIN
     GRANT SELECT ON vss.minute_counts TO vss_reader;
     GRANT SELECT ON vss.sub_account_activity TO vss_reader;
     GRANT SELECT ON vss.drift TO vss_reader;
+    GRANT SELECT ON vss.session_facts TO vss_reader;
+    GRANT SELECT ON vss.calls_a_day TO vss_reader;
+    GRANT SELECT ON vss.failures_by_cause TO vss_reader;
+    GRANT SELECT ON vss.quality_by_country_pair TO vss_reader;
+    GRANT SELECT ON vss.busiest_hours TO vss_reader;
+    GRANT SELECT ON vss.this_week TO vss_reader;
     GRANT SELECT ON vss.feed TO vss_reader;
     GRANT SELECT ON vss.feed_ancestors TO vss_reader;
     GRANT SELECT ON vss.feed_status TO vss_reader;
@@ -813,11 +1060,12 @@ BEGIN
     GRANT EXECUTE ON FUNCTION vss.read_cursor(text) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.server_identity() TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.feed_end() TO vss_reader;
+    GRANT EXECUTE ON FUNCTION vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean) TO vss_reader;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_support;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_support;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
     GRANT SELECT ON vss.leg_numbers TO vss_support;
@@ -828,6 +1076,12 @@ BEGIN
     GRANT SELECT ON vss.minute_counts TO vss_support;
     GRANT SELECT ON vss.sub_account_activity TO vss_support;
     GRANT SELECT ON vss.drift TO vss_support;
+    GRANT SELECT ON vss.session_facts TO vss_support;
+    GRANT SELECT ON vss.calls_a_day TO vss_support;
+    GRANT SELECT ON vss.failures_by_cause TO vss_support;
+    GRANT SELECT ON vss.quality_by_country_pair TO vss_support;
+    GRANT SELECT ON vss.busiest_hours TO vss_support;
+    GRANT SELECT ON vss.this_week TO vss_support;
     GRANT SELECT ON vss.feed TO vss_support;
     GRANT SELECT ON vss.feed_ancestors TO vss_support;
     GRANT SELECT ON vss.feed_status TO vss_support;
@@ -841,11 +1095,12 @@ BEGIN
     GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.read_cursor(text) TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.server_identity() TO vss_support;
+    GRANT EXECUTE ON FUNCTION vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean) TO vss_support;
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_operator;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_operator;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
     GRANT SELECT ON vss.leg_numbers TO vss_operator;
@@ -856,6 +1111,12 @@ BEGIN
     GRANT SELECT ON vss.minute_counts TO vss_operator;
     GRANT SELECT ON vss.sub_account_activity TO vss_operator;
     GRANT SELECT ON vss.drift TO vss_operator;
+    GRANT SELECT ON vss.session_facts TO vss_operator;
+    GRANT SELECT ON vss.calls_a_day TO vss_operator;
+    GRANT SELECT ON vss.failures_by_cause TO vss_operator;
+    GRANT SELECT ON vss.quality_by_country_pair TO vss_operator;
+    GRANT SELECT ON vss.busiest_hours TO vss_operator;
+    GRANT SELECT ON vss.this_week TO vss_operator;
     GRANT SELECT ON vss.feed TO vss_operator;
     GRANT SELECT ON vss.feed_ancestors TO vss_operator;
     GRANT SELECT ON vss.feed_status TO vss_operator;
@@ -872,18 +1133,35 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours FROM vss_analyst;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.server_identity(), vss.utf8_text(bytea) FROM vss_analyst;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
     GRANT SELECT ON vss.minutes TO vss_analyst;
     GRANT SELECT ON vss.minute_tallies TO vss_analyst;
     GRANT SELECT ON vss.minute_counts TO vss_analyst;
     GRANT SELECT ON vss.sub_account_activity TO vss_analyst;
     GRANT SELECT ON vss.drift TO vss_analyst;
+    GRANT SELECT ON vss.session_facts TO vss_analyst;
+    GRANT SELECT ON vss.calls_a_day TO vss_analyst;
+    GRANT SELECT ON vss.failures_by_cause TO vss_analyst;
+    GRANT SELECT ON vss.quality_by_country_pair TO vss_analyst;
+    GRANT SELECT ON vss.busiest_hours TO vss_analyst;
+    GRANT SELECT ON vss.this_week TO vss_analyst;
+    GRANT EXECUTE ON FUNCTION vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean) TO vss_analyst;
   END IF;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.grant_to_roles() FROM PUBLIC;
 COMMENT ON FUNCTION vss.grant_to_roles() IS 'Gives the roles of deploy/postgres/roles.sql what they need, where they have been let into the schema. Written by privileges.ts, and called, at the end of every migrate.';
+
+CREATE OR REPLACE FUNCTION vss.hour_of(instant timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+  SELECT date_bin('1 hour', instant, '2000-01-01 00:00:00+00')
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.hour_of(timestamp with time zone) FROM PUBLIC;
+COMMENT ON FUNCTION vss.hour_of(timestamp with time zone) IS 'The beginning of the hour of UTC.';
 
 CREATE OR REPLACE FUNCTION vss.mark_change()
  RETURNS trigger
@@ -897,6 +1175,26 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.mark_change() FROM PUBLIC;
 COMMENT ON FUNCTION vss.mark_change() IS 'Gives a session whose revision changed the change_xid that its writer did not give it.';
+
+CREATE OR REPLACE FUNCTION vss.mark_lost_sessions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    INSERT INTO vss.figure_losses (hour) VALUES (vss.hour_of(OLD.started_at));
+  ELSIF TG_OP = 'DELETE' THEN
+    INSERT INTO vss.figure_losses (hour) SELECT DISTINCT vss.hour_of(started_at) FROM lost;
+  ELSE
+    INSERT INTO vss.figure_losses (hour) SELECT hour FROM vss.figure_hours;
+  END IF;
+  RETURN NULL;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.mark_lost_sessions() FROM PUBLIC;
+COMMENT ON FUNCTION vss.mark_lost_sessions() IS 'Notes the hours that lose a session.';
 
 CREATE OR REPLACE FUNCTION vss.note_drift(observed jsonb)
  RETURNS void
@@ -1090,6 +1388,81 @@ $function$;
 REVOKE EXECUTE ON FUNCTION vss.read_cursor(text) FROM PUBLIC;
 COMMENT ON FUNCTION vss.read_cursor(text) IS 'The parts of a cursor. Fails (22023) when it is none.';
 
+CREATE OR REPLACE FUNCTION vss.refresh_figures(max_hours integer DEFAULT 1, settled interval DEFAULT '00:05:00'::interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+DECLARE
+  progress vss.figures_progress;
+  server bigint := (SELECT system_identifier FROM pg_control_system());
+  hours timestamptz[];
+  ends timestamptz[];
+  made vss.figures[];
+  losses uuid[];
+  next_until xid8;
+  changed timestamptz[];
+  changed_times timestamptz[];
+BEGIN
+  IF max_hours IS NULL OR max_hours NOT BETWEEN 1 AND 1000 THEN
+    RAISE EXCEPTION 'max_hours is %: give 1 to 1000', coalesce(max_hours::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF settled IS NULL OR settled < interval '0' THEN
+    RAISE EXCEPTION 'settled is %: give an interval of 0 or more', coalesce(settled::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF NOT pg_try_advisory_xact_lock('vss.figures_progress'::regclass::bigint) THEN
+    RETURN 0;
+  END IF;
+  SELECT * INTO progress FROM vss.figures_progress;
+  IF progress.system_identifier IS DISTINCT FROM server THEN
+    DELETE FROM vss.figures;
+    DELETE FROM vss.figure_hours;
+    DELETE FROM vss.figures_progress;
+    INSERT INTO vss.figures_progress (system_identifier, followed_until) VALUES (server, '0') RETURNING * INTO progress;
+  END IF;
+
+  -- Older transactions have ended. The next call will see what later ones change.
+  next_until := pg_snapshot_xmin(pg_current_snapshot());
+  losses := ARRAY(SELECT loss FROM vss.figure_losses);
+  SELECT array_agg(hour), array_agg(at) INTO changed, changed_times FROM (
+    SELECT hour, max(at) AS at FROM (
+      SELECT vss.hour_of(started_at) AS hour, processed_at AS at FROM vss.sessions WHERE change_xid >= progress.followed_until
+      UNION ALL
+      SELECT hour, now() FROM vss.figure_losses WHERE loss = ANY (losses)
+    ) AS change
+    GROUP BY hour
+  ) AS changed_hour;
+
+  -- An hour that still changes is not worth the counting. Newer hours are asked for more.
+  SELECT array_agg(hour), array_agg(hour + interval '1 hour') INTO hours, ends FROM (
+    SELECT hour FROM vss.figure_hours
+    WHERE NOT is_current AND changed_at <= now() - settled AND hour <> ALL (coalesce(changed, '{}'))
+    ORDER BY hour DESC LIMIT max_hours
+  ) AS settled_hour;
+  -- The feed waits for a transaction as soon as it writes: so all is counted before.
+  made := ARRAY(
+    SELECT figures FROM vss.count_figures(
+      hours, ends, NULL,
+      by_sub_account => '{false,true,false}', by_country_pair => '{false,false,true}', by_shape => '{true,true,false}'
+    ) AS figures
+  );
+
+  DELETE FROM vss.figures WHERE hour = ANY (hours);
+  INSERT INTO vss.figures SELECT * FROM unnest(made);
+  UPDATE vss.figure_hours SET is_current = true WHERE hour = ANY (hours);
+  INSERT INTO vss.figure_hours AS known (hour, is_current, changed_at)
+  SELECT hour, false, at FROM unnest(changed, changed_times) AS change (hour, at)
+  ON CONFLICT (hour) DO UPDATE SET is_current = false, changed_at = excluded.changed_at;
+  DELETE FROM vss.figure_losses WHERE loss = ANY (losses);
+  UPDATE vss.figures_progress SET followed_until = next_until WHERE followed_until <> next_until;
+  RETURN coalesce(array_length(hours, 1), 0);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.refresh_figures(integer,interval) FROM PUBLIC;
+COMMENT ON FUNCTION vss.refresh_figures(integer,interval) IS 'Follows the changes of vss.sessions, and counts anew up to max_hours hours that have not changed for the time settled. Returns how many; 0 as well while another process is at it. Workers call it: vss.traffic is right without, and only slower.';
+
 CREATE OR REPLACE FUNCTION vss.server_identity(OUT system_identifier bigint, OUT timeline integer)
  RETURNS record
  LANGUAGE sql
@@ -1106,6 +1479,227 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.server_identity() FROM PUBLIC;
 COMMENT ON FUNCTION vss.server_identity() IS 'The server''s system identifier and its present timeline.';
+
+CREATE OR REPLACE FUNCTION vss.traffic(since timestamp with time zone, until timestamp with time zone, bucket interval DEFAULT '1 day'::interval, sub_account text DEFAULT NULL::text, group_by text[] DEFAULT '{}'::text[], count_callees boolean DEFAULT false)
+ RETURNS TABLE(bucket_start timestamp with time zone, bucket_end timestamp with time zone, sub_account_id text, direction text, legs integer, country_pair text, attempts bigint, answered bigint, asr double precision, ner_estimate double precision, no_answer bigint, busy bigint, canceled bigint, failed bigint, error bigint, other bigint, minutes double precision, acd_seconds double precision, short_calls bigint, ring_seconds_p50 double precision, ring_seconds_p95 double precision, measured bigint, mos_avg real, mos_p10 real, share_excellent double precision, share_good double precision, share_fair double precision, share_poor double precision, share_bad double precision, packet_loss_p95 real, jitter_ms_p95 real, distinct_callees bigint)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  groups CONSTANT text[] := ARRAY['sub_account', 'direction', 'legs', 'country_pair'];
+  starts timestamptz[] := vss.check_buckets(since, until, bucket);
+  by_sub_account boolean := 'sub_account' = ANY (group_by);
+  by_direction boolean := 'direction' = ANY (group_by);
+  by_legs boolean := 'legs' = ANY (group_by);
+  by_country_pair boolean := 'country_pair' = ANY (group_by);
+  followed_until xid8;
+  hours timestamptz[];
+  firsts timestamptz[];
+  nexts timestamptz[];
+BEGIN
+  IF group_by IS NULL OR count_callees IS NULL OR NOT group_by <@ groups THEN
+    RAISE EXCEPTION 'group_by is %, and count_callees is %: give a list of %, and true or false',
+      coalesce(left(group_by::text, 120), 'NULL'), coalesce(count_callees::text, 'NULL'), groups
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+
+  -- A variable, so that the planner knows how few changes are newer.
+  SELECT progress.followed_until INTO followed_until
+  FROM vss.figures_progress AS progress WHERE progress.system_identifier = (SELECT system_identifier FROM pg_control_system());
+  -- The hours whose figures are complete, and lie within one bucket. Country pairs are kept by themselves alone.
+  hours := ARRAY(
+    SELECT hour FROM vss.figure_hours
+    WHERE is_current AND followed_until IS NOT NULL AND NOT (by_country_pair AND (by_sub_account OR sub_account IS NOT NULL OR by_direction OR by_legs))
+      AND hour >= since AND hour + interval '1 hour' <= until
+      AND width_bucket(hour, starts) = width_bucket(hour + interval '59 minutes 59.999999 seconds', starts)
+      AND hour NOT IN (SELECT hour FROM vss.figure_losses)
+      AND hour NOT IN (SELECT vss.hour_of(started_at) FROM vss.sessions WHERE change_xid >= followed_until)
+    ORDER BY hour
+  );
+  -- All other time, in spans that lie within one bucket each.
+  SELECT array_agg(greatest(gap.first, start)), array_agg(least(gap.next, start_of_next)) INTO firsts, nexts
+  FROM (
+    SELECT coalesce(lag(hour + interval '1 hour') OVER (ORDER BY hour), since) AS first, hour AS next
+    FROM unnest(hours || until) AS hour
+  ) AS gap
+  JOIN (
+    SELECT start, coalesce(lead(start) OVER (ORDER BY start), until) AS start_of_next FROM unnest(starts) AS start
+  ) AS span ON start < gap.next AND start_of_next > gap.first
+  WHERE gap.first < gap.next;
+
+  RETURN QUERY
+  WITH cell AS MATERIALIZED (
+    SELECT * FROM vss.figures
+    WHERE hour = ANY (hours)
+      AND CASE WHEN by_sub_account OR sub_account IS NOT NULL THEN sub_account_id <> '' ELSE sub_account_id = '' END
+      AND (sub_account IS NULL OR sub_account_id = sub_account)
+      AND CASE WHEN by_country_pair THEN country_pair <> '' ELSE country_pair = '' END
+    UNION ALL
+    SELECT * FROM vss.count_figures(
+      firsts, nexts, sub_account, ARRAY[by_sub_account], ARRAY[by_country_pair], ARRAY[by_direction OR by_legs]
+    )
+  ),
+  part AS MATERIALIZED (
+    SELECT
+      width_bucket(hour, starts) AS number,
+      CASE WHEN by_sub_account THEN sub_account_id ELSE '' END AS of_sub_account,
+      CASE WHEN by_direction THEN direction ELSE '' END AS of_direction,
+      CASE WHEN by_legs THEN legs ELSE 0 END AS of_legs,
+      CASE WHEN by_country_pair THEN country_pair ELSE '' END AS of_pair,
+      cell.*
+    FROM cell
+  ),
+  tally AS (
+    SELECT
+      number, of_sub_account, of_direction, of_legs, of_pair,
+      sum(attempts)::bigint AS attempts, sum(answered)::bigint AS answered, sum(undelivered)::bigint AS undelivered,
+      sum(no_answer)::bigint AS no_answer, sum(busy)::bigint AS busy, sum(canceled)::bigint AS canceled,
+      sum(failed)::bigint AS failed, sum(error)::bigint AS error, sum(other)::bigint AS other,
+      sum(talk_seconds) AS talk_seconds, sum(answered_talk_seconds) AS answered_talk_seconds,
+      sum(answered_timed)::bigint AS answered_timed, sum(short_calls)::bigint AS short_calls,
+      sum(excellent)::double precision AS excellent, sum(good)::double precision AS good, sum(fair)::double precision AS fair,
+      sum(poor)::double precision AS poor, sum(bad)::double precision AS bad
+    FROM part GROUP BY 1, 2, 3, 4, 5
+  ),
+  value AS (
+    SELECT number, of_sub_account, of_direction, of_legs, of_pair, measure, value, sum(count) AS count
+    FROM (
+      SELECT number, of_sub_account, of_direction, of_legs, of_pair, 'ring' AS measure, value, count
+      FROM part, unnest(ring_seconds, ring_counts) AS list (value, count)
+      UNION ALL
+      SELECT number, of_sub_account, of_direction, of_legs, of_pair, 'mos', value, count
+      FROM part, unnest(mos, mos_counts) AS list (value, count)
+      UNION ALL
+      SELECT number, of_sub_account, of_direction, of_legs, of_pair, 'loss', value, count
+      FROM part, unnest(packet_loss, packet_loss_counts) AS list (value, count)
+      UNION ALL
+      SELECT number, of_sub_account, of_direction, of_legs, of_pair, 'jitter', value, count
+      FROM part, unnest(jitter_ms, jitter_counts) AS list (value, count)
+    ) AS listed
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+  ),
+  ranked AS (
+    SELECT number, of_sub_account, of_direction, of_legs, of_pair, measure, value, count,
+      sum(count) OVER (PARTITION BY number, of_sub_account, of_direction, of_legs, of_pair, measure ORDER BY value) AS up_to_here,
+      sum(count) OVER (PARTITION BY number, of_sub_account, of_direction, of_legs, of_pair, measure) AS total
+    FROM value
+  ),
+  -- As percentile_cont does it: between the two values beside the place, in proportion.
+  percentile AS (
+    SELECT number, of_sub_account, of_direction, of_legs, of_pair, measure, share,
+      min(value) FILTER (WHERE up_to_here > floor(share * (total - 1)::double precision)) AS low,
+      min(value) FILTER (WHERE up_to_here > ceil(share * (total - 1)::double precision)) AS high,
+      share * (max(total) - 1)::double precision AS place,
+      sum(value * count) / max(total)::double precision AS average,
+      max(total)::bigint AS total
+    FROM ranked
+    JOIN (VALUES ('ring', 0.5::double precision), ('ring', 0.95), ('mos', 0.1), ('loss', 0.95), ('jitter', 0.95)) AS wanted (measure, share) USING (measure)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+  ),
+  spread AS (
+    SELECT number, of_sub_account, of_direction, of_legs, of_pair,
+      max(low + (high - low) * (place - floor(place))) FILTER (WHERE measure = 'ring' AND share = 0.5) AS ring_p50,
+      max(low + (high - low) * (place - floor(place))) FILTER (WHERE measure = 'ring' AND share = 0.95) AS ring_p95,
+      max(low + (high - low) * (place - floor(place))) FILTER (WHERE measure = 'mos') AS mos_p10,
+      max(low + (high - low) * (place - floor(place))) FILTER (WHERE measure = 'loss') AS loss_p95,
+      max(low + (high - low) * (place - floor(place))) FILTER (WHERE measure = 'jitter') AS jitter_p95,
+      max(average) FILTER (WHERE measure = 'mos') AS mos_avg,
+      max(total) FILTER (WHERE measure = 'mos') AS measured
+    FROM percentile GROUP BY 1, 2, 3, 4, 5
+  ),
+  callees AS (
+    SELECT
+      width_bucket(started_at, starts) AS number,
+      CASE WHEN by_sub_account THEN sessions.sub_account_id ELSE '' END AS of_sub_account,
+      '' AS of_direction, 0 AS of_legs, '' AS of_pair,
+      count(DISTINCT callee COLLATE "C") AS callees
+    FROM vss.sessions
+    WHERE count_callees AND NOT (by_direction OR by_legs OR by_country_pair)
+      AND started_at >= since AND started_at < until AND (sub_account IS NULL OR sessions.sub_account_id = sub_account)
+    GROUP BY 1, 2
+    UNION ALL
+    SELECT
+      width_bucket(sessions.started_at, starts),
+      CASE WHEN by_sub_account THEN sessions.sub_account_id ELSE '' END,
+      CASE WHEN by_direction THEN facts.direction ELSE '' END,
+      CASE WHEN by_legs THEN facts.legs ELSE 0 END,
+      CASE WHEN by_country_pair THEN facts.country_pair ELSE '' END,
+      count(DISTINCT callee COLLATE "C")
+    FROM vss.sessions JOIN vss.session_facts AS facts USING (session_id)
+    WHERE count_callees AND (by_direction OR by_legs OR by_country_pair)
+      AND sessions.started_at >= since AND sessions.started_at < until AND (sub_account IS NULL OR sessions.sub_account_id = sub_account)
+    GROUP BY 1, 2, 3, 4, 5
+  )
+  SELECT
+    starts[number],
+    coalesce(starts[number + 1], until),
+    CASE WHEN by_sub_account THEN of_sub_account END,
+    CASE WHEN by_direction THEN of_direction END,
+    CASE WHEN by_legs THEN of_legs END,
+    CASE WHEN by_country_pair THEN of_pair END,
+    coalesce(tally.attempts, 0),
+    coalesce(tally.answered, 0),
+    tally.answered::double precision / tally.attempts,
+    (tally.attempts - tally.undelivered)::double precision / tally.attempts,
+    coalesce(tally.no_answer, 0),
+    coalesce(tally.busy, 0),
+    coalesce(tally.canceled, 0),
+    coalesce(tally.failed, 0),
+    coalesce(tally.error, 0),
+    coalesce(tally.other, 0),
+    coalesce(tally.talk_seconds / 60, 0),
+    tally.answered_talk_seconds / nullif(tally.answered_timed, 0),
+    coalesce(tally.short_calls, 0),
+    ring_p50,
+    ring_p95,
+    coalesce(spread.measured, 0),
+    round(spread.mos_avg::numeric, 5)::real,
+    round(spread.mos_p10::numeric, 5)::real,
+    excellent / spread.measured,
+    good / spread.measured,
+    fair / spread.measured,
+    poor / spread.measured,
+    bad / spread.measured,
+    round(loss_p95::numeric, 6)::real,
+    round(jitter_p95::numeric, 5)::real,
+    CASE WHEN count_callees THEN coalesce(callees.callees, 0) END
+  FROM generate_subscripts(starts, 1) AS number
+  LEFT JOIN tally USING (number)
+  LEFT JOIN spread USING (number, of_sub_account, of_direction, of_legs, of_pair)
+  LEFT JOIN callees USING (number, of_sub_account, of_direction, of_legs, of_pair)
+  WHERE group_by = '{}' OR tally.attempts IS NOT NULL
+  ORDER BY number, of_sub_account COLLATE "C", of_direction COLLATE "C", of_legs, of_pair COLLATE "C";
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.traffic(timestamp with time zone,timestamp with time zone,interval,text,text[],boolean) FROM PUBLIC;
+COMMENT ON FUNCTION vss.traffic(timestamp with time zone,timestamp with time zone,interval,text,text[],boolean) IS 'The figures of the sessions that started from since until before until, in buckets of time: one row a bucket, also where there was no call; with group_by one row for each bucket and group that has calls. group_by takes sub_account, direction, legs and country_pair, as in vss.session_facts.
+
+Buckets begin at since, and step by the calendar of the session''s TimeZone: where clocks change, a bucket of 1 day has 23 or 25 hours. The last one ends at until. Shares are fractions: 0.01 is 1 %. A figure without a value is null.
+
+bucket_start: the beginning of the bucket
+bucket_end: its end, which belongs to the next one
+sub_account_id, direction, legs, country_pair: the group; null where group_by does not name it
+attempts: sessions. A session with one leg, an IVR call or a voice message, counts as one as well: group by direction and legs to tell these apart
+answered: sessions whose callee''s leg was connected; that of an IVR call, which the platform answers, is its only leg
+asr: answered of attempts. The answer seizure ratio of ITU-T E.425 is answered of seizures, and a summary does not tell whether a circuit was seized
+ner_estimate: an estimate of the network effectiveness ratio of ITU-T E.425: attempts that were answered, or ended COMPLETED, NO_ANSWER, BUSY or CANCELED, of attempts. FAILED and ERROR mix causes of the network with those of users, such as a number that does not exist, so the true ratio may be higher
+no_answer, busy, canceled, failed, error: unanswered sessions of that status
+other: unanswered sessions of any other status; with the five before and answered it adds up to attempts
+minutes: sum of talk_seconds, over 60; an unknown talk time counts as 0
+acd_seconds: average call duration: talk_seconds of answered sessions, averaged where it is known
+short_calls: answered sessions whose talk_seconds is below 6
+ring_seconds_p50, ring_seconds_p95: of answered sessions, from initiated to connected. It is not the post-dial delay, because a summary does not tell when it began to ring
+measured: sessions with a MOS
+mos_avg, mos_p10: of the worst MOS of each session. An average hides bad calls: a tenth of the sessions is at mos_p10 or below
+share_excellent, share_good, share_fair, share_poor, share_bad: of measured, by mos_band
+packet_loss_p95, jitter_ms_p95: of the worst value of each session
+distinct_callees: different callees; null unless count_callees is true, because it must read every session
+
+Percentiles are those of percentile_cont: between two values in proportion.';
 
 CREATE OR REPLACE FUNCTION vss.utf8_text(bytes bytea)
  RETURNS text
@@ -1124,26 +1718,30 @@ COMMENT ON FUNCTION vss.utf8_text(bytea) IS 'The bytes as text; null where they 
 
 CREATE TRIGGER sessions_mark_change BEFORE UPDATE ON vss.sessions FOR EACH ROW WHEN (((new.revision <> old.revision) AND (new.change_xid = old.change_xid))) EXECUTE FUNCTION vss.mark_change();
 
-CREATE VIEW vss.consumer_lag AS
- SELECT name,
-    cursor,
-    committed_at,
-    state,
-    changed_at AS oldest_unread_at,
-        CASE state
-            WHEN 'behind'::text THEN (clock_timestamp() - changed_at)
-            WHEN 'up to date'::text THEN '00:00:00'::interval
-            ELSE NULL::interval
-        END AS lag
-   FROM (vss.consumers
-     CROSS JOIN LATERAL vss.oldest_unread(cursor) oldest_unread(state, changed_at));
-COMMENT ON VIEW vss.consumer_lag IS 'One row a consumer: how far it is behind. Changes are not counted, because a count would read them all.';
-COMMENT ON COLUMN vss.consumer_lag.name IS 'Chosen by the consumer';
-COMMENT ON COLUMN vss.consumer_lag.cursor IS 'The last change that it has dealt with';
-COMMENT ON COLUMN vss.consumer_lag.committed_at IS 'When it said so';
-COMMENT ON COLUMN vss.consumer_lag.state IS 'up to date, behind, or other feed: its cursor is from before a restart, and it must read from the beginning';
-COMMENT ON COLUMN vss.consumer_lag.oldest_unread_at IS 'When the first change was made that it has not dealt with; null without one, and for another feed';
-COMMENT ON COLUMN vss.consumer_lag.lag IS 'The age of that change; 0 without one, null for another feed';
+CREATE TRIGGER sessions_mark_deleted AFTER DELETE ON vss.sessions REFERENCING OLD TABLE AS lost FOR EACH STATEMENT EXECUTE FUNCTION vss.mark_lost_sessions();
+
+CREATE TRIGGER sessions_mark_moved AFTER UPDATE ON vss.sessions FOR EACH ROW WHEN ((date_bin('01:00:00'::interval, old.started_at, '2000-01-01 00:00:00+00'::timestamp with time zone) <> date_bin('01:00:00'::interval, new.started_at, '2000-01-01 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION vss.mark_lost_sessions();
+
+CREATE TRIGGER sessions_mark_truncated AFTER TRUNCATE ON vss.sessions FOR EACH STATEMENT EXECUTE FUNCTION vss.mark_lost_sessions();
+
+CREATE VIEW vss.rejected AS
+ SELECT delivery_id,
+    received_at,
+    source_ip,
+    reasons,
+    session_id,
+    vss.utf8_text(body) AS body_text,
+    body
+   FROM vss.deliveries
+  WHERE (outcome = 'rejected'::text);
+COMMENT ON VIEW vss.rejected IS 'The deliveries that could not become a session, with what was wrong.';
+COMMENT ON COLUMN vss.rejected.delivery_id IS 'UUIDv7 given by ingest and returned to the sender';
+COMMENT ON COLUMN vss.rejected.received_at IS 'When ingest received it';
+COMMENT ON COLUMN vss.rejected.source_ip IS 'The sender''s address; null when it could not be known';
+COMMENT ON COLUMN vss.rejected.reasons IS 'Why: [{code, path, message}]';
+COMMENT ON COLUMN vss.rejected.session_id IS 'payload.sessionId where it could be read';
+COMMENT ON COLUMN vss.rejected.body_text IS 'The body as text; null where it is not UTF-8';
+COMMENT ON COLUMN vss.rejected.body IS 'The request body as received, byte for byte';
 
 CREATE VIEW vss.feed_status AS
  SELECT barrier,
@@ -1165,24 +1763,26 @@ COMMENT ON COLUMN vss.feed_status.prepared_name IS 'The prepared transaction''s 
 COMMENT ON COLUMN vss.feed_status.database_name IS 'The database it writes to';
 COMMENT ON COLUMN vss.feed_status.application_name IS 'The connection''s application_name';
 
-CREATE VIEW vss.leg_numbers AS
- SELECT session_id,
-    leg,
-        CASE direction
-            WHEN 'INBOUND'::text THEN source
-            ELSE destination
-        END AS number,
-    reverse(
-        CASE direction
-            WHEN 'INBOUND'::text THEN source
-            ELSE destination
-        END) AS number_backwards
-   FROM vss.call_legs;
-COMMENT ON VIEW vss.leg_numbers IS 'The person''s number of each leg, to find calls by it; the other number of a leg is a virtual one';
-COMMENT ON COLUMN vss.leg_numbers.session_id IS 'The session the leg belongs to';
-COMMENT ON COLUMN vss.leg_numbers.leg IS 'A, B, ...: the leg';
-COMMENT ON COLUMN vss.leg_numbers.number IS 'The source of an INBOUND leg, else the destination, as sent';
-COMMENT ON COLUMN vss.leg_numbers.number_backwards IS 'reverse(number): an index has it';
+CREATE VIEW vss.consumer_lag AS
+ SELECT name,
+    cursor,
+    committed_at,
+    state,
+    changed_at AS oldest_unread_at,
+        CASE state
+            WHEN 'behind'::text THEN (clock_timestamp() - changed_at)
+            WHEN 'up to date'::text THEN '00:00:00'::interval
+            ELSE NULL::interval
+        END AS lag
+   FROM (vss.consumers
+     CROSS JOIN LATERAL vss.oldest_unread(cursor) oldest_unread(state, changed_at));
+COMMENT ON VIEW vss.consumer_lag IS 'One row a consumer: how far it is behind. Changes are not counted, because a count would read them all.';
+COMMENT ON COLUMN vss.consumer_lag.name IS 'Chosen by the consumer';
+COMMENT ON COLUMN vss.consumer_lag.cursor IS 'The last change that it has dealt with';
+COMMENT ON COLUMN vss.consumer_lag.committed_at IS 'When it said so';
+COMMENT ON COLUMN vss.consumer_lag.state IS 'up to date, behind, or other feed: its cursor is from before a restart, and it must read from the beginning';
+COMMENT ON COLUMN vss.consumer_lag.oldest_unread_at IS 'When the first change was made that it has not dealt with; null without one, and for another feed';
+COMMENT ON COLUMN vss.consumer_lag.lag IS 'The age of that change; 0 without one, null for another feed';
 
 CREATE VIEW vss.minutes AS
  SELECT minute,
@@ -1207,25 +1807,6 @@ COMMENT ON COLUMN vss.minutes.minute IS 'The minute in which they were received,
 COMMENT ON COLUMN vss.minutes.sub_account_id IS 'Of the session; empty for rejected deliveries, whose body tells none that could be relied on';
 COMMENT ON COLUMN vss.minutes.outcome IS 'As in vss.deliveries: stored, duplicate, superseded or rejected';
 COMMENT ON COLUMN vss.minutes.deliveries IS 'How many there are';
-
-CREATE VIEW vss.rejected AS
- SELECT delivery_id,
-    received_at,
-    source_ip,
-    reasons,
-    session_id,
-    vss.utf8_text(body) AS body_text,
-    body
-   FROM vss.deliveries
-  WHERE (outcome = 'rejected'::text);
-COMMENT ON VIEW vss.rejected IS 'The deliveries that could not become a session, with what was wrong.';
-COMMENT ON COLUMN vss.rejected.delivery_id IS 'UUIDv7 given by ingest and returned to the sender';
-COMMENT ON COLUMN vss.rejected.received_at IS 'When ingest received it';
-COMMENT ON COLUMN vss.rejected.source_ip IS 'The sender''s address; null when it could not be known';
-COMMENT ON COLUMN vss.rejected.reasons IS 'Why: [{code, path, message}]';
-COMMENT ON COLUMN vss.rejected.session_id IS 'payload.sessionId where it could be read';
-COMMENT ON COLUMN vss.rejected.body_text IS 'The body as text; null where it is not UTF-8';
-COMMENT ON COLUMN vss.rejected.body IS 'The request body as received, byte for byte';
 
 CREATE VIEW vss.sub_account_activity AS
  WITH hours AS (
@@ -1272,3 +1853,206 @@ COMMENT ON COLUMN vss.sub_account_activity.silent_for IS 'Since then';
 COMMENT ON COLUMN vss.sub_account_activity.usual_gap IS 'The mean time from a minute with deliveries to the next, in the 7 days before last_received_at; gaps of more than an hour are left out where there are shorter ones; null before the second minute';
 COMMENT ON COLUMN vss.sub_account_activity.longest_gap_7d IS 'The longest time from a minute with deliveries to the next, of the gaps that ended in the 7 days before last_received_at; null before the second minute';
 COMMENT ON COLUMN vss.sub_account_activity.is_silent IS 'silent_for is longer than 15 minutes and than twice longest_gap_7d; null when longest_gap_7d does not tell';
+
+CREATE VIEW vss.leg_numbers AS
+ SELECT session_id,
+    leg,
+        CASE direction
+            WHEN 'INBOUND'::text THEN source
+            ELSE destination
+        END AS number,
+    reverse(
+        CASE direction
+            WHEN 'INBOUND'::text THEN source
+            ELSE destination
+        END) AS number_backwards
+   FROM vss.call_legs;
+COMMENT ON VIEW vss.leg_numbers IS 'The person''s number of each leg, to find calls by it; the other number of a leg is a virtual one';
+COMMENT ON COLUMN vss.leg_numbers.session_id IS 'The session the leg belongs to';
+COMMENT ON COLUMN vss.leg_numbers.leg IS 'A, B, ...: the leg';
+COMMENT ON COLUMN vss.leg_numbers.number IS 'The source of an INBOUND leg, else the destination, as sent';
+COMMENT ON COLUMN vss.leg_numbers.number_backwards IS 'reverse(number): an index has it';
+
+CREATE VIEW vss.session_facts AS
+ SELECT session_id,
+    sub_account_id,
+    status,
+    started_at,
+    ended_at,
+    duration_seconds,
+    last_action,
+    error_code,
+    error_meaning,
+    answered,
+    ring_seconds,
+    talk_seconds,
+    mos_min,
+    mos_band,
+    packet_loss_max,
+    jitter_ms_max,
+    anomalies,
+    direction,
+    legs,
+    country_pair
+   FROM (vss.sessions
+     CROSS JOIN LATERAL ( SELECT COALESCE((array_agg(leg_direction ORDER BY leg))[1], 'UNKNOWN'::text) AS direction,
+            (count(*))::integer AS legs,
+            concat(COALESCE((array_agg(source_country ORDER BY leg))[1], '??'::text), '-', COALESCE(
+                CASE
+                    WHEN (callee IS NOT NULL) THEN (array_agg(destination_country ORDER BY leg) FILTER (WHERE ((leg_direction = 'OUTBOUND'::text) AND (destination = callee))))[1]
+                    WHEN (count(*) = 1) THEN min(destination_country)
+                    ELSE NULL::text
+                END, '??'::text)) AS country_pair
+           FROM ( SELECT session_id AS of_session,
+                    leg,
+                    direction AS leg_direction,
+                    source_country,
+                    destination,
+                    destination_country
+                   FROM vss.call_legs) each
+          WHERE (of_session = session_id)) route);
+COMMENT ON VIEW vss.session_facts IS 'One row a session: its facts without phone numbers, and the groups of vss.traffic.';
+COMMENT ON COLUMN vss.session_facts.session_id IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.sub_account_id IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.status IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.started_at IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.ended_at IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.duration_seconds IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.last_action IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.error_code IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.error_meaning IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.answered IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.ring_seconds IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.talk_seconds IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.mos_min IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.mos_band IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.packet_loss_max IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.jitter_ms_max IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.anomalies IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.session_facts.direction IS 'Direction of the first leg. INBOUND: a masked call or an IVR call. OUTBOUND: a voice message. UNKNOWN: there is no leg, or it has no direction';
+COMMENT ON COLUMN vss.session_facts.legs IS 'How many legs the session has: 1 is an IVR call or a voice message, 2 a masked call or a transfer';
+COMMENT ON COLUMN vss.session_facts.country_pair IS 'Such as SG-ID: the source country of the first leg, and the country of the callee. Without a callee it is the destination country of the only leg. ?? stands for a country that is not known';
+
+CREATE VIEW vss.calls_a_day AS
+ SELECT (bucket_start)::date AS day,
+    attempts,
+    answered,
+    asr,
+    ner_estimate,
+    minutes,
+    acd_seconds,
+    measured,
+    mos_avg,
+    mos_p10,
+    share_bad
+   FROM vss.traffic((date_trunc('day'::text, now()) - '29 days'::interval), (date_trunc('day'::text, now()) + '1 day'::interval)) traffic(bucket_start, bucket_end, sub_account_id, direction, legs, country_pair, attempts, answered, asr, ner_estimate, no_answer, busy, canceled, failed, error, other, minutes, acd_seconds, short_calls, ring_seconds_p50, ring_seconds_p95, measured, mos_avg, mos_p10, share_excellent, share_good, share_fair, share_poor, share_bad, packet_loss_p95, jitter_ms_p95, distinct_callees)
+  ORDER BY bucket_start;
+COMMENT ON VIEW vss.calls_a_day IS 'The last 30 days, by the calendar of the session''s TimeZone, today included. Figures are those of vss.traffic.';
+COMMENT ON COLUMN vss.calls_a_day.day IS 'The day';
+COMMENT ON COLUMN vss.calls_a_day.attempts IS 'Sessions that started on the day';
+COMMENT ON COLUMN vss.calls_a_day.answered IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.calls_a_day.asr IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.calls_a_day.ner_estimate IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.calls_a_day.minutes IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.calls_a_day.acd_seconds IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.calls_a_day.measured IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.calls_a_day.mos_avg IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.calls_a_day.mos_p10 IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.calls_a_day.share_bad IS 'As in vss.traffic';
+
+CREATE VIEW vss.failures_by_cause AS
+ SELECT status,
+    error_code,
+    error_meaning,
+    count(*) AS sessions,
+    ((count(*))::double precision / (sum(count(*)) OVER ())::double precision) AS share,
+    max(started_at) AS latest_at
+   FROM vss.sessions
+  WHERE ((started_at >= (now() - '24:00:00'::interval)) AND (started_at < now()) AND (NOT answered))
+  GROUP BY status, error_code, error_meaning
+  ORDER BY (count(*)) DESC, status, error_code;
+COMMENT ON VIEW vss.failures_by_cause IS 'The sessions of the last 24 hours that nobody answered, by status and error, most frequent first.';
+COMMENT ON COLUMN vss.failures_by_cause.status IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.failures_by_cause.error_code IS 'As in vss.sessions; null where no error was sent';
+COMMENT ON COLUMN vss.failures_by_cause.error_meaning IS 'As in vss.sessions';
+COMMENT ON COLUMN vss.failures_by_cause.sessions IS 'How many';
+COMMENT ON COLUMN vss.failures_by_cause.share IS 'Of all unanswered sessions, a fraction';
+COMMENT ON COLUMN vss.failures_by_cause.latest_at IS 'When the latest of them started';
+
+CREATE VIEW vss.quality_by_country_pair AS
+ SELECT country_pair,
+    attempts,
+    measured,
+    mos_avg,
+    mos_p10,
+    share_fair,
+    share_poor,
+    share_bad,
+    packet_loss_p95,
+    jitter_ms_p95
+   FROM vss.traffic((now() - '7 days'::interval), now(), bucket => '8 days'::interval, group_by => '{country_pair}'::text[]) traffic(bucket_start, bucket_end, sub_account_id, direction, legs, country_pair, attempts, answered, asr, ner_estimate, no_answer, busy, canceled, failed, error, other, minutes, acd_seconds, short_calls, ring_seconds_p50, ring_seconds_p95, measured, mos_avg, mos_p10, share_excellent, share_good, share_fair, share_poor, share_bad, packet_loss_p95, jitter_ms_p95, distinct_callees)
+  WHERE (measured > 0)
+  ORDER BY measured DESC, country_pair;
+COMMENT ON VIEW vss.quality_by_country_pair IS 'The last 7 days by country pair, as far as there is a MOS. Figures are those of vss.traffic.';
+COMMENT ON COLUMN vss.quality_by_country_pair.country_pair IS 'As in vss.session_facts';
+COMMENT ON COLUMN vss.quality_by_country_pair.attempts IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.quality_by_country_pair.measured IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.quality_by_country_pair.mos_avg IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.quality_by_country_pair.mos_p10 IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.quality_by_country_pair.share_fair IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.quality_by_country_pair.share_poor IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.quality_by_country_pair.share_bad IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.quality_by_country_pair.packet_loss_p95 IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.quality_by_country_pair.jitter_ms_p95 IS 'As in vss.traffic';
+
+CREATE VIEW vss.busiest_hours AS
+ SELECT (EXTRACT(isodow FROM bucket_start))::integer AS weekday,
+    (EXTRACT(hour FROM bucket_start))::integer AS hour,
+    (avg(attempts))::double precision AS attempts_avg,
+    max(attempts) AS attempts_max,
+    avg(minutes) AS minutes_avg
+   FROM vss.traffic((date_trunc('day'::text, now()) - '28 days'::interval), date_trunc('day'::text, now()), bucket => '01:00:00'::interval) traffic(bucket_start, bucket_end, sub_account_id, direction, legs, country_pair, attempts, answered, asr, ner_estimate, no_answer, busy, canceled, failed, error, other, minutes, acd_seconds, short_calls, ring_seconds_p50, ring_seconds_p95, measured, mos_avg, mos_p10, share_excellent, share_good, share_fair, share_poor, share_bad, packet_loss_p95, jitter_ms_p95, distinct_callees)
+  GROUP BY ((EXTRACT(isodow FROM bucket_start))::integer), ((EXTRACT(hour FROM bucket_start))::integer)
+  ORDER BY (avg(attempts)) DESC, ((EXTRACT(isodow FROM bucket_start))::integer), ((EXTRACT(hour FROM bucket_start))::integer);
+COMMENT ON VIEW vss.busiest_hours IS 'The hours of the week, busiest first, over the last 28 whole days by the session''s TimeZone.';
+COMMENT ON COLUMN vss.busiest_hours.weekday IS '1 is Monday, 7 Sunday';
+COMMENT ON COLUMN vss.busiest_hours.hour IS '0 to 23: the hour begins then';
+COMMENT ON COLUMN vss.busiest_hours.attempts_avg IS 'Sessions that start in the hour, averaged over the weeks';
+COMMENT ON COLUMN vss.busiest_hours.attempts_max IS 'The most of one week';
+COMMENT ON COLUMN vss.busiest_hours.minutes_avg IS 'Minutes of talk of these sessions, averaged over the weeks';
+
+CREATE VIEW vss.this_week AS
+ SELECT day,
+    attempts,
+    attempts_before,
+    (((attempts)::double precision / (NULLIF(attempts_before, 0))::double precision) - (1)::double precision) AS attempts_growth,
+    minutes,
+    minutes_before,
+    asr,
+    asr_before,
+    mos_avg,
+    mos_avg_before
+   FROM (( SELECT (bucket_start)::date AS day,
+            attempts,
+            minutes,
+            asr,
+            mos_avg
+           FROM vss.traffic(date_trunc('week'::text, now()), GREATEST(now(), (date_trunc('week'::text, now()) + '00:01:00'::interval))) traffic(bucket_start, bucket_end, sub_account_id, direction, legs, country_pair, attempts, answered, asr, ner_estimate, no_answer, busy, canceled, failed, error, other, minutes, acd_seconds, short_calls, ring_seconds_p50, ring_seconds_p95, measured, mos_avg, mos_p10, share_excellent, share_good, share_fair, share_poor, share_bad, packet_loss_p95, jitter_ms_p95, distinct_callees)) this
+     LEFT JOIN ( SELECT ((bucket_start + '7 days'::interval))::date AS same_day,
+            attempts AS attempts_before,
+            minutes AS minutes_before,
+            asr AS asr_before,
+            mos_avg AS mos_avg_before
+           FROM vss.traffic((date_trunc('week'::text, now()) - '7 days'::interval), (GREATEST(now(), (date_trunc('week'::text, now()) + '00:01:00'::interval)) - '7 days'::interval)) traffic(bucket_start, bucket_end, sub_account_id, direction, legs, country_pair, attempts, answered, asr, ner_estimate, no_answer, busy, canceled, failed, error, other, minutes, acd_seconds, short_calls, ring_seconds_p50, ring_seconds_p95, measured, mos_avg, mos_p10, share_excellent, share_good, share_fair, share_poor, share_bad, packet_loss_p95, jitter_ms_p95, distinct_callees)) before ON ((same_day = day)))
+  ORDER BY day;
+COMMENT ON VIEW vss.this_week IS 'The days of this week beside those of last week, by the session''s TimeZone; weeks begin on Monday. Today is compared with the same time a week ago.';
+COMMENT ON COLUMN vss.this_week.day IS 'The day of this week';
+COMMENT ON COLUMN vss.this_week.attempts IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.this_week.attempts_before IS 'A week before';
+COMMENT ON COLUMN vss.this_week.attempts_growth IS 'A fraction: 0.1 is 10 % more than a week before; null where there was none';
+COMMENT ON COLUMN vss.this_week.minutes IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.this_week.minutes_before IS 'A week before';
+COMMENT ON COLUMN vss.this_week.asr IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.this_week.asr_before IS 'A week before';
+COMMENT ON COLUMN vss.this_week.mos_avg IS 'As in vss.traffic';
+COMMENT ON COLUMN vss.this_week.mos_avg_before IS 'A week before';

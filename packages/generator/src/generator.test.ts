@@ -121,6 +121,63 @@ describe('clean events', () => {
   })
 })
 
+describe('events of a period', () => {
+  const hourMs = 3_600_000
+  const untilMs = Date.UTC(2026, 2, 31, 5)
+  const period = { fromMs: untilMs - 28 * 24 * hourMs, untilMs }
+  const count = 8000
+  const options = { seed: 'month', count, period }
+  const sessions = generate(options).map((event) => enrichSession(sessionOf(event), untilMs))
+  const shareOf = (has: (session: (typeof sessions)[number]) => boolean) =>
+    sessions.filter(has).length / sessions.length
+
+  test('are the same under the same seed', () => {
+    expect(generate({ ...options, count: 200 })).toEqual(generate({ ...options, count: 200 }))
+  })
+
+  test('fill it, one after the other, without an anomaly', () => {
+    const starts = sessions.map(({ startedAtMs }) => startedAtMs)
+    expect(starts).toEqual(starts.toSorted((one, other) => one - other))
+    expect(starts[0]! - period.fromMs).toBeLessThan(6 * hourMs)
+    expect(starts[0]).toBeGreaterThanOrEqual(period.fromMs)
+    expect(untilMs - starts.at(-1)!).toBeLessThan(hourMs)
+    expect(starts.at(-1)).toBeLessThan(untilMs)
+    expect(sessions.flatMap(({ anomalies }) => anomalies)).toEqual([])
+    expect(new Set(sessions.map(({ sessionId }) => sessionId)).size).toBe(count)
+  })
+
+  test('fill it with repeats too', () => {
+    const dirty = generate({ ...options, dirtyShare: 0.8 }).findLast(({ kind }) => kind === 'clean')!
+    expect(untilMs - sessionOf(dirty).startedAtMs!).toBeLessThan(24 * hourMs)
+  })
+
+  test('come by day rather than by night, and less on Sundays', () => {
+    const inSingapore = (startedAtMs: number) => new Date(startedAtMs + 8 * hourMs)
+    const isAtNight = shareOf(({ startedAtMs }) => inSingapore(startedAtMs).getUTCHours() < 6)
+    const isSunday = shareOf(({ startedAtMs }) => inSingapore(startedAtMs).getUTCDay() === 0)
+    expect(isAtNight).toBeLessThan(0.04)
+    expect(isAtNight).toBeGreaterThan(0)
+    expect(isSunday).toBeLessThan(0.09)
+    expect(isSunday).toBeGreaterThan(0.02)
+  })
+
+  test('come from large and small sub-accounts, mostly within a country', () => {
+    const counts = Object.values(Object.groupBy(sessions, ({ subAccountId }) => subAccountId)).map(
+      (some) => some!.length,
+    )
+    expect(counts).toHaveLength(12)
+    expect(Math.max(...counts)).toBeGreaterThan(5 * Math.min(...counts))
+    const masked = sessions.filter(({ legs }) => legs.length === 2)
+    const domestic = masked.filter(({ legs }) => legs[0]!.sourceCountry === legs[1]!.destinationCountry)
+    expect(domestic.length / masked.length).toBeGreaterThan(0.5)
+  })
+})
+
+test('a period takes a count', () => {
+  const events = generateEvents({ seed: 1, period: { fromMs: 0, untilMs: 1 } })
+  expect(() => events.next()).toThrow('a period takes a count')
+})
+
 test('the shares of the scenarios add up to 1,000', () => {
   expect(Object.values(scenarios).reduce((sum, { share }) => sum + share, 0)).toBe(1000)
 })

@@ -1,3 +1,4 @@
+import { createSteadyClock, createWeeklyClock, type Period } from './clocks.ts'
 import type { Dirt, ExpectedOutcome } from './dirt/dirt.ts'
 import { type DirtKind, dirtByKind } from './dirt.ts'
 import { createRandom, type Random } from './random.ts'
@@ -12,6 +13,11 @@ export interface GeneratorOptions {
   readonly dirtyShare?: number
   /** The start of the first session, milliseconds since the Unix epoch. Default 2026-01-01T00:00:00Z. */
   readonly startAtMs?: number
+  /**
+   * Spreads the events over this time instead, as a company's calls are: by hours and weekdays, from large and small
+   * sub-accounts, mostly within a country. Takes a count.
+   */
+  readonly period?: Period
 }
 
 /**
@@ -79,9 +85,21 @@ function repeated(earlier: Repeatable, random: Random): GeneratedEvent {
  * The events are made as the consumer takes them, tens of thousands a second.
  */
 export function* generateEvents(options: GeneratorOptions): Generator<GeneratedEvent, void, void> {
-  const { seed, count = Number.POSITIVE_INFINITY, dirtyShare = 0, startAtMs = defaultStartAtMs } = options
+  const {
+    seed,
+    count = Number.POSITIVE_INFINITY,
+    dirtyShare = 0,
+    startAtMs = defaultStartAtMs,
+    period,
+  } = options
+  if (period !== undefined && count === Number.POSITIVE_INFINITY) throw new Error('a period takes a count')
   const random = createRandom(seed)
-  const nextSession = createSessionSource(random, startAtMs)
+  const nextStartMs =
+    period === undefined
+      ? createSteadyClock(random, startAtMs)
+      : // Repeats take no time of their own.
+        createWeeklyClock(random, period, count * (1 - dirtyShare * repeatedShare))
+  const nextSession = createSessionSource(random, nextStartMs, { isUneven: period !== undefined })
   const repeatable: Repeatable[] = []
   let cleanEvents = 0
 

@@ -1,7 +1,8 @@
 import { errorMeanings } from '@vss-pipeline/vss'
+import type { Clock } from './clocks.ts'
 import type { Random } from './random.ts'
 import { type LegPlan, pickScenario, type ScenarioName, type SessionPlan, scenarios } from './scenarios.ts'
-import { createSubscribers, type Subscriber } from './subscribers.ts'
+import { countries, createSubscribers, type Subscriber } from './subscribers.ts'
 
 /** An object of an event before it is written as JSON. The type is loose because dirt may put anything into it. */
 export type LooseObject = Record<string, unknown>
@@ -21,8 +22,13 @@ const subscriberCount = 1500
 const virtualNumberCount = 60
 const subAccountCount = 12
 const platformNodeCount = 4
-/** The mean pause between two sessions' starts is half of this. */
-const longestPauseMs = 80
+
+/** The share of calls that are bad, and that share where calls are uneven and go to {@link badCountry}. */
+const badShare = 0.08
+const badShareThere = 0.3
+const badCountry = 'VN'
+/** Where calls are uneven, the share of parties from the home country of the sub-account. */
+const homeShare = 0.75
 
 /** 100 ns ticks from the start of the Gregorian calendar to the Unix epoch: UUIDv1 counts from there. */
 const gregorianOffsetTicks = 122_192_928_000_000_000n
@@ -43,8 +49,8 @@ function timestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`
 }
 
-function quality(random: Random): LooseObject {
-  const isBad = random.chance(0.08)
+function quality(random: Random, shareOfBad: number): LooseObject {
+  const isBad = random.chance(shareOfBad)
   return {
     mos: Math.round((isBad ? 1.5 + random.next() * 2 : 3.7 + random.next() * 0.8) * 10) / 10,
     packetLossRate: random.chance(0.7) ? 0 : Math.round(random.next() * (isBad ? 0.2 : 0.02) * 1000) / 1000,
@@ -65,6 +71,7 @@ function createLeg(
   startMs: number,
   plan: LegPlan,
   route: Route,
+  shareOfBad: number,
 ): LooseObject {
   const at = (seconds: number) => timestamp(startMs + seconds * 1000)
   return {
@@ -83,7 +90,7 @@ function createLeg(
     [route.direction === 'OUTBOUND' ? 'sourceRefId' : 'destinationRefId']: route.refId,
     callStatus: plan.status,
     callDuration: plan.connected === null ? 0 : plan.disconnected - plan.connected,
-    ...(plan.connected !== null && { callQuality: quality(random) }),
+    ...(plan.connected !== null && { callQuality: quality(random, shareOfBad) }),
   }
 }
 
@@ -92,20 +99,35 @@ function errorDetails(errorCode: number | null): LooseObject {
 }
 
 /**
- * Makes a world of subscribers, virtual numbers and sub-accounts. Its clock moves on with each session.
+ * Makes a world of subscribers, virtual numbers and sub-accounts.
  *
- * @param startAtMs the start of the first session, milliseconds since the Unix epoch
+ * @param options.isUneven whether reports find differences, as in real traffic: sub-accounts are large and small, most
+ *   calls stay in a country, and those to one country sound worse. Otherwise everything is equally frequent
  */
-export function createSessionSource(random: Random, startAtMs: number): SessionSource {
+export function createSessionSource(
+  random: Random,
+  nextStartMs: Clock,
+  options: { isUneven: boolean },
+): SessionSource {
+  const { isUneven } = options
   const subscribers = createSubscribers(random, 'mobile', subscriberCount)
+  const subscribersAt = countries.map((home) => subscribers.filter(({ country }) => country === home))
   const virtualNumbers = createSubscribers(random, 'fixed', virtualNumberCount)
   const subAccounts = Array.from({ length: subAccountCount }, (_, i) => `account_${i}_${random.hex(4)}`)
   const nodes = Array.from({ length: platformNodeCount }, () => `9${random.hex(3)}-${random.hex(12)}`)
-  let clockMs = startAtMs
+
+  function pickSubAccount(): number {
+    return Math.floor(random.next() ** (isUneven ? 2 : 1) * subAccountCount)
+  }
+
+  function pickParty(subAccount: number): Subscriber {
+    const atHome = subscribersAt[subAccount % countries.length]!
+    return random.pick(isUneven && atHome.length > 0 && random.chance(homeShare) ? atHome : subscribers)
+  }
 
   return function nextSession(scenario = pickScenario(random)) {
-    // The clock moves by at least a millisecond, so that no id repeats.
-    clockMs += random.int(1, longestPauseMs)
+    const clockMs = nextStartMs()
+    const subAccount = pickSubAccount()
     const plan: SessionPlan = scenarios[scenario].plan(random)
     const node = random.pick(nodes)
     const tick = random.int(1, 9_998)
@@ -116,16 +138,17 @@ export function createSessionSource(random: Random, startAtMs: number): SessionS
     const refId = `PSTN${virtual + 1}`
     const inbound: Route = {
       direction: 'INBOUND',
-      source: random.pick(subscribers),
+      source: pickParty(subAccount),
       destination: virtualNumber,
       refId,
     }
     const outbound: Route = {
       direction: 'OUTBOUND',
       source: virtualNumber,
-      destination: random.pick(subscribers),
+      destination: pickParty(subAccount),
       refId,
     }
+    const shareOfBad = isUneven && outbound.destination.country === badCountry ? badShareThere : badShare
     // The platform makes leg A before the session and leg B after it, so their ids are a tick apart.
     const callA = createLeg(
       random,
@@ -133,18 +156,19 @@ export function createSessionSource(random: Random, startAtMs: number): SessionS
       clockMs,
       plan.legA,
       plan.inbound ? inbound : outbound,
+      shareOfBad,
     )
     const callB =
       plan.legB === null
         ? null
-        : createLeg(random, uuidV1(clockMs, tick + 1, node), clockMs, plan.legB, outbound)
+        : createLeg(random, uuidV1(clockMs, tick + 1, node), clockMs, plan.legB, outbound, shareOfBad)
     const isNewer = random.chance(0.4)
     const endSeconds = Math.max(plan.legA.disconnected, plan.legB?.disconnected ?? 0)
 
     const event: LooseEvent = {
       payload: {
         sessionId,
-        subAccountId: random.pick(subAccounts),
+        subAccountId: subAccounts[subAccount],
         sessionStatus: plan.status,
         startTime: timestamp(clockMs),
         endTime: timestamp(clockMs + endSeconds * 1000),

@@ -21,6 +21,9 @@ const numberPlans = [
   { country: 'US', mobile: '+1415#######', fixed: '+1212#######' },
 ] as const
 
+/** ISO 3166-1 alpha-2. */
+export const countries = numberPlans.map(({ country }) => country)
+
 function validNumber(random: Random, pattern: string, country: string): string {
   for (;;) {
     const number = pattern.replace(/#/g, () => String(random.int(0, 9)))

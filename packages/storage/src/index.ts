@@ -11,6 +11,7 @@ export {
 export { type Drift, noteDrift } from './drift.ts'
 export { StorageFault, toStorageFault } from './errors.ts'
 export { beatFeed, continueFeed, type FeedBeat, restartFeed } from './feed.ts'
+export { refreshFigures } from './figures.ts'
 export { addUpMinutes, insertTallies, pruneMinutes, type Tally } from './minutes.ts'
 export { ensureLedgerPartitions } from './partitions.ts'
 export { pingDatabase } from './ping.ts'

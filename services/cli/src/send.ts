@@ -4,9 +4,10 @@ import { type Command, Option } from 'commander'
 import { collect, parseEndpoint, parseRate, parseShare, wholeNumber } from './arguments.ts'
 
 export interface SendOptions {
-  count: number
+  count?: number
+  days?: number
   seed?: string
-  dirty: number
+  dirty?: number
   file?: string[]
   url: URL
   header: string
@@ -25,20 +26,28 @@ export function addSend(program: Command, env: NodeJS.ProcessEnv): void {
     .command('send')
     .description('Posts events to an ingest service, and sums up the answers.')
     .addOption(
-      new Option('--count <number>', 'the number of generated events')
-        .argParser(wholeNumber(1, 1_000_000_000))
-        .default(10),
+      new Option(
+        '--count <number>',
+        'the number of generated events (default: 10, or 500 a day with --days)',
+      ).argParser(wholeNumber(1, 1_000_000_000)),
+    )
+    .addOption(
+      new Option(
+        '--days <number>',
+        'spread the calls over so many past days, as a company makes them',
+      ).argParser(wholeNumber(1, 400)),
     )
     .option('--seed <text>', 'generates the same events again (default: a new seed, which is shown)')
     .addOption(
-      new Option('--dirty <share>', 'the share of events that are odd or broken: 0.05, or 5%')
-        .argParser(parseShare)
-        .default(0),
+      new Option(
+        '--dirty <share>',
+        'the share of events that are odd or broken: 0.05, or 5% (default: 0, or 2% with --days)',
+      ).argParser(parseShare),
     )
     .addOption(
       new Option('--file <path>', "post this file's bytes as they are instead (repeatable)")
         .argParser(collect)
-        .conflicts(['count', 'seed', 'dirty']),
+        .conflicts(['count', 'days', 'seed', 'dirty']),
     )
     .addOption(
       new Option('--url <url>', 'where to post')
@@ -57,9 +66,12 @@ export function addSend(program: Command, env: NodeJS.ProcessEnv): void {
       'after',
       `
 Exits 0 when every post was acknowledged, else 1. Ctrl-C ends it with a summary.
+The days of --days end at a full hour. Within an hour, the same seed, days and
+count give the same events.
 
 Examples:
   vss send
+  vss send --days 30
   vss send --file test/fixtures/example-completed.json
   vss send --count 100000 --dirty 5% --concurrency 64 --ids acknowledged.txt
   VSS_SECRET=... vss send --url https://example.com/webhooks/vss --rate 50`,

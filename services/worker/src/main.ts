@@ -21,6 +21,7 @@ import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline
 import { createDriftTeller } from './drift.ts'
 import { keepFeedBeating } from './feed-heartbeat.ts'
 import { observeFeed } from './feed-metrics.ts'
+import { keepFigures } from './figures.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { keepMinutesAddedUp } from './minutes.ts'
 import { keepPartitionsAhead } from './partitions.ts'
@@ -118,5 +119,6 @@ async function start(deps: {
   keepFeedBeating({ pool, lifecycle, logger })
   keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })
   keepMinutesAddedUp({ pool, lifecycle, logger })
+  keepFigures({ pool, lifecycle, logger })
   logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }

@@ -74,6 +74,44 @@ it('posts files byte for byte, and the same events again under the same seed', a
   expect(new Set(await ledgerBodies()).size).toBe(3 + 3)
 })
 
+it('spreads calls over the past days', async () => {
+  const { webhookUrl, pool } = await startRunningPipeline()
+  const send = [
+    'send',
+    '--url',
+    webhookUrl,
+    '--days',
+    '3',
+    '--count',
+    '400',
+    '--dirty',
+    '0',
+    '--seed',
+    'month',
+  ]
+  expect(await vss(send)).toMatchObject({ exitCode: 0, stderr: '' })
+  async function stored() {
+    const { rows } = await pool.query<{ sessions: number; deliveries: number; days: number; odd: number }>(
+      `SELECT count(*)::integer AS sessions, (SELECT count(*) FROM vss.deliveries)::integer AS deliveries,
+         count(DISTINCT date_bin('24 hours', started_at, now()))::integer AS days,
+         count(*) FILTER (WHERE anomalies <> '{}' OR ended_at > received_at OR started_at < now() - interval '74 hours')::integer AS odd
+       FROM vss.sessions`,
+    )
+    return rows[0]!
+  }
+  await until('A row for each', async () => (await stored()).deliveries === 400, { timeoutMs: 20_000 })
+  const once = await stored()
+  expect(once).toMatchObject({ sessions: 400, odd: 0 })
+  // The period ends before now, by up to 80 minutes.
+  expect([3, 4]).toContain(once.days)
+
+  // By default some are broken.
+  const day = await vss(['send', '--json', '--url', webhookUrl, '--days', '1'])
+  expect(JSON.parse(day.stdout)).toMatchObject({ planned: 500, acknowledged: 500 })
+  await until('A row for each again', async () => (await stored()).deliveries === 900, { timeoutMs: 20_000 })
+  expect((await pool.query(`SELECT FROM vss.rejected`)).rowCount).toBeGreaterThan(0)
+})
+
 it('keeps to the rate', async () => {
   const { webhookUrl } = await startRunningPipeline({ workers: 0 })
   const { exitCode, stdout } = await vss([

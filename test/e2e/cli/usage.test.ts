@@ -8,7 +8,7 @@ it('prints its version', async () => {
 
 it.each([
   [[], ['send', 'migrate', 'status', 'sessions', 'tail', 'consumers', 'feed', 'ingests', 'drift']],
-  [['send'], ['--count', '--dirty', '--ids', '--concurrency']],
+  [['send'], ['--count', '--days', '--dirty', '--ids', '--concurrency']],
   [['migrate'], ['--database-url']],
   [['status'], ['--since', '--json', '--redis-url']],
   [
@@ -59,6 +59,10 @@ it.each([
   [
     ['send', '--count', '0'],
     "vss: option '--count <number>' argument '0' is invalid. It takes a whole number from 1 to 1000000000 (see --help)\n",
+  ],
+  [
+    ['send', '--days', '0'],
+    "vss: option '--days <number>' argument '0' is invalid. It takes a whole number from 1 to 400 (see --help)\n",
   ],
   [
     ['send', '--file', 'a', '--count', '3'],

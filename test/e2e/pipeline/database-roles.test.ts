@@ -257,7 +257,7 @@ test('the reader follows the feed, commits, and removes its consumer', async () 
 
 test.each([
   ['README.md', 1],
-  ['docs/consuming.md', 21],
+  ['docs/consuming.md', 31],
 ])('the reader may run the queries of %s, and sees rows', async (page, count) => {
   const databaseUrl = await migratedDatabase()
   const workers = openPool(as('vss_writer', databaseUrl))
@@ -272,7 +272,8 @@ test.each([
   const legs = [callLeg('A', { callId: '1f048a83-ea6d-11ee-911b-e9023a97c284' })]
   const seen = { answered: true, mosBand: 'bad', mosMin: 1.5, clientRequestId: 'order-7' } as const
   const call = session({ startedAtMs, ...seen, legs, anomalies: ['duration_mismatch'] })
-  await writer.write([delivery(call), rejectedDelivery()])
+  const failure = session({ startedAtMs: Date.now() - 60_000, answered: false, status: 'BUSY' })
+  await writer.write([delivery(call), delivery(failure), rejectedDelivery()])
   const writerPool = openPool(as('vss_writer', databaseUrl))
   await noteDrift(writerPool, [
     {
@@ -450,6 +451,33 @@ test('vss_operator may correct an outcome and delete sessions with their legs, b
   ]
   expect(await outcomesOf(as('vss_operator', databaseUrl), statements)).toEqual(
     statements.map((statement) => [statement, expect.stringMatching(denied)]),
+  )
+})
+
+test('the writer keeps the figures, also of a session that starts in another hour now, and the analyst reads them', async () => {
+  const databaseUrl = await migratedDatabase()
+  const writing = openPool(as('vss_writer', databaseUrl))
+  const writer = createWriter({ pool: writing, pipelineVersion: 'test' })
+  const analyst = openPool(as('vss_analyst', databaseUrl))
+  const attempts = async () =>
+    (
+      await analyst.query<{ attempts: string }>(
+        `SELECT attempts FROM vss.traffic('2024-03-25T06:00:00Z', '2024-03-25T08:00:00Z', '1 hour')`,
+      )
+    ).rows.map((row) => Number(row.attempts))
+  const call = session()
+  await writer.write([delivery(call)])
+  for (const _ of [1, 2]) await writing.query(`SELECT vss.refresh_figures(10, '0')`)
+  expect(await attempts()).toEqual([1, 0])
+
+  await writer.write([delivery({ ...call, startedAtMs: call.startedAtMs + 3_600_000 })])
+
+  expect(await attempts()).toEqual([0, 1])
+  const { rows } = await analyst.query('SELECT country_pair FROM vss.session_facts')
+  expect(rows).toEqual([{ country_pair: 'US-??' }])
+  const numbers = ['SELECT callee FROM vss.sessions', 'SELECT source FROM vss.call_legs']
+  expect(await outcomesOf(as('vss_analyst', databaseUrl), numbers)).toEqual(
+    numbers.map((statement) => [statement, expect.stringMatching(denied)]),
   )
 })
 

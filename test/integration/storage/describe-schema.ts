@@ -169,7 +169,8 @@ async function selectViews(client: pg.ClientBase): Promise<View[]> {
        pg_catalog.obj_description(oid, 'pg_class') AS comment
      FROM pg_catalog.pg_class
      WHERE relnamespace = 'vss'::pg_catalog.regnamespace AND relkind = 'v'
-     ORDER BY relname COLLATE "C"`,
+     -- A view may read one that was made before it.
+     ORDER BY oid`,
   )
   return rows
 }

@@ -10,14 +10,22 @@ import {
   createTestDatabase,
   type TestDatabase,
 } from '../../support/databases.ts'
+import { describeForReaders } from './describe-for-readers.ts'
 import { describeSchema } from './describe-schema.ts'
 
 const schemaFile = join(import.meta.dirname, '../../../packages/storage/schema.sql')
+const schemaPage = join(import.meta.dirname, '../../../docs/schema.md')
 
 test('schema.sql describes the schema that the migrations make (else: npx vitest run schema -u)', async () => {
   const client = await connectUntilFinished(await createTestDatabase(inject('databaseUrl')))
 
   await expect(await describeSchema(client)).toMatchFileSnapshot(schemaFile)
+})
+
+test('docs/schema.md has the comments of all that readers may use (else: npx vitest run schema -u)', async () => {
+  const client = await connectUntilFinished(await createTestDatabase(inject('databaseUrl')))
+
+  await expect(await describeForReaders(client)).toMatchFileSnapshot(schemaPage)
 })
 
 test('schema.sql run by itself makes the same schema', async () => {

@@ -4,7 +4,7 @@ import { readSetting } from '@vss-pipeline/runtime'
 import { CommandFailure } from '../failure.ts'
 import type { SendOptions } from '../send.ts'
 import { displayJson } from '../text.ts'
-import { type Bodies, generateBodies, readBodies } from './bodies.ts'
+import { type Bodies, generateBodies, pastDays, readBodies } from './bodies.ts'
 import { openIdFile } from './id-file.ts'
 import { createPace } from './pace.ts'
 import { createPoster } from './post.ts'
@@ -57,9 +57,18 @@ export async function runSend(options: SendOptions, env: NodeJS.ProcessEnv): Pro
   if (summary.acknowledged < summary.planned) process.exitCode = 1
 }
 
-function chooseBodies({ file, count, seed, dirty }: SendOptions): Bodies | Promise<Bodies> {
+const defaultCount = 10
+const defaultCountADay = 500
+const defaultDirtyShareOfDays = 0.02
+
+function chooseBodies({ file, count, days, seed, dirty }: SendOptions): Bodies | Promise<Bodies> {
   if (file !== undefined) return readBodies(file)
-  return generateBodies({ count, seed: seed ?? String(randomInt(2 ** 32)), dirtyShare: dirty })
+  return generateBodies({
+    count: count ?? (days === undefined ? defaultCount : defaultCountADay * days),
+    seed: seed ?? String(randomInt(2 ** 32)),
+    dirtyShare: dirty ?? (days === undefined ? 0 : defaultDirtyShareOfDays),
+    ...(days !== undefined && { period: pastDays(days, Date.now()) }),
+  })
 }
 
 function credentialHeaders({ secret, header }: SendOptions, env: NodeJS.ProcessEnv): Record<string, string> {

@@ -24,11 +24,23 @@ export function readBodies(paths: readonly string[]): Bodies {
   return { total: contents.length, seed: null, values: contents.values() }
 }
 
+const hourMs = 3_600_000
+const dayMs = 24 * hourMs
+/** The longest generated call ends in this time, so that none ends in the future. */
+const longestCallMs = 20 * 60_000
+
+/** The days up to the latest full hour that all calls of are over. */
+export function pastDays(days: number, nowMs: number): { fromMs: number; untilMs: number } {
+  const untilMs = Math.floor((nowMs - longestCallMs) / hourMs) * hourMs
+  return { fromMs: untilMs - days * dayMs, untilMs }
+}
+
 /** Generates Voice Session Summaries. */
 export async function generateBodies(options: {
   count: number
   seed: string
   dirtyShare: number
+  period?: { fromMs: number; untilMs: number }
 }): Promise<Bodies> {
   const { generateEvents } = await import('@vss-pipeline/generator')
   const { count, seed } = options
