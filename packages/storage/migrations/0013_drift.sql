@@ -13,7 +13,7 @@ CREATE TABLE vss.drift (
   CONSTRAINT drift_short CHECK (length(kind) <= 64 AND length(path) <= 255 AND length(value) <= 64)
 );
 
-COMMENT ON TABLE vss.drift IS 'What 8x8 sends otherwise than documented: one row for each unknown field, unknown word and field that could not be read. At most 1,000 rows, and one of kind other for the rest. Written every two seconds.';
+COMMENT ON TABLE vss.drift IS 'Differences between events and their documentation: one row for each unknown field, unknown word and field that could not be read. At most 1,000 rows, and one of kind other for the rest. Written every two seconds.';
 COMMENT ON COLUMN vss.drift.kind IS 'The anomaly: unknown_field, unknown_status, unknown_action, unknown_direction, unknown_type or invalid_value; other counts what found no room';
 COMMENT ON COLUMN vss.drift.path IS 'The place in the event, such as payload.details.callA.id. A name that is long, odd, or may be a phone number is ?';
 COMMENT ON COLUMN vss.drift.value IS 'The unknown word; ? where it is long, odd, or may be a phone number; empty where the path tells all';
