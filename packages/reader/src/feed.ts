@@ -39,8 +39,9 @@ export interface ConsumerState {
 const statement = `SELECT
   CASE
     WHEN feed.system_identifier IS DISTINCT FROM server.system_identifier THEN 'other server'
-    -- A standby learns its timeline late, and its primary is asked in any case.
-    WHEN feed.timeline <> server.timeline AND NOT pg_is_in_recovery() THEN 'other timeline'
+    -- A standby learns its timeline late.
+    WHEN feed.timeline > server.timeline AND NOT pg_is_in_recovery() THEN 'other server'
+    WHEN feed.timeline < server.timeline THEN 'other timeline'
   END AS refusal,
   status.holder AS kind,
   status.pid,

@@ -87,6 +87,8 @@ test('the pipeline works with its roles: the migrator migrates, the worker only 
 
   const rejected = await until('The rejection', () => readDelivery(owner, malformedId), { timeoutMs: 5_000 })
   expect(rejected.outcome).toBe('rejected')
+  const metrics = await (await fetch(`${pipeline.workers[0]!.opsUrl}/metrics`)).text()
+  expect(metrics).toMatch(/^vss_feed_barrier_age_seconds \d/m)
   expect(await readBody(owner, malformedId)).toEqual(Buffer.from('{"payload":'))
   const corrected = await until(
     'The correction',

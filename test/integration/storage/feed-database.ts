@@ -68,6 +68,18 @@ export async function insertSession(client: pg.Client, sessionId: string): Promi
   )
 }
 
+/** Inserts so many sessions in one transaction. */
+export async function insertSessions(client: pg.Client, count: number): Promise<void> {
+  await client.query(
+    `INSERT INTO vss.sessions (session_id, sub_account_id, status, started_at, ended_at, answered, anomalies, revision,
+       delivery_id, received_at, body_sha256, processed_at, pipeline_version)
+     SELECT gen_random_uuid(), 'account', 'COMPLETED', now(), now(), true, '{}', 1, gen_random_uuid(), now(), sha256(''),
+       now(), 'test'
+     FROM generate_series(1, $1)`,
+    [count],
+  )
+}
+
 /** Inserts or corrects a session in a transaction of its own. @returns its revision. */
 export async function writeSession(client: pg.Client, sessionId: string): Promise<number> {
   const { rows } = await client.query<{ revision: number }>(

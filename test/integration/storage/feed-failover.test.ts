@@ -1,10 +1,13 @@
+import { readFeedState } from '@vss-pipeline/reader'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { connect } from '../../support/databases.ts'
+import { openPool } from '../../support/open-storage.ts'
 import {
   beat,
   commit,
   first,
+  insertSessions,
   openFeed,
   openFeedWithUrl,
   readChanges,
@@ -91,6 +94,32 @@ test('a heartbeat writes nothing while no session changes', async () => {
   for (const _ of Array(5)) expect(await beat(client)).toBe('quiet')
 
   expect(await nextTransactionId(client)).toBe(idBefore)
+})
+
+test('neither a heartbeat nor a look at the feed’s state reads the whole table of sessions', async () => {
+  const { url, client } = await openFeedWithUrl()
+  const pool = openPool(url)
+  await insertSessions(client, 20_000)
+  await client.query('ANALYZE vss.sessions')
+  const scans = `SELECT seq_scan AS scans FROM pg_stat_user_tables WHERE relid = 'vss.sessions'::regclass`
+  const readScans = async () => {
+    await client.query('SELECT pg_stat_force_next_flush()')
+    return (await client.query(scans)).rows
+  }
+  const before = await readScans()
+
+  // Postgres makes plans anew for the first five calls, and may then keep one.
+  for (const _ of Array(10)) {
+    await beat(client)
+    await writeSession(client, first)
+    await beat(client)
+    await readFeedState(pool)
+    await readLag(client)
+  }
+  for (const _ of Array(10)) expect(await beat(client)).toBe('quiet')
+
+  await pool.query('SELECT pg_stat_force_next_flush()')
+  expect(await readScans()).toEqual(before)
 })
 
 test('heartbeats of a busy feed stay in one page, without a new entry in the index', async () => {

@@ -69,13 +69,17 @@ test('a transaction that holds the feed back counts from the first change that w
 })
 
 test.each([
-  ['system_identifier', 'other server'],
-  ['timeline', 'other timeline'],
-])('a feed with another %s than the server tells that reads are refused', async (column, refusal) => {
+  ['system_identifier = system_identifier - 1', 'other server', /another server/],
+  ['timeline = timeline + 1', 'other server', /another server/],
+  ['timeline = timeline - 1', 'other timeline', /a worker that runs mends this/],
+])('after %s of the feed reads are refused, and its state says why', async (change, refusal, message) => {
   const { url, client } = await openFeedWithUrl()
-  await client.query(`UPDATE vss.feed SET ${column} = ${column} - 1`)
+  await client.query(`UPDATE vss.feed SET ${change}`)
 
-  await expect(readChanges(client)).rejects.toMatchObject({ code: 'VF002' })
+  await expect(readChanges(client)).rejects.toMatchObject({
+    code: 'VF002',
+    message: expect.stringMatching(message),
+  })
   expect(await readFeedState(openPool(url))).toMatchObject({ refusal })
 })
 
