@@ -15,8 +15,8 @@ export interface SessionSearch {
   readonly callId?: string
   readonly clientRequestId?: string
   readonly subAccountId?: string
-  /** As stored: `NO_ANSWER`. */
-  readonly status?: string
+  /** Any of these, as they are stored: `NO_ANSWER`. */
+  readonly statuses?: readonly string[]
   /** A code that is among the session's anomalies. */
   readonly anomaly?: string
   /** The session started then or later. */
@@ -134,7 +134,7 @@ LIMIT ${parameter(values, search.limit + 1)}`
 }
 
 function sessionConditions(search: SessionSearch, values: unknown[]): string[] {
-  const { virtualNumber, clientRequestId, subAccountId, status, anomaly, since, until, before } = search
+  const { virtualNumber, clientRequestId, subAccountId, statuses, anomaly, since, until, before } = search
   const given = (value: unknown) => parameter(values, value)
   const conditions: string[] = []
   if (since) conditions.push(`started_at >= ${given(since.toISOString())}::timestamptz`)
@@ -150,7 +150,7 @@ function sessionConditions(search: SessionSearch, values: unknown[]): string[] {
   }
   if (clientRequestId !== undefined) conditions.push(`client_request_id = ${given(clientRequestId)}`)
   if (subAccountId !== undefined) conditions.push(`sub_account_id = ${given(subAccountId)}`)
-  if (status !== undefined) conditions.push(`status = ${given(status)}`)
+  if (statuses) conditions.push(`status = ANY (${given(statuses)}::text[])`)
   if (anomaly !== undefined) conditions.push(`anomalies @> ARRAY[${given(anomaly)}]`)
   if (virtualNumber) conditions.push(matches('reverse(virtual_number)', virtualNumber, values))
   return conditions

@@ -104,7 +104,7 @@ test('each condition leaves out the sessions to which it does not apply', async 
     callId: callId.toUpperCase(),
     clientRequestId: 'order-7',
     subAccountId: 'acme',
-    status: 'BUSY',
+    statuses: ['BUSY', 'FAILED'],
     anomaly: 'no_legs',
     since: new Date(firstAtMs),
     until: new Date(firstAtMs + 1),
@@ -172,7 +172,7 @@ describe('of 200,000 sessions', () => {
     ['a call id', { callId: '00000000-0000-4000-8000-0000000000a1' }, 'call_legs_call_id_idx'],
     ['a request id', { clientRequestId: 'request-700' }, 'sessions_client_request_id_idx'],
     ['a sub-account and a day', { subAccountId: 'account-7', ...day }, 'sessions_started_at_sub_account_idx'],
-    ['a status and a day', { status: 'BUSY', ...day }, 'sessions_started_at_sub_account_idx'],
+    ['a status and a day', { statuses: ['BUSY'], ...day }, 'sessions_started_at_sub_account_idx'],
     ['an anomaly and a day', { anomaly: 'no_legs', ...day }, 'sessions_started_at_sub_account_idx'],
     ['the latest', {}, 'sessions_started_at_sub_account_idx'],
   ])('%s is found by an index', async (_, conditions, index) => {
