@@ -188,6 +188,18 @@ describe('of 200,000 sessions', () => {
     expect((await findSessions(pool, search)).sessions).not.toEqual([])
   })
 
+  test('the old sessions of a number are not looked for among all newer ones', async () => {
+    const { rows } = await pool.query<{ id: string }>(
+      'SELECT session_id AS id FROM vss.sessions ORDER BY started_at LIMIT 9000',
+    )
+    const oldest = rows.map(({ id }) => id)
+
+    const plan = await explain(pool, findStatement({ ...number, limit: 20 }, oldest))
+
+    expect(plan).toContain('sessions_pkey')
+    expect(plan).not.toContain('sessions_started_at_sub_account_idx')
+  })
+
   test('a number of very many sessions is found in the order of time', async () => {
     const busy: SessionSearch = { number: readNumberSearch('+6590000000')!, limit: 5 }
 
