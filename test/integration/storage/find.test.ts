@@ -116,9 +116,9 @@ test('each condition leaves out the sessions to which it does not apply', async 
     next: null,
   })
   expect(await findSessions(pool, { ...search, callId: 'no-uuid' })).toEqual({ sessions: [], next: null })
-  await expect(findSessions(pool, { ...search, before: 'yesterday' })).rejects.toMatchObject({
-    code: 'no_place',
-  })
+  for (const before of ['yesterday', `2026-02-30T00:00:00.000Z_${wanted.sessionId}`]) {
+    await expect(findSessions(pool, { ...search, before })).rejects.toMatchObject({ code: 'no_place' })
+  }
 })
 
 test('pages show every session once, also where many begin at the same time', async () => {
