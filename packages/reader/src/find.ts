@@ -15,8 +15,8 @@ export interface SessionSearch {
   readonly callId?: string
   readonly clientRequestId?: string
   readonly subAccountId?: string
-  /** As stored: `NO_ANSWER`. */
-  readonly status?: string
+  /** Any of these, as they are stored: `NO_ANSWER`. */
+  readonly statuses?: readonly string[]
   /** A code that is among the session's anomalies. */
   readonly anomaly?: string
   /** The session started then or later. */
@@ -63,15 +63,15 @@ export async function findSessions(pool: Pool, search: SessionSearch): Promise<F
   })
 }
 
-/** More sessions of one number than this are rather found in the order of their times. */
-const mostSessionsOfLegs = 10_000
+/** Sessions of a number that has more legs than this are rather found in the order of their times. */
+const mostLegs = 10_000
 
 /** @returns the sessions that have such a leg; null when no leg is searched, or when there are too many. */
 async function readSessionsOfLegs(client: ClientBase, search: SessionSearch): Promise<string[] | null> {
   const statement = legStatement(search)
   if (statement === null) return null
   const { rows } = await client.query<{ session_id: string }>(statement.text, statement.values)
-  return rows.length > mostSessionsOfLegs ? null : rows.map(({ session_id }) => session_id)
+  return rows.length > mostLegs ? null : rows.map(({ session_id }) => session_id)
 }
 
 export interface Statement {
@@ -84,7 +84,7 @@ export function legStatement(search: SessionSearch): Statement | null {
   const [first] = legConditions(search)
   if (first === undefined) return null
   const values: unknown[] = []
-  return { text: `SELECT session_id FROM ${first(values)} LIMIT ${mostSessionsOfLegs + 1}`, values }
+  return { text: `SELECT session_id FROM ${first(values)} LIMIT ${mostLegs + 1}`, values }
 }
 
 /** Adds its values to those of a statement. @returns a table with its WHERE. */
@@ -134,7 +134,7 @@ LIMIT ${parameter(values, search.limit + 1)}`
 }
 
 function sessionConditions(search: SessionSearch, values: unknown[]): string[] {
-  const { virtualNumber, clientRequestId, subAccountId, status, anomaly, since, until, before } = search
+  const { virtualNumber, clientRequestId, subAccountId, statuses, anomaly, since, until, before } = search
   const given = (value: unknown) => parameter(values, value)
   const conditions: string[] = []
   if (since) conditions.push(`started_at >= ${given(since.toISOString())}::timestamptz`)
@@ -150,7 +150,7 @@ function sessionConditions(search: SessionSearch, values: unknown[]): string[] {
   }
   if (clientRequestId !== undefined) conditions.push(`client_request_id = ${given(clientRequestId)}`)
   if (subAccountId !== undefined) conditions.push(`sub_account_id = ${given(subAccountId)}`)
-  if (status !== undefined) conditions.push(`status = ${given(status)}`)
+  if (statuses) conditions.push(`status = ANY (${given(statuses)}::text[])`)
   if (anomaly !== undefined) conditions.push(`anomalies @> ARRAY[${given(anomaly)}]`)
   if (virtualNumber) conditions.push(matches('reverse(virtual_number)', virtualNumber, values))
   return conditions
@@ -177,7 +177,9 @@ const placeForm = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)_(.*)$/
 /** @throws NoPlaceError */
 function readPlace(place: string): { startedAt: string; sessionId: string } {
   const [, startedAt = '', sessionId = ''] = placeForm.exec(place) ?? []
-  if (!isUuid(sessionId) || Number.isNaN(Date.parse(startedAt))) {
+  const time = new Date(startedAt)
+  // Date reads 30 February as 2 March, which Postgres refuses.
+  if (!isUuid(sessionId) || Number.isNaN(time.getTime()) || time.toISOString() !== startedAt) {
     throw new NoPlaceError('expected the place where the page before ended, as it was given')
   }
   return { startedAt, sessionId }

@@ -58,6 +58,7 @@ test.each([
   '+1202%',
   '1202555_',
   '+1 202;555',
+  'anony\0mous',
   '++12025550123',
   `+${'1'.repeat(255)}`,
 ])('%j is nothing to look for', (text) => {

@@ -30,7 +30,7 @@ const nationalForm = /^(?:0(?=\d{7}))?(\d+)$/
  */
 export function readNumberSearch(text: string): NumberSearch | null {
   const typed = text.trim().replace(/^tel:/i, '')
-  if (typed.length > longestNumber) return null
+  if (typed.length > longestNumber || typed.includes('\0')) return null
   if (/\p{L}/u.test(typed)) return { whole: [backwards(typed)] }
   const bare = typed.replace(innerZero, '$1').replace(separators, '')
   const [, whole] = internationalForm.exec(bare) ?? []

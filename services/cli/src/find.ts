@@ -41,7 +41,7 @@ export function addFind(sessions: Command, env: NodeJS.ProcessEnv): void {
     .addOption(
       new Option(
         '--since <time>',
-        'started then or later: 2026-03-01, 2026-03-01T09:30, or 24h ago',
+        'started then or later: 2026-03-01, 2026-03-01T09:30, or 2h for two hours ago',
       ).argParser(parseMoment),
     )
     .addOption(new Option('--until <time>', 'started before').argParser(parseMoment))
@@ -136,7 +136,7 @@ async function toSearch(options: FindOptions): Promise<SessionSearch> {
     ...(requestId !== undefined && { clientRequestId: requestId }),
     ...(callId !== undefined && { callId }),
     ...(subAccount !== undefined && { subAccountId: subAccount }),
-    ...(options.status !== undefined && { status: toStored(options.status) }),
+    ...(options.status !== undefined && { statuses: [options.status, toDocumented(options.status)] }),
     ...(options.anomaly !== undefined && { anomaly: options.anomaly }),
     ...(since && { since }),
     ...(until && { until }),
@@ -144,8 +144,8 @@ async function toSearch(options: FindOptions): Promise<SessionSearch> {
   }
 }
 
-/** `NO_ANSWER` of `no answer`. */
-function toStored(status: string): string {
+/** `NO_ANSWER` of `no answer`. A status that is not documented is stored as it was sent. */
+function toDocumented(status: string): string {
   return status
     .trim()
     .toUpperCase()

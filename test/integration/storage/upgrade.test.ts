@@ -37,6 +37,17 @@ test('rows from before the migration are one change, and deliveries from before 
   expect(rows).toEqual([{ source: 'webhook', history: null, count: 100 }])
 })
 
+test('the planner knows after a migration how rare a number is', async () => {
+  const { url, client } = await earlierDatabase({ sessions: 100 })
+
+  await migrate({ databaseUrl: url })
+
+  const { rows } = await client.query<{ known: number }>(
+    `SELECT count(*)::integer AS known FROM pg_stats WHERE tablename = 'call_legs_number_backwards_idx'`,
+  )
+  expect(rows).toEqual([{ known: 1 }])
+})
+
 test('a worker of the release before gives the sessions that it inserts or corrects a change_xid', async () => {
   const { url, client } = await earlierDatabase({ sessions: 100 })
   await migrate({ databaseUrl: url })
