@@ -29,9 +29,13 @@ export function driftOf(verdict: Verdict): readonly EventDrift[] {
   const details = verdict.kind === 'session' ? verdict.session.anomalyDetails : verdict.anomalyDetails
   if (!details) return noDrift
   const session = verdict.kind === 'session' ? verdict.session : null
-  return details
-    .filter(({ code }) => driftCodes.has(code))
-    .map((detail) => ({ kind: detail.code, path: detail.path, value: shownValue(detail, session) }))
+  const drift: EventDrift[] = []
+  for (const detail of details) {
+    if (driftCodes.has(detail.code)) {
+      drift.push({ kind: detail.code, path: detail.path, value: shownValue(detail, session) })
+    }
+  }
+  return drift
 }
 
 function shownValue({ code, path }: AnomalyDetail, session: Session | null): string {

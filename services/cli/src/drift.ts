@@ -50,13 +50,13 @@ function renderRow({
   lastSeen,
   sampleDeliveryId,
 }: DriftRow): string {
-  const place = value === '' ? path : `${path}: ${value}`
+  const place = kind === 'other' ? 'all that found no room in vss.drift' : path
   const count = `${displayCount(deliveries)} ${deliveries === 1 ? 'delivery' : 'deliveries'}`
-  const heading = `${title(kind)} ${displayValue(kind === 'other' ? 'kinds that found no room in vss.drift' : place)}`
   return [
-    renderParagraph(heading, { indentColumns: 0 }),
+    title(displayValue(kind)),
+    renderParagraph(displayValue(value === '' ? place : `${place}: ${value}`), { indentColumns: 2 }),
     indent(`${count}, ${toSeconds(firstSeen)} to ${toSeconds(lastSeen)}`),
-    indent(`such as ${sampleDeliveryId}`),
+    indent(`such as ${displayValue(sampleDeliveryId)}`),
   ].join('\n')
 }
 

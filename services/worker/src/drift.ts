@@ -25,17 +25,7 @@ export function createDriftTeller(deps: { pool: Pool; lifecycle: Lifecycle; logg
 
   function observe(recorded: readonly Recorded[]): void {
     for (const { entry } of recorded) {
-      for (const { kind, path, value } of driftOf(entry.verdict)) {
-        add(observed, {
-          kind,
-          path,
-          value,
-          firstSeenMs: entry.receivedAtMs,
-          lastSeenMs: entry.receivedAtMs,
-          deliveries: 1,
-          sampleDeliveryId: entry.deliveryId,
-        })
-      }
+      for (const difference of driftOf(entry.verdict)) add(observed, difference, seenIn(entry))
     }
   }
 
@@ -47,7 +37,7 @@ export function createDriftTeller(deps: { pool: Pool; lifecycle: Lifecycle; logg
       await noteDrift(pool, mostFrequent(telling))
       told.over('failing', 'vss.drift is written again')
     } catch (error) {
-      for (const drift of telling.values()) add(observed, drift)
+      for (const drift of telling.values()) add(observed, drift, drift)
       told.once('failing', 'warn', 'could not write to vss.drift', { err: error })
     }
   }
@@ -62,19 +52,33 @@ export function createDriftTeller(deps: { pool: Pool; lifecycle: Lifecycle; logg
 }
 
 type Observed = Map<string, Drift>
+type Difference = Pick<Drift, 'kind' | 'path' | 'value'>
+type Sightings = Omit<Drift, keyof Difference>
 
-function add(observed: Observed, drift: Drift): void {
-  const known = observed.get(keyOf(drift))
+function seenIn({ deliveryId, receivedAtMs }: Recorded['entry']): Sightings {
+  return { firstSeenMs: receivedAtMs, lastSeenMs: receivedAtMs, deliveries: 1, sampleDeliveryId: deliveryId }
+}
+
+const unnamed: Difference = { kind: 'other', path: '', value: '' }
+
+function add(observed: Observed, difference: Difference, seen: Sightings): void {
+  const key = keyOf(difference)
+  const known = observed.get(key)
   if (known === undefined) {
-    if (observed.size < mostCollected || drift.kind === 'other') observed.set(keyOf(drift), drift)
-    else add(observed, withoutName(drift))
+    const hasRoom = observed.size < mostCollected || difference.kind === 'other'
+    if (!hasRoom) add(observed, unnamed, seen)
+    else {
+      const { kind, path, value } = difference
+      const { firstSeenMs, lastSeenMs, deliveries, sampleDeliveryId } = seen
+      observed.set(key, { kind, path, value, firstSeenMs, lastSeenMs, deliveries, sampleDeliveryId })
+    }
     return
   }
-  known.deliveries += drift.deliveries
-  known.firstSeenMs = Math.min(known.firstSeenMs, drift.firstSeenMs)
-  if (drift.lastSeenMs >= known.lastSeenMs) {
-    known.lastSeenMs = drift.lastSeenMs
-    known.sampleDeliveryId = drift.sampleDeliveryId
+  known.deliveries += seen.deliveries
+  known.firstSeenMs = Math.min(known.firstSeenMs, seen.firstSeenMs)
+  if (seen.lastSeenMs >= known.lastSeenMs) {
+    known.lastSeenMs = seen.lastSeenMs
+    known.sampleDeliveryId = seen.sampleDeliveryId
   }
 }
 
@@ -82,15 +86,11 @@ function add(observed: Observed, drift: Drift): void {
 function mostFrequent(observed: Observed): Drift[] {
   if (observed.size <= mostTold) return [...observed.values()]
   const sorted = [...observed.values()].sort((one, other) => other.deliveries - one.deliveries)
-  const frequent: Observed = new Map(sorted.slice(0, mostTold).map((drift) => [keyOf(drift), { ...drift }]))
-  for (const drift of sorted.slice(mostTold)) add(frequent, withoutName(drift))
+  const frequent: Observed = new Map()
+  for (const drift of sorted) add(frequent, frequent.size < mostTold ? drift : unnamed, drift)
   return [...frequent.values()]
 }
 
-function withoutName(drift: Drift): Drift {
-  return { ...drift, kind: 'other', path: '', value: '' }
-}
-
-function keyOf({ kind, path, value }: Drift): string {
+function keyOf({ kind, path, value }: Difference): string {
   return `${kind} ${path} ${value}`
 }

@@ -36,7 +36,7 @@ it('shows a field that was renamed and a word that is new, with a delivery of ea
   const { exitCode, stdout } = await vss(['drift'], env)
   expect(exitCode).toBe(0)
   expect(stdout).toMatch(
-    /^unknown_action payload\.lastAction: transferToAgent\n {2}1 delivery, \S+Z to \S+Z\n {2}such as \S+\n/,
+    /^unknown_action\n {2}payload\.lastAction: transferToAgent\n {2}1 delivery, \S+Z to \S+Z\n {2}such as \S+\n/,
   )
   expect(linesOver80Columns(stdout)).toEqual([])
   const show = await vss(['sessions', 'show', String(event.payload.sessionId)], env)
