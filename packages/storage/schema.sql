@@ -489,6 +489,7 @@ CREATE OR REPLACE FUNCTION vss.count_figures(since timestamp with time zone[], u
  SET jit TO 'off'
  SET enable_seqscan TO 'off'
  SET enable_sort TO 'off'
+ SET work_mem TO '32MB'
 AS $function$
 DECLARE
   -- The legs are not read for nothing.
@@ -991,6 +992,7 @@ CREATE OR REPLACE FUNCTION vss.traffic(since timestamp with time zone, until tim
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_custom_plan'
  SET jit TO 'off'
+ SET work_mem TO '32MB'
 AS $function$
 #variable_conflict use_column
 DECLARE

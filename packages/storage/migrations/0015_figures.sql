@@ -207,6 +207,8 @@ SET jit = off
 -- The planner takes each span for a ninth of the table. It would read all of it, and sort where there are few groups.
 SET enable_seqscan = off
 SET enable_sort = off
+-- A month's values by country pair take 30 MB.
+SET work_mem = '32MB'
 AS $function$
 DECLARE
   -- The legs are not read for nothing.
@@ -437,6 +439,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 SET jit = off
+SET work_mem = '32MB'
 AS $function$
 #variable_conflict use_column
 DECLARE
