@@ -324,8 +324,8 @@ DECLARE
   changed timestamptz[];
   changed_times timestamptz[];
 BEGIN
-  IF max_hours IS NULL OR max_hours NOT BETWEEN 1 AND 1000 THEN
-    RAISE EXCEPTION 'max_hours is %: give 1 to 1000', coalesce(max_hours::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
+  IF max_hours IS NULL OR max_hours NOT BETWEEN 1 AND 100 THEN
+    RAISE EXCEPTION 'max_hours is %: give 1 to 100', coalesce(max_hours::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
   END IF;
   IF settled IS NULL OR settled < interval '0' THEN
     RAISE EXCEPTION 'settled is %: give an interval of 0 or more', coalesce(settled::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
@@ -379,7 +379,7 @@ BEGIN
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.refresh_figures(integer, interval) FROM PUBLIC;
-COMMENT ON FUNCTION vss.refresh_figures(integer, interval) IS 'Follows the changes of vss.sessions, and counts anew up to max_hours hours that have not changed for the time settled. Returns how many; 0 as well while another process is at it. Workers call it: vss.traffic is right without, and only slower.';
+COMMENT ON FUNCTION vss.refresh_figures(integer, interval) IS 'Follows the changes of vss.sessions, and counts anew up to max_hours hours that have not changed for the time settled. Returns how many; 0 as well while another process is at it. Workers call it: vss.traffic is right without, and only slower. Not for a logical subscriber, whose rows have the transaction ids of another server.';
 
 CREATE FUNCTION vss.check_buckets(since timestamptz, until timestamptz, bucket interval)
 RETURNS timestamptz[]
