@@ -717,11 +717,11 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
+  REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_writer;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
@@ -731,7 +731,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_reader;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
     GRANT SELECT (delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at, pipeline_version, source, history) ON vss.deliveries TO vss_reader;
@@ -760,7 +760,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_support;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
     GRANT SELECT ON vss.deliveries TO vss_support;
@@ -777,7 +777,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_operator;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
     GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version, history) ON vss.deliveries TO vss_operator;
@@ -787,7 +787,7 @@ BEGIN
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
     REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.feed, vss.feed_status, vss.consumers, vss.consumer_lag, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_analyst;
-    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.hour_of(timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.oldest_unread(text), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
     GRANT SELECT ON vss.session_facts TO vss_analyst;
     GRANT SELECT ON vss.calls_a_day TO vss_analyst;
     GRANT SELECT ON vss.failures_by_cause TO vss_analyst;
@@ -800,16 +800,6 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.grant_to_roles() FROM PUBLIC;
 COMMENT ON FUNCTION vss.grant_to_roles() IS 'Gives the roles of deploy/postgres/roles.sql what they need, where they have been let into the schema. Written by privileges.ts, and called, at the end of every migrate.';
-
-CREATE OR REPLACE FUNCTION vss.hour_of(instant timestamp with time zone)
- RETURNS timestamp with time zone
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE STRICT
-AS $function$
-  SELECT date_bin('1 hour', instant, '2000-01-01 00:00:00+00')
-$function$;
-REVOKE EXECUTE ON FUNCTION vss.hour_of(timestamp with time zone) FROM PUBLIC;
-COMMENT ON FUNCTION vss.hour_of(timestamp with time zone) IS 'The beginning of the hour of UTC.';
 
 CREATE OR REPLACE FUNCTION vss.mark_change()
  RETURNS trigger
@@ -832,9 +822,9 @@ CREATE OR REPLACE FUNCTION vss.mark_lost_sessions()
 AS $function$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
-    INSERT INTO vss.figure_losses (hour) VALUES (vss.hour_of(OLD.started_at));
+    INSERT INTO vss.figure_losses (hour) VALUES (date_bin('1 hour', OLD.started_at, '2000-01-01 00:00:00+00'));
   ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO vss.figure_losses (hour) SELECT DISTINCT vss.hour_of(started_at) FROM lost;
+    INSERT INTO vss.figure_losses (hour) SELECT DISTINCT date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') FROM lost;
   ELSE
     INSERT INTO vss.figure_losses (hour) SELECT hour FROM vss.figure_hours;
   END IF;
@@ -933,7 +923,7 @@ BEGIN
   losses := ARRAY(SELECT loss FROM vss.figure_losses);
   SELECT array_agg(hour), array_agg(at) INTO changed, changed_times FROM (
     SELECT hour, max(at) AS at FROM (
-      SELECT vss.hour_of(started_at) AS hour, processed_at AS at FROM vss.sessions WHERE change_xid >= progress.followed_until
+      SELECT date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') AS hour, processed_at AS at FROM vss.sessions WHERE change_xid >= progress.followed_until
       UNION ALL
       SELECT hour, now() FROM vss.figure_losses WHERE loss = ANY (losses)
     ) AS change
@@ -1023,7 +1013,7 @@ BEGIN
       AND hour >= since AND hour + interval '1 hour' <= until
       AND width_bucket(hour, starts) = width_bucket(hour + interval '59 minutes 59.999999 seconds', starts)
       AND hour NOT IN (SELECT hour FROM vss.figure_losses)
-      AND hour NOT IN (SELECT vss.hour_of(started_at) FROM vss.sessions WHERE change_xid >= followed_until)
+      AND hour NOT IN (SELECT date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') FROM vss.sessions WHERE change_xid >= followed_until)
     ORDER BY hour
   );
   -- All other time, in spans that lie within one bucket each.

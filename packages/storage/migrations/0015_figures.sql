@@ -153,16 +153,6 @@ COMMENT ON COLUMN vss.figures_progress.is_only IS 'True: there is at most one ro
 COMMENT ON COLUMN vss.figures_progress.system_identifier IS 'The server whose transaction ids these are; on another one the figures are made anew';
 COMMENT ON COLUMN vss.figures_progress.followed_until IS 'Changes of earlier transactions are marked in vss.figure_hours';
 
-CREATE FUNCTION vss.hour_of(instant timestamptz)
-RETURNS timestamptz
-LANGUAGE sql
-IMMUTABLE STRICT PARALLEL SAFE
-AS $function$
-  SELECT date_bin('1 hour', instant, '2000-01-01 00:00:00+00')
-$function$;
-REVOKE EXECUTE ON FUNCTION vss.hour_of(timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION vss.hour_of(timestamptz) IS 'The beginning of the hour of UTC.';
-
 CREATE FUNCTION vss.mark_lost_sessions()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -172,9 +162,9 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
-    INSERT INTO vss.figure_losses (hour) VALUES (vss.hour_of(OLD.started_at));
+    INSERT INTO vss.figure_losses (hour) VALUES (date_bin('1 hour', OLD.started_at, '2000-01-01 00:00:00+00'));
   ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO vss.figure_losses (hour) SELECT DISTINCT vss.hour_of(started_at) FROM lost;
+    INSERT INTO vss.figure_losses (hour) SELECT DISTINCT date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') FROM lost;
   ELSE
     INSERT INTO vss.figure_losses (hour) SELECT hour FROM vss.figure_hours;
   END IF;
@@ -346,7 +336,7 @@ BEGIN
   losses := ARRAY(SELECT loss FROM vss.figure_losses);
   SELECT array_agg(hour), array_agg(at) INTO changed, changed_times FROM (
     SELECT hour, max(at) AS at FROM (
-      SELECT vss.hour_of(started_at) AS hour, processed_at AS at FROM vss.sessions WHERE change_xid >= progress.followed_until
+      SELECT date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') AS hour, processed_at AS at FROM vss.sessions WHERE change_xid >= progress.followed_until
       UNION ALL
       SELECT hour, now() FROM vss.figure_losses WHERE loss = ANY (losses)
     ) AS change
@@ -470,7 +460,7 @@ BEGIN
       AND hour >= since AND hour + interval '1 hour' <= until
       AND width_bucket(hour, starts) = width_bucket(hour + interval '59 minutes 59.999999 seconds', starts)
       AND hour NOT IN (SELECT hour FROM vss.figure_losses)
-      AND hour NOT IN (SELECT vss.hour_of(started_at) FROM vss.sessions WHERE change_xid >= followed_until)
+      AND hour NOT IN (SELECT date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') FROM vss.sessions WHERE change_xid >= followed_until)
     ORDER BY hour
   );
   -- All other time, in spans that lie within one bucket each.
