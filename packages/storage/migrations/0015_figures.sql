@@ -153,16 +153,6 @@ COMMENT ON COLUMN vss.figures_progress.is_only IS 'True: there is at most one ro
 COMMENT ON COLUMN vss.figures_progress.system_identifier IS 'The server whose transaction ids these are; on another one the figures are made anew';
 COMMENT ON COLUMN vss.figures_progress.followed_until IS 'Changes of earlier transactions are marked in vss.figure_hours';
 
-CREATE FUNCTION vss.hour_of(instant timestamptz)
-RETURNS timestamptz
-LANGUAGE sql
-IMMUTABLE STRICT PARALLEL SAFE
-AS $function$
-  SELECT date_bin('1 hour', instant, '2000-01-01 00:00:00+00')
-$function$;
-REVOKE EXECUTE ON FUNCTION vss.hour_of(timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION vss.hour_of(timestamptz) IS 'The beginning of the hour of UTC.';
-
 CREATE FUNCTION vss.mark_lost_sessions()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -172,9 +162,9 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
-    INSERT INTO vss.figure_losses (hour) VALUES (vss.hour_of(OLD.started_at));
+    INSERT INTO vss.figure_losses (hour) VALUES (date_bin('1 hour', OLD.started_at, '2000-01-01 00:00:00+00'));
   ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO vss.figure_losses (hour) SELECT DISTINCT vss.hour_of(started_at) FROM lost;
+    INSERT INTO vss.figure_losses (hour) SELECT DISTINCT date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') FROM lost;
   ELSE
     INSERT INTO vss.figure_losses (hour) SELECT hour FROM vss.figure_hours;
   END IF;
@@ -207,6 +197,8 @@ SET jit = off
 -- The planner takes each span for a ninth of the table. It would read all of it, and sort where there are few groups.
 SET enable_seqscan = off
 SET enable_sort = off
+-- A month's values by country pair take 30 MB.
+SET work_mem = '32MB'
 AS $function$
 DECLARE
   -- The legs are not read for nothing.
@@ -322,8 +314,8 @@ DECLARE
   changed timestamptz[];
   changed_times timestamptz[];
 BEGIN
-  IF max_hours IS NULL OR max_hours NOT BETWEEN 1 AND 1000 THEN
-    RAISE EXCEPTION 'max_hours is %: give 1 to 1000', coalesce(max_hours::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
+  IF max_hours IS NULL OR max_hours NOT BETWEEN 1 AND 100 THEN
+    RAISE EXCEPTION 'max_hours is %: give 1 to 100', coalesce(max_hours::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
   END IF;
   IF settled IS NULL OR settled < interval '0' THEN
     RAISE EXCEPTION 'settled is %: give an interval of 0 or more', coalesce(settled::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
@@ -344,7 +336,7 @@ BEGIN
   losses := ARRAY(SELECT loss FROM vss.figure_losses);
   SELECT array_agg(hour), array_agg(at) INTO changed, changed_times FROM (
     SELECT hour, max(at) AS at FROM (
-      SELECT vss.hour_of(started_at) AS hour, processed_at AS at FROM vss.sessions WHERE change_xid >= progress.followed_until
+      SELECT date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') AS hour, processed_at AS at FROM vss.sessions WHERE change_xid >= progress.followed_until
       UNION ALL
       SELECT hour, now() FROM vss.figure_losses WHERE loss = ANY (losses)
     ) AS change
@@ -377,7 +369,7 @@ BEGIN
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.refresh_figures(integer, interval) FROM PUBLIC;
-COMMENT ON FUNCTION vss.refresh_figures(integer, interval) IS 'Follows the changes of vss.sessions, and counts anew up to max_hours hours that have not changed for the time settled. Returns how many; 0 as well while another process is at it. Workers call it: vss.traffic is right without, and only slower.';
+COMMENT ON FUNCTION vss.refresh_figures(integer, interval) IS 'Follows the changes of vss.sessions, and counts anew up to max_hours hours that have not changed for the time settled. Returns how many; 0 as well while another process is at it. Workers call it: vss.traffic is right without, and only slower. Not for a logical subscriber, whose rows have the transaction ids of another server.';
 
 CREATE FUNCTION vss.check_buckets(since timestamptz, until timestamptz, bucket interval)
 RETURNS timestamptz[]
@@ -437,6 +429,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 SET jit = off
+SET work_mem = '32MB'
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -467,7 +460,7 @@ BEGIN
       AND hour >= since AND hour + interval '1 hour' <= until
       AND width_bucket(hour, starts) = width_bucket(hour + interval '59 minutes 59.999999 seconds', starts)
       AND hour NOT IN (SELECT hour FROM vss.figure_losses)
-      AND hour NOT IN (SELECT vss.hour_of(started_at) FROM vss.sessions WHERE change_xid >= followed_until)
+      AND hour NOT IN (SELECT date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') FROM vss.sessions WHERE change_xid >= followed_until)
     ORDER BY hour
   );
   -- All other time, in spans that lie within one bucket each.

@@ -159,7 +159,6 @@ export const functions = [
   'feed_holder()',
   'feed_restart()',
   'grant_to_roles()',
-  'hour_of(timestamp with time zone)',
   'mark_change()',
   'mark_lost_sessions()',
   'note_drift(jsonb)',
