@@ -79,6 +79,7 @@ test('a reader goes on through restarts and crashes of Postgres under writers, a
   const stop = new AbortController()
   const copy = new Map<string, Change>()
   const told: string[] = []
+  let taken = 0
   const reading = (async () => {
     for await (const changes of follow({
       databaseUrl: url,
@@ -89,8 +90,8 @@ test('a reader goes on through restarts and crashes of Postgres under writers, a
       onBack: () => told.push('back'),
     })) {
       for (const change of changes) take(change, copy)
+      taken += changes.length
       await changes.commit()
-      if (stop.signal.aborted) return
     }
   })()
   let areWriting = true
@@ -104,8 +105,8 @@ test('a reader goes on through restarts and crashes of Postgres under writers, a
   )
 
   for (const end of ['kill', 'stop', 'kill'] as const) {
-    await until('Every session', () => copy.size === 12, { timeoutMs: 15_000 })
-    copy.clear()
+    const before = taken
+    await until('Some changes', () => taken > before + 12, { timeoutMs: 15_000 })
     await postgres[end]()
     await until('A fault', () => told.at(-1) === 'away', { timeoutMs: 15_000 })
     await postgres.start()
