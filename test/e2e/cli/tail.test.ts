@@ -109,6 +109,9 @@ test('killed at any moment, a consumer has printed all that is committed', async
   const printed = new Set<string>()
   const written: string[] = []
   let areWriting = true
+  onTestFinished(() => {
+    areWriting = false
+  })
   const writing = (async () => {
     while (areWriting) {
       const content = session()
