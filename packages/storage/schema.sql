@@ -606,14 +606,14 @@ BEGIN
   IF feed.timeline < server.timeline THEN
     RAISE EXCEPTION 'the server is on timeline % since a failover or a recovery, and the change feed still on %: a worker that runs mends this within seconds, so read again; without a worker the owner of schema vss must run "vss feed continue" (SELECT vss.feed_continue())',
       server.timeline, feed.timeline
-      USING ERRCODE = 'VF002';
+      USING ERRCODE = 'VF005';
   END IF;
   PERFORM vss.check_transaction_ids();
   RETURN feed.feed_id;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.check_feed() FROM PUBLIC;
-COMMENT ON FUNCTION vss.check_feed() IS 'The feed''s id. Fails (VF002, VF003) when the transaction ids in the rows are not those of this server.';
+COMMENT ON FUNCTION vss.check_feed() IS 'The feed''s id. Fails (VF002, VF003, VF005) when the transaction ids in the rows are not those of this server.';
 
 CREATE OR REPLACE FUNCTION vss.check_transaction_ids()
  RETURNS void
@@ -672,7 +672,7 @@ BEGIN
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.commit(text,text,boolean) FROM PUBLIC;
-COMMENT ON FUNCTION vss.commit(text,text,boolean) IS 'Remembers that a consumer has dealt with every change up to a cursor; its first commit makes the consumer. Goes back only with back => true, and then NULL forgets the consumer. Fails with 22023, VF001, VF002, VF003, and with VF004 when the consumer is further already.';
+COMMENT ON FUNCTION vss.commit(text,text,boolean) IS 'Remembers that a consumer has dealt with every change up to a cursor; its first commit makes the consumer. Goes back only with back => true, and then NULL forgets the consumer. Fails with 22023, VF001, VF002, VF003 and VF005, and with VF004 when the consumer is further already.';
 
 CREATE OR REPLACE FUNCTION vss.count_figures(since timestamp with time zone[], until timestamp with time zone[], sub_account text, by_sub_account boolean[], by_country_pair boolean[], by_shape boolean[])
  RETURNS SETOF vss.figures
@@ -883,7 +883,7 @@ AS $function$
   ) AS newest ON true
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.feed_end() FROM PUBLIC;
-COMMENT ON FUNCTION vss.feed_end() IS 'The cursor of the last change that vss.changes shows now: after it come the changes from now on. In an empty feed it is a cursor before the first change. Fails (VF002, VF003) as vss.changes does.';
+COMMENT ON FUNCTION vss.feed_end() IS 'The cursor of the last change that vss.changes shows now: after it come the changes from now on. In an empty feed it is a cursor before the first change. Fails (VF002, VF003, VF005) as vss.changes does.';
 
 CREATE OR REPLACE FUNCTION vss.feed_heartbeat()
  RETURNS text

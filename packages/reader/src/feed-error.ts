@@ -1,4 +1,4 @@
-import { type StorageFault, toStorageFault } from '@vss-pipeline/storage'
+import { StorageFault, toStorageFault } from '@vss-pipeline/storage'
 import pg from 'pg'
 
 /**
@@ -19,10 +19,16 @@ export class FeedError extends Error {
   }
 }
 
+/** After a failover the feed goes on when a worker has given it a heartbeat, which takes a second or two. */
+const mendsItself = 'VF005'
+
 /** Turns any error of a read or a commit into its meaning for a reader of the feed. */
 export function toFeedError(error: unknown, consumer: string | undefined): FeedError | StorageFault {
   if (error instanceof FeedError) return error
   if (!(error instanceof pg.DatabaseError) || !isOfFeed(error.code)) return toStorageFault(error)
+  if (error.code === mendsItself) {
+    return new StorageFault('database_unavailable', error.message, { sqlState: error.code })
+  }
   const remedy = consumer === undefined ? undefined : remedyFor(error.code, consumer)
   const told = `${error.message} (SQLSTATE ${error.code})`
   return new FeedError(error.code, remedy === undefined ? told : `${told}: ${remedy}`, { cause: error })

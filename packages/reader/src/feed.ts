@@ -4,7 +4,7 @@ import { readSnapshot } from './read.ts'
 /** How far the change feed and its consumers are. Timestamps are ISO 8601 in UTC with milliseconds. */
 export interface FeedState {
   /**
-   * Why reads are refused with VF002: the rows are from another server, or no worker has run since a failover. Null
+   * Why reads are refused: the rows are from another server (VF002), or no worker has run since a failover (VF005). Null
    * where they are not refused.
    */
   refusal: 'other server' | 'other timeline' | null

@@ -46,7 +46,7 @@ BEGIN
   IF feed.timeline < server.timeline THEN
     RAISE EXCEPTION 'the server is on timeline % since a failover or a recovery, and the change feed still on %: a worker that runs mends this within seconds, so read again; without a worker the owner of schema vss must run "vss feed continue" (SELECT vss.feed_continue())',
       server.timeline, feed.timeline
-      USING ERRCODE = 'VF002';
+      USING ERRCODE = 'VF005';
   END IF;
   PERFORM vss.check_transaction_ids();
   RETURN feed.feed_id;
@@ -342,3 +342,6 @@ BEGIN
   END IF;
 END
 $function$;
+
+COMMENT ON FUNCTION vss.commit(text, text, boolean) IS 'Remembers that a consumer has dealt with every change up to a cursor; its first commit makes the consumer. Goes back only with back => true, and then NULL forgets the consumer. Fails with 22023, VF001, VF002, VF003 and VF005, and with VF004 when the consumer is further already.';
+COMMENT ON FUNCTION vss.check_feed() IS 'The feed''s id. Fails (VF002, VF003, VF005) when the transaction ids in the rows are not those of this server.';

@@ -21,4 +21,4 @@ AS $function$
   ) AS newest ON true
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.feed_end() FROM PUBLIC;
-COMMENT ON FUNCTION vss.feed_end() IS 'The cursor of the last change that vss.changes shows now: after it come the changes from now on. In an empty feed it is a cursor before the first change. Fails (VF002, VF003) as vss.changes does.';
+COMMENT ON FUNCTION vss.feed_end() IS 'The cursor of the last change that vss.changes shows now: after it come the changes from now on. In an empty feed it is a cursor before the first change. Fails (VF002, VF003, VF005) as vss.changes does.';

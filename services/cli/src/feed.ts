@@ -20,13 +20,15 @@ export function addFeed(program: Command, env: NodeJS.ProcessEnv): void {
     .description('Mends the change feed after a restore, an upgrade of Postgres or a failover.')
   feed
     .command('continue')
-    .description('Lets cursors go on, after pg_upgrade or a failover that lost nothing.')
+    .description('Lets cursors go on, after pg_upgrade, or a failover where no worker runs.')
     .option('--json', 'as JSON, for programs')
     .addOption(databaseUrlOption())
     .addHelpText(
       'after',
       `
-It refuses when a session or a consumer is ahead of the server.
+After a failover cursors go back to the last heartbeat that survived. A worker
+that runs does this by itself. It refuses when a session or a consumer is ahead
+of the server.
 
 Examples:
   DATABASE_URL_FILE=/run/secrets/database-url vss feed continue`,
@@ -34,7 +36,7 @@ Examples:
     .action((options: ContinueOptions) => runContinue(options, env))
   feed
     .command('restart')
-    .description('Begins a new feed, after a restore or a failover that lost transactions.')
+    .description('Begins a new feed, after a restore on another server.')
     .option('--yes', 'confirms it')
     .option('--dry-run', 'shows what would happen, and changes nothing')
     .option('--json', 'as JSON, for programs')
@@ -57,7 +59,7 @@ async function runContinue(options: ContinueOptions, env: NodeJS.ProcessEnv): Pr
   const database = readDatabaseSetting(options, env)
   const { continueFeed } = await import('@vss-pipeline/storage')
   const feedId = await withDatabase(database, continueFeed)
-  console.log(options.json ? displayJson({ feedId }) : `feed ${feedId} goes on: cursors stay good`)
+  console.log(options.json ? displayJson({ feedId }) : `feed ${feedId} goes on: cursors are good`)
 }
 
 async function runRestart(options: RestartOptions, env: NodeJS.ProcessEnv): Promise<void> {

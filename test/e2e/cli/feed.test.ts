@@ -7,7 +7,7 @@ it('continues a feed that was begun on another server, and does not when rows ar
 
   expect(await vss(['feed', 'continue'], env)).toEqual({
     exitCode: 0,
-    stdout: `feed ${feedId} goes on: cursors stay good\n`,
+    stdout: `feed ${feedId} goes on: cursors are good\n`,
     stderr: '',
   })
   await rowsOf(url, 'SELECT FROM vss.changes()')

@@ -10,7 +10,7 @@ import {
   readConsumers,
   readSession,
 } from '@vss-pipeline/reader'
-import { createWriter, type Pool, type Writer } from '@vss-pipeline/storage'
+import { beatFeed, createWriter, type Pool, type Writer } from '@vss-pipeline/storage'
 import type { Session } from '@vss-pipeline/vss'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect, createTestDatabase, rowsOf } from '../../support/databases.ts'
@@ -182,7 +182,7 @@ test.each([
   [
     'another server',
     'beginning',
-    'UPDATE vss.feed SET timeline = timeline + 1',
+    'UPDATE vss.feed SET system_identifier = system_identifier - 1',
     'VF002',
     /vss feed continue.*vss feed restart/,
   ],
@@ -207,6 +207,29 @@ test.each([
     message: expect.stringMatching(message),
   })
   await expect(reading).rejects.toThrow(`(SQLSTATE ${code})`)
+})
+
+test('after a failover it waits for the heartbeat of a worker, and goes on', async () => {
+  const feed = await openFeed()
+  await feed.write(session())
+  const told: string[] = []
+  const following = feed.follow({
+    onAway: ({ message }) => told.push(message),
+    onBack: () => told.push('back'),
+  })
+  expect((await following.next()).value).toHaveLength(1)
+  await feed.pool.query('UPDATE vss.feed SET timeline = timeline - 1')
+  const next = following.next()
+  await until('The refusal', () => told.length > 0, { timeoutMs: 5_000 })
+  expect(await beatFeed(feed.pool)).toBe('continued')
+  const late = session()
+  await feed.write(late)
+  const seen = [...(await next).value!]
+  while (!seen.some(({ sessionId }) => sessionId === late.sessionId)) {
+    seen.push(...(await following.next()).value!)
+  }
+  expect(told).toEqual([expect.stringContaining('a worker that runs mends this'), 'back'])
+  await following.return!()
 })
 
 test('a consumer of an earlier feed is told how to begin anew, and then does', async () => {

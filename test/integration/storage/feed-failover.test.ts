@@ -34,7 +34,7 @@ test('after a failover reading is an error until a worker’s heartbeat, and cur
   await loseTransactions(client, [third])
   for (const use of [readChanges, commitFor('billing')]) {
     await expect(use(client, lost)).rejects.toMatchObject({
-      code: 'VF002',
+      code: 'VF005',
       message: expect.stringMatching(/a worker that runs mends this.*vss feed continue/),
     })
   }

@@ -42,7 +42,7 @@ test('after a failover that lost transactions, whose ids go to others, readers g
     [idOf(cursor), idOf((await readStoredCursor(after)) ?? '')],
   )
   expect(reused.rows).toEqual([{ count: 10 }])
-  await expect(readChanges(after, cursor)).rejects.toMatchObject({ code: 'VF002' })
+  await expect(readChanges(after, cursor)).rejects.toMatchObject({ code: 'VF005' })
   expect(await beat(after)).toBe('continued')
 
   const seen: Copy = new Map()
@@ -85,7 +85,7 @@ test('after a recovery to a point in time a reader of later changes goes back, a
 
   const after = await connect(await server.recoverTo(rows[0]!.lsn))
   for (const number of Array(5).keys()) await writeSession(after, sessionIdOf(number + 20))
-  await expect(readChanges(after, cursor)).rejects.toMatchObject({ code: 'VF002' })
+  await expect(readChanges(after, cursor)).rejects.toMatchObject({ code: 'VF005' })
   expect(await beat(after)).toBe('continued')
 
   const seen: Copy = new Map()

@@ -69,19 +69,22 @@ test('a transaction that holds the feed back counts from the first change that w
 })
 
 test.each([
-  ['system_identifier = system_identifier - 1', 'other server', /another server/],
-  ['timeline = timeline + 1', 'other server', /another server/],
-  ['timeline = timeline - 1', 'other timeline', /a worker that runs mends this/],
-])('after %s of the feed reads are refused, and its state says why', async (change, refusal, message) => {
-  const { url, client } = await openFeedWithUrl()
-  await client.query(`UPDATE vss.feed SET ${change}`)
+  ['system_identifier = system_identifier - 1', 'other server', 'VF002', /another server/],
+  ['timeline = timeline + 1', 'other server', 'VF002', /another server/],
+  ['timeline = timeline - 1', 'other timeline', 'VF005', /a worker that runs mends this/],
+])(
+  'after %s of the feed reads are refused, and its state says why',
+  async (change, refusal, code, message) => {
+    const { url, client } = await openFeedWithUrl()
+    await client.query(`UPDATE vss.feed SET ${change}`)
 
-  await expect(readChanges(client)).rejects.toMatchObject({
-    code: 'VF002',
-    message: expect.stringMatching(message),
-  })
-  expect(await readFeedState(openPool(url))).toMatchObject({ refusal })
-})
+    await expect(readChanges(client)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    })
+    expect(await readFeedState(openPool(url))).toMatchObject({ refusal })
+  },
+)
 
 test('consumers come with the one first that is furthest behind, and those of another feed last', async () => {
   const { url, client } = await openFeedWithUrl()
