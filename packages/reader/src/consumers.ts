@@ -1,32 +1,13 @@
 import type { Pool } from '@vss-pipeline/storage'
+import type { ConsumerState } from './feed.ts'
 import { FeedError } from './feed-error.ts'
 import { readSnapshot } from './read.ts'
 
 type Database = Pick<Pool, 'query'>
 
-/** A consumer of the change feed, and how far it has come. */
-export interface Consumer {
-  name: string
-  /** `other feed`: its cursor is from before a restart of the feed, and it must read from the beginning. */
-  state: 'up to date' | 'behind' | 'other feed'
-  /** The age of its oldest unread change; null in another feed. */
-  lagSeconds: number | null
-  /** ISO 8601 in UTC with milliseconds. */
-  committedAt: string
+/** A consumer of the change feed, how far it has come, and its cursor. */
+export interface Consumer extends ConsumerState {
   cursor: string
-}
-
-/** The transaction that the feed waits for. */
-export interface FeedHolder {
-  /** The transaction's id. */
-  barrier: string
-  holder: 'connection' | 'prepared transaction' | 'nobody' | 'unknown'
-  /** Null where the owner of the schema may not see it. */
-  ageSeconds: number | null
-  pid: number | null
-  preparedName: string | null
-  databaseName: string | null
-  applicationName: string | null
 }
 
 /**
@@ -86,18 +67,6 @@ export async function readConsumers(pool: Pool): Promise<Consumer[]> {
     ),
   )
   return rows.map((row) => ({ ...row, committedAt: row.committedAt.toISOString() }))
-}
-
-/** Reads the transaction that holds the feed back. @throws StorageFault */
-export async function readFeedHolder(pool: Pool): Promise<FeedHolder> {
-  const { rows } = await readSnapshot(pool, (client) =>
-    client.query<FeedHolder>(
-      `SELECT barrier::text, holder, extract(epoch FROM age)::double precision AS "ageSeconds", pid,
-         prepared_name AS "preparedName", database_name AS "databaseName", application_name AS "applicationName"
-       FROM vss.feed_status`,
-    ),
-  )
-  return rows[0]!
 }
 
 /** The effect that a restart of the feed would have. */

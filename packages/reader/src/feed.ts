@@ -12,6 +12,8 @@ export interface FeedState {
   heldSeconds: number
   /** The transaction that the feed waits for. It may hold back nothing, while no session changes. */
   holder: {
+    /** The transaction's id. */
+    barrier: string
     kind: 'connection' | 'prepared transaction' | 'nobody' | 'unknown'
     pid: number | null
     preparedName: string | null
@@ -44,6 +46,7 @@ const statement = `SELECT
     WHEN feed.timeline < server.timeline THEN 'other timeline'
   END AS refusal,
   status.holder AS kind,
+  status.barrier::text,
   status.pid,
   status.prepared_name AS "preparedName",
   status.database_name AS "databaseName",

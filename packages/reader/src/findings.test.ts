@@ -11,6 +11,7 @@ const feed: NonNullable<Facts['feed']> = {
   refusal: null,
   heldSeconds: 75.9,
   holder: {
+    barrier: '7',
     kind: 'connection',
     pid: 4711,
     preparedName: null,

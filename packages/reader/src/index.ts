@@ -1,10 +1,8 @@
 export type { Change, Erasure, SessionChange } from './changes.ts'
 export {
   type Consumer,
-  type FeedHolder,
   type RestartPlan,
   readConsumers,
-  readFeedHolder,
   readRestartPlan,
   removeConsumer,
 } from './consumers.ts'

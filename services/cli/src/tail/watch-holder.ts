@@ -1,4 +1,4 @@
-import { type FeedHolder, readFeedHolder } from '@vss-pipeline/reader'
+import { type FeedState, readFeedState } from '@vss-pipeline/reader'
 import { repeatEvery } from '@vss-pipeline/runtime'
 import { closePool, createPool } from '@vss-pipeline/storage'
 import { displaySpan, displayValue } from '../text.ts'
@@ -26,8 +26,8 @@ export function watchHolder(
       return
     }
     // The follower tells of a Postgres that is away.
-    const holder = await readFeedHolder(pool).catch(() => undefined)
-    if (holder === undefined || holder.holder === 'nobody' || holder.holder === 'unknown') {
+    const holder = (await readFeedState(pool, { maxConsumers: 0 }).catch(() => undefined))?.holder
+    if (holder === undefined || holder.kind === 'nobody' || holder.kind === 'unknown') {
       seen = undefined
       return
     }
@@ -50,12 +50,13 @@ export function watchHolder(
   }
 }
 
-function explain({ ageSeconds, pid, preparedName, databaseName, applicationName }: FeedHolder): string {
-  const since = ageSeconds === null ? '' : `, open for ${displaySpan(ageSeconds)}`
+function explain({ since, pid, preparedName, databaseName, applicationName }: FeedState['holder']): string {
+  const ageSeconds = since === null ? null : Math.max(0, (Date.now() - Date.parse(since)) / 1000)
+  const span = ageSeconds === null ? '' : `, open for ${displaySpan(ageSeconds)}`
   const where = `in database ${displayValue(databaseName)}`
   const who =
     preparedName === null
       ? `the transaction of connection ${pid} (${displayValue(applicationName) || 'no name'}) ${where}`
       : `the prepared transaction ${displayValue(preparedName)} ${where}`
-  return `the feed waits for ${who}${since}: docs/consuming.md, "When no changes come"`
+  return `the feed waits for ${who}${span}: docs/consuming.md, "When no changes come"`
 }
