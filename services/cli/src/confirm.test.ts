@@ -6,8 +6,8 @@ const removal = { consequence: 'the consumer forgets its cursor', question: 'Rem
 
 test.each(['y\r', 'YES\r', ' yes \r'])('the answer %j on a terminal confirms it', async (answer) => {
   const { person, asked } = terminal(answer)
-  await confirm({ ...removal, yes: undefined }, person)
-  expect(asked()).toContain('the consumer forgets its cursor.\nRemove it? [y/N] ')
+  await confirm({ ...removal, details: 'It lags by 3 s', yes: undefined }, person)
+  expect(asked()).toContain('the consumer forgets its cursor.\nIt lags by 3 s\nRemove it? [y/N] ')
 })
 
 test.each([

@@ -11,18 +11,20 @@ export interface Person {
  * Makes sure that somebody wants what a command is about to do. On a terminal it asks, and takes only `y` or `yes` for
  * an answer that allows it. Elsewhere nobody can answer, so it takes `--yes`.
  *
- * @param options.consequence says what will happen, as the subject and verb of a sentence.
+ * @param options.consequence says what will happen, in a sentence without a full stop.
+ * @param options.details are shown before the question.
  * @param options.question ends in a question mark.
  * @throws CommandFailure when it is not confirmed.
  */
 export async function confirm(
-  options: { consequence: string; question: string; yes: boolean | undefined },
+  options: { consequence: string; details?: string; question: string; yes: boolean | undefined },
   { input, output }: Person = { input: process.stdin, output: process.stderr },
 ): Promise<void> {
-  const { consequence, question, yes = false } = options
+  const { consequence, details, question, yes = false } = options
   if (yes) return
   if (!input.isTTY || !output.isTTY) throw new CommandFailure(`${consequence}: give --yes to confirm it`)
-  const answer = await ask(`${consequence}.\n${question} [y/N] `, { input, output })
+  const lines = [`${consequence}.`, ...(details === undefined ? [] : [details]), `${question} [y/N] `]
+  const answer = await ask(lines.join('\n'), { input, output })
   if (!/^y(es)?$/i.test(answer.trim())) throw new CommandFailure('not confirmed: nothing was changed')
 }
 

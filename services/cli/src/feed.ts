@@ -72,7 +72,8 @@ async function runRestart(options: RestartOptions, env: NodeJS.ProcessEnv): Prom
   }
   await confirm({
     consequence: 'a restart makes every consumer read all sessions again',
-    question: `${displayPlan(plan)} Restart the feed?`,
+    details: displayPlan(plan),
+    question: 'Restart the feed?',
     yes: options.yes,
   })
   const { restartFeed } = await import('@vss-pipeline/storage')
@@ -87,8 +88,12 @@ function renderPlan(plan: RestartPlan): string {
 }
 
 function displayPlan({ sessions, isExact, consumers }: RestartPlan): string {
-  const again = `${isExact ? '' : 'about '}${counted(sessions, 'session comes', 'sessions come')} once more`
-  return `${again}, and ${counted(consumers.length, 'consumer is', 'consumers are')} refused until removed.`
+  const again = `${isExact ? '' : 'about '}${counted(sessions, 'session comes', 'sessions come')} again`
+  const refused =
+    consumers.length === 0
+      ? 'no consumer is refused'
+      : `${counted(consumers.length, 'consumer is', 'consumers are')} refused until removed`
+  return `${again}; ${refused}`
 }
 
 function counted(count: number, one: string, many: string): string {

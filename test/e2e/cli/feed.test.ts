@@ -41,7 +41,7 @@ it('restarts a feed when that is confirmed', async () => {
   )
   expect(await vss(['feed', 'restart', '--dry-run'], env)).toEqual({
     exitCode: 0,
-    stdout: '0 sessions come once more, and 1 consumer is refused until removed.\n  billing\n',
+    stdout: '0 sessions come again; 1 consumer is refused until removed\n  billing\n',
     stderr: '',
   })
   const planned = await vss(['feed', 'restart', '--dry-run', '--json'], env)

@@ -25,6 +25,7 @@ test('a feed without consumers, which shows all, holds nothing back', async () =
     refusal: null,
     heldSeconds: 0,
     holder: {
+      barrier: expect.stringMatching(/^\d+$/),
       kind: 'nobody',
       pid: null,
       preparedName: null,
@@ -56,6 +57,7 @@ test('a transaction that holds the feed back counts from the first change that w
   expect(held.heldSeconds).toBeGreaterThanOrEqual(30)
   expect(held.heldSeconds).toBeLessThan(60)
   expect(held.holder).toEqual({
+    barrier: expect.stringMatching(/^\d+$/),
     kind: 'connection',
     pid: rows[0]!.pid,
     preparedName: null,
