@@ -424,7 +424,7 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql
 STABLE
--- Figures tell no numbers: who may see only figures reads the sessions through this.
+-- Figures tell no phone numbers. A role that may see nothing else reads the sessions through this.
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
