@@ -1482,6 +1482,7 @@ CREATE OR REPLACE FUNCTION vss.traffic(since timestamp with time zone, until tim
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_custom_plan'
  SET jit TO 'off'
+ SET enable_sort TO 'off'
  SET work_mem TO '32MB'
 AS $function$
 #variable_conflict use_column
@@ -1539,7 +1540,7 @@ BEGIN
       firsts, nexts, sub_account, ARRAY[by_sub_account], ARRAY[by_country_pair], ARRAY[by_direction OR by_legs]
     )
   ),
-  part AS MATERIALIZED (
+  keyed AS MATERIALIZED (
     SELECT
       width_bucket(hour, starts) AS number,
       CASE WHEN by_sub_account THEN sub_account_id ELSE '' END AS of_sub_account,
@@ -1549,9 +1550,9 @@ BEGIN
       cell.*
     FROM cell
   ),
-  tally AS (
+  tally AS MATERIALIZED (
     SELECT
-      number, of_sub_account, of_direction, of_legs, of_pair,
+      row_number() OVER () AS id, number, of_sub_account, of_direction, of_legs, of_pair,
       sum(attempts)::bigint AS attempts, sum(answered)::bigint AS answered, sum(undelivered)::bigint AS undelivered,
       sum(no_answer)::bigint AS no_answer, sum(busy)::bigint AS busy, sum(canceled)::bigint AS canceled,
       sum(failed)::bigint AS failed, sum(error)::bigint AS error, sum(other)::bigint AS other,
@@ -1559,34 +1560,35 @@ BEGIN
       sum(answered_timed)::bigint AS answered_timed, sum(short_calls)::bigint AS short_calls,
       sum(excellent)::double precision AS excellent, sum(good)::double precision AS good, sum(fair)::double precision AS fair,
       sum(poor)::double precision AS poor, sum(bad)::double precision AS bad
-    FROM part GROUP BY 1, 2, 3, 4, 5
+    FROM keyed GROUP BY number, of_sub_account, of_direction, of_legs, of_pair
   ),
-  value AS (
-    SELECT number, of_sub_account, of_direction, of_legs, of_pair, measure, value, sum(count) AS count
+  -- There are millions of values: a number groups them sooner than five columns.
+  part AS MATERIALIZED (
+    SELECT id, ring_seconds, ring_counts, mos, mos_counts, packet_loss, packet_loss_counts, jitter_ms, jitter_counts
+    FROM keyed JOIN tally USING (number, of_sub_account, of_direction, of_legs, of_pair)
+  ),
+  value AS MATERIALIZED (
+    SELECT id, measure, value, sum(count) AS count
     FROM (
-      SELECT number, of_sub_account, of_direction, of_legs, of_pair, 'ring' AS measure, value, count
-      FROM part, unnest(ring_seconds, ring_counts) AS list (value, count)
+      SELECT id, 'ring' AS measure, value, count FROM part, unnest(ring_seconds, ring_counts) AS list (value, count)
       UNION ALL
-      SELECT number, of_sub_account, of_direction, of_legs, of_pair, 'mos', value, count
-      FROM part, unnest(mos, mos_counts) AS list (value, count)
+      SELECT id, 'mos', value, count FROM part, unnest(mos, mos_counts) AS list (value, count)
       UNION ALL
-      SELECT number, of_sub_account, of_direction, of_legs, of_pair, 'loss', value, count
-      FROM part, unnest(packet_loss, packet_loss_counts) AS list (value, count)
+      SELECT id, 'loss', value, count FROM part, unnest(packet_loss, packet_loss_counts) AS list (value, count)
       UNION ALL
-      SELECT number, of_sub_account, of_direction, of_legs, of_pair, 'jitter', value, count
-      FROM part, unnest(jitter_ms, jitter_counts) AS list (value, count)
+      SELECT id, 'jitter', value, count FROM part, unnest(jitter_ms, jitter_counts) AS list (value, count)
     ) AS listed
-    GROUP BY 1, 2, 3, 4, 5, 6, 7
+    GROUP BY id, measure, value
   ),
   ranked AS (
-    SELECT number, of_sub_account, of_direction, of_legs, of_pair, measure, value, count,
-      sum(count) OVER (PARTITION BY number, of_sub_account, of_direction, of_legs, of_pair, measure ORDER BY value) AS up_to_here,
-      sum(count) OVER (PARTITION BY number, of_sub_account, of_direction, of_legs, of_pair, measure) AS total
+    SELECT id, measure, value, count,
+      sum(count) OVER (PARTITION BY id, measure ORDER BY value) AS up_to_here,
+      sum(count) OVER (PARTITION BY id, measure) AS total
     FROM value
   ),
   -- As percentile_cont does it: between the two values beside the place, in proportion.
   percentile AS (
-    SELECT number, of_sub_account, of_direction, of_legs, of_pair, measure, share,
+    SELECT id, measure, share,
       min(value) FILTER (WHERE up_to_here > floor(share * (total - 1)::double precision)) AS low,
       min(value) FILTER (WHERE up_to_here > ceil(share * (total - 1)::double precision)) AS high,
       share * (max(total) - 1)::double precision AS place,
@@ -1594,10 +1596,10 @@ BEGIN
       max(total)::bigint AS total
     FROM ranked
     JOIN (VALUES ('ring', 0.5::double precision), ('ring', 0.95), ('mos', 0.1), ('loss', 0.95), ('jitter', 0.95)) AS wanted (measure, share) USING (measure)
-    GROUP BY 1, 2, 3, 4, 5, 6, 7
+    GROUP BY id, measure, share
   ),
   spread AS (
-    SELECT number, of_sub_account, of_direction, of_legs, of_pair,
+    SELECT id,
       max(low + (high - low) * (place - floor(place))) FILTER (WHERE measure = 'ring' AND share = 0.5) AS ring_p50,
       max(low + (high - low) * (place - floor(place))) FILTER (WHERE measure = 'ring' AND share = 0.95) AS ring_p95,
       max(low + (high - low) * (place - floor(place))) FILTER (WHERE measure = 'mos') AS mos_p10,
@@ -1605,7 +1607,7 @@ BEGIN
       max(low + (high - low) * (place - floor(place))) FILTER (WHERE measure = 'jitter') AS jitter_p95,
       max(average) FILTER (WHERE measure = 'mos') AS mos_avg,
       max(total) FILTER (WHERE measure = 'mos') AS measured
-    FROM percentile GROUP BY 1, 2, 3, 4, 5
+    FROM percentile GROUP BY id
   ),
   callees AS (
     SELECT
@@ -1665,7 +1667,7 @@ BEGIN
     CASE WHEN count_callees THEN coalesce(callees.callees, 0) END
   FROM generate_subscripts(starts, 1) AS number
   LEFT JOIN tally USING (number)
-  LEFT JOIN spread USING (number, of_sub_account, of_direction, of_legs, of_pair)
+  LEFT JOIN spread USING (id)
   LEFT JOIN callees USING (number, of_sub_account, of_direction, of_legs, of_pair)
   WHERE group_by = '{}' OR tally.attempts IS NOT NULL
   ORDER BY number, of_sub_account COLLATE "C", of_direction COLLATE "C", of_legs, of_pair COLLATE "C";
