@@ -4,7 +4,7 @@ import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
 import type { Redis } from 'ioredis'
 import { v7 as uuidv7 } from 'uuid'
 import { encodeBatch } from './codec.ts'
-import { connectRedis, disconnectRedis } from './connection.ts'
+import { connectRedis, disconnectRedis, inOneWrite } from './connection.ts'
 import { warnOfDurabilityProblems } from './durability.ts'
 import { nameBatch } from './status.ts'
 import { openShards, type Shard, shardOf } from './topology.ts'
@@ -107,11 +107,13 @@ export function createProducer(options: {
         if (isRefusing) await awaitReplicas()
         const shard = shardOf(shards, batchId)
         const oldestMs = oldestReceipt(deliveries)
-        await Promise.all([
-          // Redis gets it first, so that no reader sees the batch closed before it was open.
-          noteOpenBatch(client, shard, { id: batchId, oldestMs }),
-          shard.queue.add(nameBatch(deliveries.length), payload, { jobId: batchId, timestamp: oldestMs }),
-        ])
+        await inOneWrite(client, () =>
+          Promise.all([
+            // Redis gets it first, so that no reader sees the batch closed before it was open.
+            noteOpenBatch(client, shard, { id: batchId, oldestMs }),
+            shard.queue.add(nameBatch(deliveries.length), payload, { jobId: batchId, timestamp: oldestMs }),
+          ]),
+        )
         await awaitReplicas()
         told.over('refusing', 'Redis takes batches again')
         isRefusing = false
