@@ -28,7 +28,7 @@ export type Keep = (delivery: Delivery) => Promise<void>
 export function createKeep(deps: {
   enqueue: Keep
   spooler: Spooler | undefined
-  inHand: Pick<InHand, 'add' | 'delete'>
+  inHand: Pick<InHand, 'enter' | 'leave'>
   mark: Pick<MarkTelling, 'isKnown'>
   metrics: IngestMetrics
   progress: Progress
@@ -55,14 +55,14 @@ export function createKeep(deps: {
     const bytes = delivery.body.length + bytesPerDelivery
     if (!waiting.take(bytes)) throw new NotKeptError('too many deliveries wait to be kept')
     progress.begin()
-    inHand.add(delivery)
+    const cohort = inHand.enter(delivery)
     try {
       await enqueueOrSpool(delivery)
     } catch (cause) {
       if (!isOutage(cause)) throw cause
       throw new NotKeptError('nothing takes the delivery now', { cause })
     } finally {
-      inHand.delete(delivery)
+      inHand.leave(cohort)
       waiting.giveBack(bytes)
       progress.end()
     }

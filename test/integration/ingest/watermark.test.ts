@@ -160,11 +160,13 @@ test('the mark is not beyond a delivery in the spool, that of another instance i
 test('the mark is not beyond a delivery in hand', async () => {
   const { telling, inHand, toldMs } = await startTelling()
   const [older, newer] = [makeDelivery('{}', 60), makeDelivery('{}', 30)]
-  for (const delivery of [newer, older]) inHand.add(delivery)
+  const first = inHand.enter(newer)
+  inHand.turn()
+  const second = inHand.enter(older)
   expect(await toldMs()).toBe(older.receivedAtMs)
-  inHand.delete(older)
+  inHand.leave(second)
   expect(await toldMs()).toBe(newer.receivedAtMs)
-  inHand.delete(newer)
+  inHand.leave(first)
   expect(await toldMs()).toBeGreaterThan(newer.receivedAtMs)
   expect(telling.floorMs).toBeGreaterThan(newer.receivedAtMs)
 })

@@ -9,6 +9,7 @@ import { idleProbeMs, tellsOfProbes } from '../../support/keepalive.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger, type RecordingLogger } from '../../support/recording-logger.ts'
 import { untilConnected, untilConnectionLost } from '../../support/redis-connection.ts'
+import { openTcpProxy } from '../../support/tcp-proxy.ts'
 
 const redis = await startOwnRedis()
 const replica = await startOwnRedis()
@@ -273,4 +274,25 @@ test('no log line holds a body, an id or the password', async () => {
   for (const secret of ['6591234567', new URL(redis.url).password, payload.events]) {
     expect(log).not.toContain(secret)
   }
+})
+
+test('a proxy that waits for acknowledgements of small packets delays no batch', async () => {
+  // Its sockets have Nagle's algorithm. A second answer would wait for 40 ms behind the first.
+  const { url } = await openTcpProxy(redis.url)
+  const producer = createProducer({
+    redisUrl: url,
+    prefix: freshPrefix(),
+    logger: recording.logger,
+    commandTimeoutMs: 5_000,
+  })
+  producers.push(producer)
+  await untilConnected(producer)
+  const tookMs: number[] = []
+  for (let times = 0; times < 60; times++) {
+    const startedAt = performance.now()
+    await producer.enqueue([makeDelivery()])
+    tookMs.push(performance.now() - startedAt)
+  }
+  // A new connection acknowledges the first packets at once.
+  expect(Math.min(...tookMs.slice(40)), 'milliseconds of the fastest enqueue').toBeLessThan(30)
 })
