@@ -85,7 +85,8 @@ export function breakOff(client: {
 
 /**
  * Has the commands that `send` gives to the client leave in one write. Redis then runs them in one turn, with one fsync,
- * and a proxy with Nagle's algorithm does not hold back the second for the 40 ms of a delayed acknowledgement.
+ * unless they are large. A proxy with Nagle's algorithm does not hold back the second for the 40 ms of a delayed
+ * acknowledgement.
  */
 export function inOneWrite<Result>(client: Redis, send: () => Promise<Result>): Promise<Result> {
   const { stream } = client

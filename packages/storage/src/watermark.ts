@@ -23,6 +23,8 @@ export interface StoredWatermark {
   readonly updatedAtMs: number | null
   /** Whether it is time to look again. Of several workers, the one that looks first sees it true. */
   readonly isDue: boolean
+  /** Whether no worker has had a result for some seconds. */
+  readonly isStale: boolean
   /** {@link advanceWatermark} takes it, and does nothing when another worker came first. */
   readonly version: string
   readonly ingests: readonly KnownIngest[]
@@ -30,12 +32,15 @@ export interface StoredWatermark {
 
 /** A little less than the interval of the workers' looks, so that one worker alone looks each time. */
 const dueAfter = '0.9 s'
+const staleAfter = '3 s'
 
 const readStatement = `SELECT
   round(extract(epoch FROM complete_until) * 1000)::double precision AS "completeUntilMs",
   reason,
   CASE WHEN isfinite(updated_at) THEN round(extract(epoch FROM updated_at) * 1000)::double precision END AS "updatedAtMs",
-  updated_at < clock_timestamp() - $1::interval AS "isDue",
+  -- A clock that was set back is no reason to wait.
+  updated_at NOT BETWEEN clock_timestamp() - $1::interval AND clock_timestamp() AS "isDue",
+  updated_at NOT BETWEEN clock_timestamp() - $2::interval AND clock_timestamp() AS "isStale",
   updated_at::text AS version,
   coalesce((
     SELECT json_agg(json_build_object(
@@ -73,7 +78,7 @@ SELECT FROM advanced`
 /** Reads the watermark, and the last word of each ingest. @throws StorageFault */
 export async function readWatermark(pool: Pick<Pool, 'query'>): Promise<StoredWatermark> {
   try {
-    const { rows } = await pool.query<StoredWatermark>(readStatement, [dueAfter])
+    const { rows } = await pool.query<StoredWatermark>(readStatement, [dueAfter, staleAfter])
     return rows[0]!
   } catch (error) {
     throw toStorageFault(error)

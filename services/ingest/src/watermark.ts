@@ -15,6 +15,8 @@ import type { Spool } from './spool/spool.ts'
 
 const intervalMs = 1_000
 const cohortMs = 100
+/** A little less than the time for which workers keep the mark of an ingest without a spool. */
+const marksLastMs = 60_000
 
 /** Deliveries that came into hand within a tenth of a second. */
 interface Cohort {
@@ -62,8 +64,8 @@ export function createInHand(): InHand {
 /** Ingest's part in the watermark: it tells Redis each second how far it is. */
 export interface MarkTelling {
   /**
-   * Whether what this ingest keeps holds the watermark back. Until then it may keep nothing, because the watermark could
-   * pass a delivery in a spool that nobody knows of.
+   * Whether its mark stands, so that the deliveries that this ingest keeps hold the watermark back. Else it may keep
+   * nothing, because the watermark could pass a delivery of which nobody knows.
    */
   readonly isKnown: boolean
   /** The watermark is not beyond this, so no delivery may be stamped before it. Milliseconds since the Unix epoch. */
@@ -78,7 +80,7 @@ export interface MarkTelling {
 
 /** @param deps.spool undefined where there is none. */
 export function startMarkTelling(deps: {
-  producer: Pick<Producer, 'client'>
+  producer: Pick<Producer, 'client' | 'shards'>
   prefix: string
   spool: Spool | undefined
   inHand: Pick<InHand, 'oldestMs' | 'turn'>
@@ -91,6 +93,8 @@ export function startMarkTelling(deps: {
   const place = spool === undefined ? hostname() : `${hostname()}:${spool.dir}`
   let isKnown = spool?.folder.isKnown ?? false
   let isNoted = isKnown
+  let isClosed = false
+  let answeredAt = Number.NEGATIVE_INFINITY
   let lastText: string | undefined
   let floorMs = 0
   /** A mark whose answer has not come: Redis may have it. */
@@ -106,6 +110,7 @@ export function startMarkTelling(deps: {
       id: spool?.folder.id ?? processId,
       place,
       hasSpool: spool !== undefined,
+      shards: producer.shards.length,
       untilMs,
       clockMs,
       processId,
@@ -120,6 +125,7 @@ export function startMarkTelling(deps: {
     unansweredMs = 0
     lastText = answer.text
     isKnown = true
+    answeredAt = performance.now()
     told.over('unknown', 'taking deliveries: Redis has been reached')
     if (!isNoted) await noteInSpool()
   }
@@ -140,6 +146,7 @@ export function startMarkTelling(deps: {
   // One after the other, so that the mark in Redis is always the newest.
   let turn = Promise.resolve()
   function tell(covered?: readonly RetiredMark[]): Promise<void> {
+    if (isClosed) return turn
     turn = turn
       .then(() => tellNow(covered))
       .catch(() => {
@@ -155,7 +162,8 @@ export function startMarkTelling(deps: {
 
   return {
     get isKnown() {
-      return isKnown
+      // Without a spool a mark that is not told anew is dropped.
+      return spool === undefined ? performance.now() - answeredAt < marksLastMs : isKnown
     },
     get floorMs() {
       return Math.max(floorMs, unansweredMs)
@@ -165,15 +173,21 @@ export function startMarkTelling(deps: {
       // Read before the look: whoever told one of these marks, and has left its folder empty by then, has nothing left.
       const before = await readMarks(client, prefix).catch(() => undefined)
       const { deliveries, emptyFolders } = await spool!.adopt()
-      const covered = before?.marks.filter(({ id }) => emptyFolders.includes(id)) ?? []
+      const textOf = new Map(before?.marks.map(({ id, text }) => [id, text]))
+      // Redis may have forgotten a mark that Postgres remembers.
+      const covered = emptyFolders
+        .filter(({ id, isKnown: wasKnown }) => wasKnown || textOf.has(id))
+        .map(({ id }) => ({ id, text: textOf.get(id) ?? null }))
       if (covered.length > 0) await tell(covered)
       return deliveries
     },
     async close() {
+      isClosed = true
       stopTelling()
       stopTurning()
       await turn
-      if (lastText === undefined || (spool !== undefined && spool.content.deliveries > 0)) return
+      const hasNothing = inHand.oldestMs() === null && (spool === undefined || spool.hasLeft)
+      if (lastText === undefined || !hasNothing) return
       const { id } = ownMark()
       await retireMarks(client, prefix, [{ id, text: lastText }]).catch(() => undefined)
     },

@@ -9,6 +9,7 @@ function mark(more: Partial<IngestMark> = {}): IngestMark {
     id: 'one',
     place: 'host:/spool',
     hasSpool: true,
+    shards: 1,
     untilMs: nowMs - 500,
     toldAtMs: nowMs - 500,
     clockMs: nowMs - 500,
@@ -56,7 +57,10 @@ test('an ingest with a clock that is behind holds it', () => {
 test('Redis may forget an ingest, and Postgres has not', () => {
   const forgotten = mark({ id: 'two', untilMs: nowMs - 20_000, toldAtMs: nowMs - 20_000 })
   expect(judgeWatermark(facts(), [forgotten]).untilMs).toBe(nowMs - 20_000)
-  expect(judgeWatermark(facts({ marks: [] }), [forgotten]).untilMs).toBe(nowMs - 20_000)
+  expect(judgeWatermark(facts({ marks: [] }), [forgotten])).toEqual({
+    untilMs: null,
+    reason: 'ingest two (host:/spool) is silent since 2026-01-02T03:03:45.000Z',
+  })
 })
 
 test('it is not held by an ingest that said goodbye, that told a later mark, or whose deliveries were all in Redis', () => {
@@ -64,7 +68,9 @@ test('it is not held by an ingest that said goodbye, that told a later mark, or 
   const held = { untilMs: nowMs - 500, reason: 'nothing waits' }
   expect(judgeWatermark(facts({ retired: ['two'] }), [before])).toEqual(held)
   expect(judgeWatermark(facts({ marks: [mark({ id: 'two' })] }), [before])).toEqual(held)
-  expect(judgeWatermark(facts(), [{ ...before, hasSpool: false }])).toEqual(held)
+  const longAgo = { ...before, hasSpool: false, toldAtMs: nowMs - 71_000 }
+  expect(judgeWatermark(facts(), [longAgo])).toEqual(held)
+  expect(judgeWatermark(facts(), [{ ...longAgo, toldAtMs: nowMs - 20_000 }]).untilMs).toBe(nowMs - 20_000)
 })
 
 test('nothing is known before an ingest has told its mark', () => {

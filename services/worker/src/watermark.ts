@@ -7,7 +7,13 @@ import {
   type Logger,
   type Registry,
 } from '@vss-pipeline/runtime/service'
-import { advanceWatermark, type KnownIngest, type Pool, readWatermark } from '@vss-pipeline/storage'
+import {
+  advanceWatermark,
+  type KnownIngest,
+  type Pool,
+  readWatermark,
+  type StoredWatermark,
+} from '@vss-pipeline/storage'
 
 const intervalMs = 1_000
 const readTimeoutMs = 2_000
@@ -21,7 +27,7 @@ const usualLagMs = 3_000
 /**
  * Keeps `vss.watermark` up to date: each second one of the workers looks. Every delivery that was received before the
  * mark and acknowledged is in a batch that is open, or behind the mark of an ingest; so the least of these is the
- * watermark. It does not depend on any clock.
+ * watermark.
  */
 export function keepWatermark(deps: {
   pool: Pool
@@ -52,9 +58,11 @@ export function keepWatermark(deps: {
     }
   }
 
-  async function advance({ version, ingests }: { version: string; ingests: readonly KnownIngest[] }) {
-    const read = await readFacts()
+  async function advance({ version, ingests, completeUntilMs, isStale }: StoredWatermark): Promise<void> {
+    const read = await readFacts(completeUntilMs ?? 0)
     if ('problem' in read) {
+      // Another worker may be able to read.
+      if (!isStale) return
       await advanceWatermark(pool, {
         version,
         completeUntilMs: null,
@@ -65,28 +73,28 @@ export function keepWatermark(deps: {
       return
     }
     const { facts } = read
+    const { marks, retired, nowMs } = facts
+    const isSettled = ({ hasSpool, toldAtMs }: KnownIngest) => !hasSpool && nowMs - toldAtMs > settledAfterMs
+    const told = new Set(marks.map(({ id }) => id))
     const { untilMs, reason } = judgeWatermark(facts, ingests)
-    const { marks, retired } = facts
     const isOurs = await advanceWatermark(pool, {
       version,
       completeUntilMs: untilMs,
       reason,
       told: marks,
-      gone: retired,
+      gone: [...retired, ...ingests.filter(isSettled).map(({ id }) => id)].filter((id) => !told.has(id)),
     })
     if (!isOurs) return
     await source.removeRetired(retired)
-    await source.retire(
-      marks.filter((mark) => !mark.hasSpool && facts.nowMs - mark.toldAtMs > settledAfterMs),
-    )
+    await source.retire(marks.filter(isSettled))
   }
 
-  async function readFacts(): Promise<{ facts: WatermarkFacts } | { problem: string }> {
+  async function readFacts(watermarkMs: number): Promise<{ facts: WatermarkFacts } | { problem: string }> {
     if (client.status !== 'ready') return { problem: 'Redis is away' }
     try {
-      return { facts: await withinMs(source.read(), readTimeoutMs, 'no answer within 2 s') }
+      return { facts: await withinMs(source.read(watermarkMs), readTimeoutMs, 'no answer within 2 s') }
     } catch (error) {
-      return { problem: `Redis cannot be read: ${(error as Error).message}`.slice(0, 200) }
+      return { problem: `Redis cannot be read: ${(error as Error).message}`.slice(0, 300) }
     }
   }
 
@@ -104,7 +112,9 @@ export function judgeWatermark(
   remembered: readonly KnownIngest[],
 ): { untilMs: number | null; reason: string } {
   const known = new Set([...marks.map(({ id }) => id), ...retired])
-  const forgotten = remembered.filter(({ id, hasSpool }) => hasSpool && !known.has(id))
+  const forgotten = remembered.filter(
+    ({ id, hasSpool, toldAtMs }) => !known.has(id) && (hasSpool || nowMs - toldAtMs <= settledAfterMs),
+  )
   const bounds = [...marks, ...forgotten].map((mark) => ({
     untilMs: mark.untilMs,
     reason: explain(mark, nowMs),
@@ -112,6 +122,8 @@ export function judgeWatermark(
   if (oldestOpenMs !== null) bounds.push({ untilMs: oldestOpenMs, reason: 'deliveries wait in the queue' })
   if (bounds.length === 0) return { untilMs: null, reason: 'no ingest runs' }
   const least = bounds.reduce((one, other) => (other.untilMs < one.untilMs ? other : one))
+  // Redis has told no ingest how far it may come.
+  if (marks.length === 0) return { untilMs: null, reason: least.reason }
   return nowMs - least.untilMs <= usualLagMs ? { ...least, reason: 'nothing waits' } : least
 }
 

@@ -23,6 +23,7 @@ it('lists the ingests, and forgets one that is gone for good but none that runs'
     id: 'f'.repeat(32),
     place: `lost:/${'spool'.repeat(20)}`,
     hasSpool: true,
+    shards: 1,
     processId: randomUUID(),
   }
   const hourAgoMs = Date.now() - 3_600_000

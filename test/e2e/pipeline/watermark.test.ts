@@ -79,3 +79,36 @@ test('an ingest says goodbye, and no longer holds it', async () => {
   await startIngest()
   await until('Its return', async () => (await readWatermark(pool)).ingests.length === 1, soon)
 })
+
+test('it goes on when one of two workers is cut off from Redis', async () => {
+  const pipeline = await startFaultyPipeline()
+  const { databaseUrl, queuePrefix, redis, network, ingest, pool } = pipeline
+  await ingest.stop()
+  const direct = { databaseUrl, redisUrl: redis.url, env: { QUEUE_PREFIX: queuePrefix } }
+  for (const name of ['ingest', 'worker'] as const) {
+    const service = await startService(name, direct)
+    onTestFinished(() => service.stop())
+  }
+  network.redis.reset({ refuse: true })
+  const cutOffAtMs = Date.now()
+  const completeUntilMs = async () => (await readWatermark(pool)).completeUntilMs ?? 0
+  await until('A later watermark', async () => (await completeUntilMs()) > cutOffAtMs + 5_000, soon)
+})
+
+test('an ingest that only Postgres remembers is forgotten when another one has looked at its empty spool', async () => {
+  const pipeline = await startFaultyPipeline()
+  const { databaseUrl, redisUrl, queuePrefix, spoolDir, redis, ingest, pool } = pipeline
+  const other = await startService('ingest', {
+    databaseUrl,
+    redisUrl,
+    env: { QUEUE_PREFIX: queuePrefix, SPOOL_DIR: spoolDir },
+  })
+  onTestFinished(() => other.stop())
+  await until('Two ingests', async () => (await readWatermark(pool)).ingests.length === 2, soon)
+  await killProcess(other)
+  await killProcess(ingest)
+  await redisCommand(redis.url, 'FLUSHALL')
+  await pipeline.startIngest()
+  await until('One ingest', async () => (await readWatermark(pool)).ingests.length === 1, soon)
+  await untilReason(pipeline, /^nothing waits$/)
+})

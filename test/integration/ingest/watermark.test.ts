@@ -79,6 +79,19 @@ test('while Redis is away, an ingest whose spool nobody knows of keeps nothing; 
   expect(await readiness(known.opsUrl)).toBe(200)
 })
 
+test('an ingest that has said goodbye keeps nothing before it has reached Redis again', async () => {
+  const read = await openReader()
+  const first = spawn()
+  await untilListening(first)
+  await until('A mark', async () => (await read()).marks.length === 1, soon)
+  first.child.kill('SIGTERM')
+  expect(await first.exited).toBe(0)
+  expect((await read()).retired).toHaveLength(1)
+  await redis.kill()
+  const { url } = await untilListening(spawn(), { redisIsAway: true })
+  expect(await post(url)).toBe(503)
+})
+
 test('an ingest tells how far it is: its clock, or what its spool holds', async () => {
   const read = await openReader()
   const startedAtMs = Date.now()

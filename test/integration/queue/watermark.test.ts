@@ -40,6 +40,7 @@ function ownMark(untilMs: number, more: Partial<OwnMark> = {}): OwnMark {
     id: 'folder',
     place: 'host:/spool',
     hasSpool: true,
+    shards: 1,
     processId: randomUUID(),
     untilMs,
     clockMs: untilMs,
@@ -156,6 +157,31 @@ describe('marks', () => {
     await openSource().read()
     const late = await tellMark(producer.client, prefix, ownMark(now - hourMs, { id: 'late' }))
     expect(late.floorMs).toBe(now)
+  })
+
+  test('Redis is told the watermark again when it has forgotten it', async () => {
+    const watermarkMs = Date.now() - 5_000
+    await openSource().read(watermarkMs)
+    const late = await tellMark(producer.client, prefix, ownMark(watermarkMs - hourMs))
+    expect(late.floorMs).toBe(watermarkMs)
+  })
+
+  test('one of an ingest with more queues than are read here is an error that says what to set', async () => {
+    await tellMark(producer.client, prefix, ownMark(Date.now(), { shards: 3 }))
+    await expect(openSource().read()).rejects.toThrow(
+      'QUEUE_SHARDS is 3 for ingest folder (host:/spool) and 1 here: give workers the greater number',
+    )
+  })
+
+  test('one that Redis has forgotten is retired, unless it is told meanwhile', async () => {
+    const { client } = producer
+    const now = Date.now()
+    await tellMark(client, prefix, ownMark(now, { id: 'back' }))
+    const forgotten = ['gone', 'back'].map((id) => ({ id, text: null }))
+    await tellMark(client, prefix, ownMark(now, { id: 'own' }), forgotten)
+    const { marks, retired } = await openSource().read()
+    expect(retired).toEqual(['gone'])
+    expect(marks.map(({ id }) => id).sort()).toEqual(['back', 'own'])
   })
 
   test('one that covers others retires them, unless they have been told again', async () => {

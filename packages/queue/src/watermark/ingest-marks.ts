@@ -11,6 +11,8 @@ export interface IngestMark {
   /** Its host, and its spool's folder there. For people. */
   readonly place: string
   readonly hasSpool: boolean
+  /** The number of queues that it fills. */
+  readonly shards: number
   /** Milliseconds since the Unix epoch, at most the time of Redis. */
   readonly untilMs: number
   /** When it was told, by the clock of Redis. */
@@ -22,7 +24,8 @@ export interface IngestMark {
 }
 
 /** An ingest's word about itself. */
-export interface OwnMark extends Pick<IngestMark, 'id' | 'place' | 'hasSpool' | 'untilMs' | 'clockMs'> {
+export interface OwnMark
+  extends Pick<IngestMark, 'id' | 'place' | 'hasSpool' | 'shards' | 'untilMs' | 'clockMs'> {
   /** Unlike that of every other process. */
   readonly processId: string
 }
@@ -35,8 +38,11 @@ export interface Told {
   readonly floorMs: number
 }
 
-/** A mark of somebody else that has been replaced, or of one that has nothing any more. */
-export type RetiredMark = Pick<IngestMark, 'id' | 'text'>
+/** The mark of an ingest that has nothing any more, or whose deliveries another one has. */
+export interface RetiredMark extends Pick<IngestMark, 'id'> {
+  /** As it stands in Redis; null where Redis has none, and Postgres may remember one. */
+  readonly text: string | null
+}
 
 const retired = 'retired'
 
@@ -54,7 +60,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)`
 
 /** A mark that somebody has told anew is not retired: it is not the same any more. */
 const retireInScript = (firstArgument: number) => `for i = ${firstArgument}, #ARGV, 2 do
-  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
+  if ARGV[i + 1] == '' then
+    redis.call('HSETNX', KEYS[1], ARGV[i], '${retired}')
+  elseif redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
     redis.call('HSET', KEYS[1], ARGV[i], '${retired}')
   end
 end`
@@ -93,7 +101,7 @@ export async function tellMark(
     id,
     untilMs,
     JSON.stringify(details),
-    ...covered.flatMap((other) => [other.id, other.text]),
+    ...covered.flatMap(({ id: other, text: itsText }) => [other, itsText ?? '']),
   )) as [string, string, string]
   return { text, floorMs: Math.max(Number(toldMs), Number(boundMs)) }
 }
@@ -105,7 +113,7 @@ export async function retireMarks(
   marks: readonly RetiredMark[],
 ): Promise<void> {
   if (marks.length === 0) return
-  await client.eval(retireScript, 1, ingestsKey(prefix), ...marks.flatMap(({ id, text }) => [id, text]))
+  await client.eval(retireScript, 1, ingestsKey(prefix), ...marks.flatMap(({ id, text }) => [id, text ?? '']))
 }
 
 const readScript = `${nowInScript}
@@ -115,8 +123,9 @@ for i = 2, #fields, 2 do
   local mark = tonumber(string.match(fields[i], '^%d+'))
   if mark and (not least or mark < least) then least = mark end
 end
-local bound = tonumber(redis.call('GET', KEYS[2]) or '0')
-if least and least > bound then redis.call('SET', KEYS[2], string.format('%.0f', least)) end
+local known = tonumber(redis.call('GET', KEYS[2]) or '0')
+local bound = math.max(known, tonumber(ARGV[1]), least or 0)
+if bound > known then redis.call('SET', KEYS[2], string.format('%.0f', bound)) end
 return {string.format('%.0f', now), fields}`
 
 /** The marks of all ingests at one instant. */
@@ -132,10 +141,12 @@ export interface Marks {
  * Reads the marks of all ingests, and lets Redis know in the same step that the watermark may come up to the least of
  * them. So an ingest that begins later, by a clock that is behind, stamps no delivery before it.
  *
+ * @param watermarkMs the watermark, which Redis may have forgotten. An ingest need not know it.
  * @throws when a mark cannot be read.
  */
-export async function readMarks(client: Redis, prefix: string): Promise<Marks> {
-  const [now, flat] = (await client.eval(readScript, 2, ingestsKey(prefix), boundKey(prefix))) as [
+export async function readMarks(client: Redis, prefix: string, watermarkMs = 0): Promise<Marks> {
+  const keys = [ingestsKey(prefix), boundKey(prefix)] as const
+  const [now, flat] = (await client.eval(readScript, 2, ...keys, Math.ceil(watermarkMs))) as [
     string,
     string[],
   ]
@@ -151,12 +162,13 @@ export async function readMarks(client: Redis, prefix: string): Promise<Marks> {
 function parseMark(id: string, text: string): IngestMark {
   const [, untilMs, toldAtMs, details] = /^(\d{1,15}) (\d{1,15}) (\{.*\})$/s.exec(text) ?? []
   if (details === undefined) throw new Error(`the mark of ingest ${id} in Redis cannot be read`)
-  const { place, hasSpool, clockMs } = JSON.parse(details) as Partial<OwnMark>
+  const { place, hasSpool, shards, clockMs } = JSON.parse(details) as Partial<OwnMark>
   // An ingest of another release may leave one out: then its mark holds, as that of one with a spool does.
   return {
     id,
     place: typeof place === 'string' ? place : 'an unknown place',
     hasSpool: hasSpool !== false,
+    shards: typeof shards === 'number' ? shards : 1,
     untilMs: Number(untilMs),
     toldAtMs: Number(toldAtMs),
     clockMs: typeof clockMs === 'number' ? clockMs : Number(toldAtMs),

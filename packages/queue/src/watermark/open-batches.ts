@@ -70,6 +70,8 @@ export function createBatchCloser(client: Redis) {
 /** So many of a queue's open batches, the oldest, are looked at. */
 const watchedBatches = 100
 
+const longestGapMs = 5_000
+
 const closeIfGone = `if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 return redis.call('ZREM', KEYS[1], ARGV[1])`
 
@@ -86,13 +88,17 @@ export function createAbandonedBatches(
   abandonedAfterMs: number,
 ): () => Promise<number | null> {
   const { queue } = shard
-  /** The times when batches were first seen without a job. */
+  /** The times when batches were first seen without a job, in looks that followed each other. */
   let goneSince = new Map<string, number>()
+  let lastLookAt = Number.NEGATIVE_INFINITY
 
   return async function look() {
     const batches = await readOldestOpen(client, shard, watchedBatches)
     const jobs = await Promise.all(batches.map(({ id }) => client.exists(queue.toKey(id))))
     const now = performance.now()
+    // Another worker looked meanwhile, and a batch may have had a job.
+    if (now - lastLookAt > longestGapMs) goneSince.clear()
+    lastLookAt = now
     const gone = batches.filter((_, index) => jobs[index] === 0).map(({ id }) => id)
     goneSince = new Map(gone.map((id) => [id, goneSince.get(id) ?? now]))
     for (const [id, since] of goneSince) {

@@ -11,8 +11,11 @@ export interface WatermarkFacts extends Marks {
 
 /** The side of the watermark that workers read. */
 export interface WatermarkSource {
-  /** @throws the error of ioredis, or an Error for a mark that cannot be read. */
-  read(): Promise<WatermarkFacts>
+  /**
+   * @param watermarkMs the watermark, which Redis may have forgotten.
+   * @throws the error of ioredis, or an Error for a mark that cannot be read, or of an ingest with more queues.
+   */
+  read(watermarkMs?: number): Promise<WatermarkFacts>
   /** Retires marks of ingests that can have nothing any more, where they have not told another one since. */
   retire(marks: readonly IngestMark[]): Promise<void>
   /** Forgets retired ingests, after Postgres has forgotten them. */
@@ -33,9 +36,15 @@ export function createWatermarkSource(options: {
   const looks = shards.map((shard) => createAbandonedBatches(client, shard, abandonedAfterMs))
 
   return {
-    async read() {
+    async read(watermarkMs) {
       // An ingest tells a later mark only when the batches before it are open, so the marks have to be read first.
-      const marks = await readMarks(client, prefix)
+      const marks = await readMarks(client, prefix, watermarkMs)
+      const wider = marks.marks.find((mark) => mark.shards > shards.length)
+      if (wider !== undefined) {
+        throw new Error(
+          `QUEUE_SHARDS is ${wider.shards} for ingest ${wider.id} (${wider.place}) and ${shards.length} here: give workers the greater number`,
+        )
+      }
       const open = await Promise.all(looks.map((look) => look()))
       const receipts = open.filter((receipt) => receipt !== null)
       return { ...marks, oldestOpenMs: receipts.length === 0 ? null : Math.min(...receipts) }

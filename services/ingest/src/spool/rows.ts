@@ -27,7 +27,7 @@ export interface SpoolContent extends SpoolSize {
 export interface SpoolFolder {
   /** Unlike that of every other folder, and never another one. */
   readonly id: string
-  /** Whether the watermark's keeper knows of it: {@link markKnown}. */
+  /** Whether a mark of it stands, so that deliveries in it hold the watermark also while Redis is away. */
   readonly isKnown: boolean
 }
 
@@ -57,7 +57,7 @@ export function prepareStatements(database: DatabaseSync) {
     remove: database.prepare('DELETE FROM deliveries WHERE position <= ?'),
     oldestId: database.prepare('SELECT min(delivery_id) AS id FROM deliveries'),
     folder: database.prepare('SELECT id, is_known FROM folder'),
-    markKnown: database.prepare('UPDATE folder SET is_known = 1'),
+    setKnown: database.prepare('UPDATE folder SET is_known = ?'),
   }
 }
 

@@ -32,8 +32,10 @@ export interface Spool {
   remove(through: number): Promise<void>
   /** Takes over deliveries of instances that are gone, a batch at most. */
   adopt(): Promise<Adoption>
-  /** Notes, durably, that the watermark's keeper knows of the folder. */
+  /** Notes, durably, that a mark of the folder stands. */
   markKnown(): Promise<void>
+  /** It is closed, was empty, and has noted that its mark stands no more. */
+  readonly hasLeft: boolean
   close(): Promise<void>
 }
 
@@ -67,6 +69,8 @@ export async function openSpool(options: {
   const waiting: { resolve: (answer: SpoolAnswer) => void; reject: (error: Error) => void }[] = []
   const [opened] = (await once(thread, 'message')) as [SpoolOpened]
   let content = opened.content
+  let isClosing = false
+  let hasLeft = false
 
   // The thread answers in order. An error that is no answer ends the thread and this process. That breaks no
   // promise: all that was acknowledged is on disk.
@@ -126,11 +130,17 @@ export async function openSpool(options: {
       return (await ask({ name: 'adopt' })).adoption!
     },
     async markKnown() {
+      if (isClosing) throw unavailable(new Error('the spool is closed'))
       await ask({ name: 'mark-known' })
     },
+    get hasLeft() {
+      return hasLeft
+    },
     async close() {
+      isClosing = true
       const ended = once(thread, 'exit')
       await ask({ name: 'close' })
+      hasLeft = content.deliveries === 0
       await ended
     },
   }

@@ -160,7 +160,7 @@ test('takes over the deliveries of an instance that is gone, a page at a time', 
   expect([own.adopt(page), own.adopt(page), own.adopt(page)]).toEqual([
     { deliveries: 2, emptyFolders: [] },
     { deliveries: 1, emptyFolders: [] },
-    { deliveries: 0, emptyFolders: [gone.folder.id] },
+    { deliveries: 0, emptyFolders: [gone.folder] },
   ])
   expect(existsSync(join(dir, '1', 'reserve')), 'where there is a delivery to give back').toBe(true)
   expect(existsSync(join(dir, '2', 'reserve')), 'where there is none').toBe(false)
@@ -237,6 +237,24 @@ test('the folder keeps its id, and the note that it is known', () => {
   expect(store.folder).toEqual({ id: expect.stringMatching(/^[0-9a-f]{32}$/), isKnown: false })
   expect(open().folder.id).not.toBe(store.folder.id)
   store.markKnown()
+  store.append(deliveries('a'))
   store.close()
-  expect(open().folder).toEqual({ id: store.folder.id, isKnown: true })
+  const next = open()
+  expect(next.folder).toEqual({ id: store.folder.id, isKnown: true })
+
+  // An empty spool that is closed is followed by a goodbye.
+  next.remove(next.oldest(limits)!.through)
+  next.close()
+  expect(open().folder).toEqual({ id: store.folder.id, isKnown: false })
+})
+
+test('an empty folder of an instance that is gone is not known any more, because its mark will be retired', () => {
+  const own = open()
+  const gone = open()
+  gone.markKnown()
+  gone.append(deliveries('a'))
+  gone.close()
+  own.adopt(limits)
+  expect(own.adopt(limits).emptyFolders).toEqual([{ id: gone.folder.id, isKnown: true }])
+  expect(own.adopt(limits).emptyFolders).toEqual([{ id: gone.folder.id, isKnown: false }])
 })

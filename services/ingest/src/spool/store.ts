@@ -39,8 +39,9 @@ export interface SpoolStore {
    *   come first.
    */
   adopt(limits: SpoolLimits): Adoption
-  /** Notes, durably, that the watermark's keeper knows of the folder. */
+  /** Notes, durably, that a mark of the folder stands. */
   markKnown(): void
+  /** Closes the file. An empty spool first notes that its mark stands no more. */
   close(): void
 }
 
@@ -48,8 +49,11 @@ export interface SpoolStore {
 export interface Adoption {
   /** How many deliveries were taken over. */
   deliveries: number
-  /** Where there were none to take over: the ids of the folders that are empty and belong to no process. */
-  emptyFolders: string[]
+  /**
+   * Where there were none to take over: the folders that are empty and belong to no process. `isKnown` is as of before the
+   * look: from now on their next process tells a mark before it keeps anything, so that the old ones can be retired.
+   */
+  emptyFolders: SpoolFolder[]
 }
 
 export class SpoolFullError extends Error {
@@ -102,8 +106,10 @@ export function openSpoolStore(options: {
       const itsReserve = openReserve(other, reserveBytes)
       const page = readOldest(itsStatements, limits)
       if (page === null) {
+        const itself = readFolder(itsStatements)
+        if (itself.isKnown) withReserve(orphan, itsReserve, () => itsStatements.setKnown.run(0))
         itsReserve.release()
-        return { deliveries: 0, emptyFolders: [readFolder(itsStatements).id] }
+        return { deliveries: 0, emptyFolders: [itself] }
       }
       append(page.deliveries)
       // A kill at this point leaves them in both; the ledger takes each once.
@@ -134,7 +140,7 @@ export function openSpoolStore(options: {
     adopt(limits) {
       // A page must fit a small spool as well.
       const pageLimits = { ...limits, maxBytes: Math.min(limits.maxBytes, maxBytes / 4) }
-      const emptyFolders: string[] = []
+      const emptyFolders: SpoolFolder[] = []
       let trouble: unknown
       for (const other of foldersIn(dir)) {
         if (other === folder) continue
@@ -149,8 +155,11 @@ export function openSpoolStore(options: {
       if (trouble !== undefined) throw trouble
       return { deliveries: 0, emptyFolders }
     },
-    markKnown: () => withReserve(database, reserve, () => statements.markKnown.run()),
-    close: () => database.close(),
+    markKnown: () => withReserve(database, reserve, () => statements.setKnown.run(1)),
+    close() {
+      if (content.deliveries === 0) withReserve(database, reserve, () => statements.setKnown.run(0))
+      database.close()
+    },
   }
 }
 
