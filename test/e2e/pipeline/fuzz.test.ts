@@ -6,6 +6,7 @@ import { countKillers, countLedger, countLedgerByOutcome } from '../../support/a
 import { examples, hostileEvents } from '../../support/hostile-events.ts'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { bodyOf } from '../../support/vendor-examples.ts'
+import { sampleWatermark } from '../../support/watermark-samples.ts'
 
 const count = Number(process.env.FUZZ_BODIES ?? 5_000)
 const connections = 16
@@ -30,7 +31,8 @@ const bodies = fc.oneof(hostileEvents.map(bodyOf), mutatedBytes, fc.uint8Array({
 test(`${count} mutated bodies are all accounted for, and the queue goes on`, {
   timeout: 1_800_000,
 }, async () => {
-  const { webhookUrl, pool, workers } = await startRunningPipeline()
+  const { webhookUrl, pool, workers, databaseUrl } = await startRunningPipeline()
+  const watermark = sampleWatermark(databaseUrl)
   const client = new Pool(new URL(webhookUrl).origin, { connections })
   const ids = new Set<string>()
   let acknowledged = 0
@@ -60,6 +62,8 @@ test(`${count} mutated bodies are all accounted for, and the queue goes on`, {
     [[...ids]],
   )
   expect(rows[0]?.count).toBe(count)
+  await watermark.untilPassed([...ids], { timeoutMs: 20_000 })
+  watermark.expectTrue([...ids])
   const outcomes = await countLedgerByOutcome(pool)
   expect(outcomes.rejected, 'bodies that could not become rows').toBeGreaterThan(0)
   expect(outcomes.stored, 'bodies that became rows').toBeGreaterThan(0)
