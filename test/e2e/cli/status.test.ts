@@ -124,8 +124,9 @@ it('shows a finding with its remedy, and exits 1', async () => {
 })
 
 it('shows how far each consumer of changes is, and a transaction that holds the feed back', async () => {
-  const { databaseUrl, redisUrl } = await startRunningPipeline({ workers: 0 })
-  const env = { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }
+  const pipeline = await startRunningPipeline({ workers: 0 })
+  const { databaseUrl } = pipeline
+  const env = settingsOf(pipeline)
   await rowsOf(
     databaseUrl,
     `INSERT INTO vss.sessions (session_id, sub_account_id, status, started_at, ended_at, answered, anomalies, revision,
