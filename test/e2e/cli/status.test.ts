@@ -138,7 +138,8 @@ it('shows how far each consumer of changes is, and a transaction that holds the 
   const beginning = `1.${await readFeedId(databaseUrl)}.00000000000000000001.00000000-0000-4000-8000-000000000000`
   const name = `reports\u001b[31m ${'x'.repeat(80)}`
   const holder = await connect(databaseUrl)
-  await holder.query(`SET application_name = 'slow report'; BEGIN; SELECT pg_current_xact_id()`)
+  await holder.query(`SET application_name = 'slow report'`)
+  await holder.query('BEGIN; SELECT pg_current_xact_id()')
   await holder.query('SELECT vss.commit($1, $2)', [name, beginning])
   const other = await connect(databaseUrl)
   await other.query('SELECT vss.commit($1, $2)', ['billing', beginning])
