@@ -124,7 +124,8 @@ test('a reader goes on through restarts and crashes of Postgres under writers, a
   await reading
 
   expect(contentOf([...copy.values()])).toEqual(await readContent(pool))
-  expect(told).toEqual(['away', 'back', 'away', 'back', 'away', 'back'])
+  // A server that stops may take a last read between two refusals, and is away twice then.
+  expect(told.join(' ')).toMatch(/^away back( away back){2,5}$/)
 }, 120_000)
 
 let contents = 0
