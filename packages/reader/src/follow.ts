@@ -197,10 +197,14 @@ function createAttempt({ consumer, onAway, onBack }: FollowOptions, signal: Abor
 
   return async function attempt<Result>(work: () => Promise<Result>): Promise<Result> {
     for (let failures = 0; ; failures++) {
+      // A commit that began before another read met the fault may still succeed. It does not tell that Postgres is back.
+      const wasAway = isAway
       try {
         const result = await work()
-        if (isAway) onBack?.()
-        isAway = false
+        if (wasAway && isAway) {
+          isAway = false
+          onBack?.()
+        }
         wasUsed = true
         return result
       } catch (error) {

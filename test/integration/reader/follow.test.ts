@@ -209,6 +209,55 @@ test.each([
   await expect(reading).rejects.toThrow(`(SQLSTATE ${code})`)
 })
 
+test('a commit that began before the fault does not tell that Postgres is back', async () => {
+  const feed = await openFeed()
+  await feed.write(session())
+  // Only its connections can be refused: a limit does not concern a superuser.
+  await feed.pool.query(`CREATE ROLE limited LOGIN PASSWORD 'limited'`)
+  await feed.pool.query('GRANT USAGE ON SCHEMA vss TO limited')
+  await feed.pool.query('GRANT SELECT ON ALL TABLES IN SCHEMA vss TO limited')
+  await feed.pool.query('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA vss TO limited')
+  onTestFinished(async () => {
+    await feed.pool.query('DROP OWNED BY limited')
+    await feed.pool.query('DROP ROLE limited')
+  })
+  const url = new URL(feed.url)
+  url.username = 'limited'
+  url.password = 'limited'
+  const told: string[] = []
+  const following = follow({
+    databaseUrl: url.href,
+    consumer: 'billing',
+    onAway: () => told.push('away'),
+    onBack: () => told.push('back'),
+  })
+  onTestFinished(async () => void (await following.return!()))
+  const { value: changes } = await following.next()
+  await changes!.commit()
+
+  const lock = await connect(feed.url)
+  await lock.query('BEGIN; SELECT FROM vss.consumers FOR UPDATE')
+  const committing = changes!.commit()
+  const next = following.next()
+  const activity = (condition: string) =>
+    feed.pool.query(`SELECT pid FROM pg_stat_activity WHERE usename = 'limited' AND ${condition}`)
+  const isCommitting = async () => (await activity(`wait_event_type = 'Lock'`)).rowCount === 1
+  await until('A commit that waits', isCommitting, { timeoutMs: 5_000 })
+  const reader = async () => (await activity(`query LIKE '%vss.changes%'`)).rows[0]
+  const { pid } = await until('A read beside it', reader, { timeoutMs: 5_000 })
+  await feed.pool.query('ALTER ROLE limited CONNECTION LIMIT 0')
+  await feed.pool.query('SELECT pg_terminate_backend($1)', [pid])
+  await until('The fault', () => told.length > 0, { timeoutMs: 5_000 })
+  await lock.query('COMMIT')
+  await committing
+  expect(told).toEqual(['away'])
+
+  await feed.pool.query('ALTER ROLE limited CONNECTION LIMIT -1')
+  await feed.write(session())
+  expect((await next).value).toHaveLength(1)
+  expect(told).toEqual(['away', 'back'])
+})
+
 test('after a failover it waits for the heartbeat of a worker, and goes on', async () => {
   const feed = await openFeed()
   await feed.write(session())
