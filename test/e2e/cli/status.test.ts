@@ -1,13 +1,16 @@
 import { until } from '@vss-pipeline/local-stack'
 import { createWriter } from '@vss-pipeline/storage'
-import { expect, inject, it } from 'vitest'
-import { connect, rowsOf } from '../../support/databases.ts'
+import { expect, inject, it, onTestFinished } from 'vitest'
+import { connect, createTestDatabase, rowsOf } from '../../support/databases.ts'
 import { rejectedDelivery } from '../../support/entries.ts'
+import { startOwnPostgres } from '../../support/own-postgres.ts'
 import { openProducer } from '../../support/producer.ts'
 import { type RunningPipeline, startRunningPipeline } from '../../support/running-pipeline.ts'
 import { linesOver80Columns, vss } from '../../support/vss-command.ts'
 
 const nobody = '127.0.0.1:1'
+/** Transactions of other tests would hold back the feed of a server that they share. */
+const ownPostgres = await startOwnPostgres()
 
 it('shows the deliveries that wait, and then their outcomes', async () => {
   const pipeline = await startRunningPipeline({ workers: 0 })
@@ -124,9 +127,9 @@ it('shows a finding with its remedy, and exits 1', async () => {
 })
 
 it('shows how far each consumer of changes is, and a transaction that holds the feed back', async () => {
-  const pipeline = await startRunningPipeline({ workers: 0 })
-  const { databaseUrl } = pipeline
-  const env = settingsOf(pipeline)
+  const { url: databaseUrl, drop } = await createTestDatabase(ownPostgres.url)
+  onTestFinished(drop)
+  const env = settingsOf(await startRunningPipeline({ workers: 0, databaseUrl }))
   await rowsOf(
     databaseUrl,
     `INSERT INTO vss.sessions (session_id, sub_account_id, status, started_at, ended_at, answered, anomalies, revision,
@@ -138,8 +141,7 @@ it('shows how far each consumer of changes is, and a transaction that holds the 
   const beginning = `1.${await readFeedId(databaseUrl)}.00000000000000000001.00000000-0000-4000-8000-000000000000`
   const name = `reports\u001b[31m ${'x'.repeat(80)}`
   const holder = await connect(databaseUrl)
-  await holder.query(`SET application_name = 'slow report'`)
-  await holder.query('BEGIN; SELECT pg_current_xact_id()')
+  await holder.query(`SET application_name = 'slow report'; BEGIN; SELECT pg_current_xact_id()`)
   await holder.query('SELECT vss.commit($1, $2)', [name, beginning])
   const other = await connect(databaseUrl)
   await other.query('SELECT vss.commit($1, $2)', ['billing', beginning])
