@@ -1,4 +1,4 @@
-import { type Consumer, createWatermarkSource, type WatermarkFacts } from '@vss-pipeline/queue'
+import { type Consumer, createWatermarkSource, silentAfterMs, type WatermarkFacts } from '@vss-pipeline/queue'
 import { repeatEvery, withinMs } from '@vss-pipeline/runtime'
 import {
   createTeller,
@@ -17,8 +17,6 @@ import {
 
 const intervalMs = 1_000
 const readTimeoutMs = 2_000
-/** An ingest tells its mark each second. */
-const silentAfterMs = 10_000
 /** Longer than ENQUEUE_TIMEOUT_MS may be: an ingest without a spool has acknowledged nothing since that is not in Redis. */
 const settledAfterMs = 70_000
 /** A mark, a look and a round trip. */

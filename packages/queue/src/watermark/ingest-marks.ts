@@ -44,6 +44,9 @@ export interface RetiredMark extends Pick<IngestMark, 'id'> {
   readonly text: string | null
 }
 
+/** An ingest that runs tells its mark each second. One that has told none for this long counts as silent. */
+export const silentAfterMs = 10_000
+
 const retired = 'retired'
 
 function ingestsKey(prefix: string): string {

@@ -1,9 +1,6 @@
 import type { Logger } from '@vss-pipeline/runtime/service'
 import { withRedis } from '../short-connection.ts'
-import { readMarks, retireMarks } from './ingest-marks.ts'
-
-/** An ingest that runs tells its mark each second. */
-const silentAfterMs = 10_000
+import { readMarks, retireMarks, silentAfterMs } from './ingest-marks.ts'
 
 /**
  * Connects, retires the mark of an ingest that is gone for good, and disconnects. From then on the watermark goes by the
