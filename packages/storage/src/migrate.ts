@@ -101,7 +101,7 @@ async function main(): Promise<void> {
   } catch (error) {
     if (!(error instanceof StorageFault || error instanceof ConfigError)) throw error
     console.error(`migrate: ${error.message}`)
-    process.exitCode = 1
+    process.exitCode = error instanceof ConfigError ? 2 : 1
   }
 }
 

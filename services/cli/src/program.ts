@@ -5,6 +5,7 @@ import { addDrift } from './drift.ts'
 import { addFeed } from './feed.ts'
 import { addIngests } from './ingests.ts'
 import { addMigrate } from './migrate.ts'
+import { hidePrivate } from './private-arguments.ts'
 import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
 import { addStatus } from './status.ts'
@@ -23,6 +24,8 @@ export function createProgram(env: NodeJS.ProcessEnv): Command {
     )
     .version(pipelineVersion)
     .configureOutput({ outputError: (text, write) => write(`${toErrorLine(text)}\n`) })
+    // It throws instead of ending the process, so that main.ts alone decides about exit codes.
+    .exitOverride()
     .addHelpText(
       'after',
       `
@@ -55,5 +58,5 @@ function toErrorLine(text: string): string {
     .replace(/^error: /, '')
     .replace(/\.$/, '')
     .replaceAll('\n', ' ')
-  return `vss: ${message} (see --help)`
+  return `vss: ${hidePrivate(message, process.argv.slice(2))} (see --help)`
 }
