@@ -12,7 +12,13 @@ export { FeedError } from './feed-error.ts'
 export { type FoundSessions, findSessions, NoPlaceError, type SessionSearch } from './find.ts'
 export { type Finding, findAll } from './findings.ts'
 export { type Changes, type Following, type FollowOptions, follow } from './follow.ts'
-export { type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
+export {
+  type DeliveryRow,
+  readDatabaseTime,
+  readDeliveriesOf,
+  readDelivery,
+  readFirstDelivery,
+} from './ledger.ts'
 export { countByOutcome, countedDays } from './minutes.ts'
 export { fewestDigits, type NumberSearch, readNumberSearch } from './numbers.ts'
 export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'

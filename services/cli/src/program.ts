@@ -10,6 +10,7 @@ import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
 import { addStatus } from './status.ts'
 import { addTail } from './tail.ts'
+import { addWebhook } from './webhook.ts'
 
 /**
  * The command `vss` with its subcommands. A subcommand imports its packages when it runs, so that `vss` starts quickly.
@@ -48,6 +49,7 @@ Examples:
   addFeed(program, env)
   addIngests(program, env)
   addDrift(program, env)
+  addWebhook(program, env)
   return program
 }
 

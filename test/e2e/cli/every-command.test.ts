@@ -21,6 +21,7 @@ interface Trial {
 }
 
 const uuid = '1f048a84-ea6d-11ee-911b-078f7290bf52'
+const acme = ['--sub-account', 'acme']
 
 /** Every command. A new one gets a row here. */
 const trials: Record<string, Trial> = {
@@ -37,6 +38,9 @@ const trials: Record<string, Trial> = {
   'ingests list': { needs: ['postgres'] },
   'ingests forget': { args: ['some-id', '--yes'], needs: ['postgres'] },
   drift: { needs: ['postgres'] },
+  'webhook list': { args: acme, needs: ['webhooks API'] },
+  'webhook register': { args: [...acme, '--url', 'https://example.com/', '--yes'], needs: ['webhooks API'] },
+  'webhook remove': { args: [...acme, '--yes'], needs: ['webhooks API'] },
 }
 
 const nobody = '127.0.0.1:1'

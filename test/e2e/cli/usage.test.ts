@@ -63,6 +63,11 @@ it.each([
     'vss: consumer has 101 characters: it takes 1 to 100\n',
   ],
   [
+    ['webhook', 'register', '--sub-account', 'acme', '--url', 'https://user:geheim@example.com/'],
+    "vss: option '--url <url>' argument 'https://…@example.com/' is invalid. It takes a URL without user name, password and fragment (see --help)\n",
+  ],
+  [['webhook', 'list'], "vss: required option '--sub-account <id>' not specified (see --help)\n"],
+  [
     ['migrate'],
     'vss: DATABASE_URL is not set: it takes a URL that begins with postgres:// or postgresql://\n',
   ],
