@@ -17,6 +17,7 @@ export { ensureLedgerPartitions } from './partitions.ts'
 export { pingDatabase } from './ping.ts'
 export { closePool, createPool, type Pool } from './pool.ts'
 export { handlingOf } from './postgres-types.ts'
+export { reopenUndecodable } from './reopen.ts'
 export { selected } from './statements.ts'
 export { inTransaction } from './transaction.ts'
 export {

@@ -6,6 +6,7 @@ import { addFeed } from './feed.ts'
 import { addIngests } from './ingests.ts'
 import { addMigrate } from './migrate.ts'
 import { hidePrivate } from './private-arguments.ts'
+import { addQueue } from './queue.ts'
 import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
 import { addStatus } from './status.ts'
@@ -49,6 +50,7 @@ Examples:
   addFeed(program, env)
   addIngests(program, env)
   addDrift(program, env)
+  addQueue(program, env)
   addWebhook(program, env)
   return program
 }
