@@ -1,3 +1,10 @@
+export {
+  type ClockReading,
+  clockReading,
+  type DatabaseCheckup,
+  readDatabaseCheckup,
+  workerApplicationName,
+} from './checkup.ts'
 export { columnNameOf, memberAsRead } from './column-name.ts'
 export {
   type CallLegColumns,
