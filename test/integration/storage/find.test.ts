@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { findSessions, readNumberSearch, type SessionSearch } from '@vss-pipeline/reader'
 import { createPool, type Pool } from '@vss-pipeline/storage'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
@@ -214,17 +213,6 @@ describe('of 200,000 sessions', () => {
     expect(sessions.map(({ sessionId }) => sessionId)).toEqual(rows.map(({ id }) => id))
     expect(next).not.toBeNull()
   })
-
-  test('the queries of docs/consuming.md find a call by an index', async () => {
-    const queries = await queriesToFindACall()
-    expect(queries.length).toBeGreaterThan(3)
-
-    for (const text of queries) {
-      const plan = await explain(pool, { text, values: [] })
-      expect(plan, text).toMatch(/_idx/)
-      expect(plan, text).not.toMatch(/Seq Scan/)
-    }
-  })
 })
 
 /** Sessions of a month with two legs each. Every tenth calls the same number. */
@@ -261,12 +249,4 @@ async function explain(pool: Pool, { text, values }: Statement): Promise<string>
 async function idsOf(pool: Pool, number: string): Promise<string[]> {
   const { sessions } = await findSessions(pool, { number: readNumberSearch(number)!, limit: 10 })
   return sessions.map(({ sessionId }) => sessionId)
-}
-
-async function queriesToFindACall(): Promise<string[]> {
-  const page = await readFile(new URL('../../../docs/consuming.md', import.meta.url), 'utf8')
-  const [, section = ''] = /^## Find a call$(.*?)^## /ms.exec(page) ?? []
-  return [...section.matchAll(/^```sql\n(.*?)^```$/gms)]
-    .flatMap(([, block]) => block!.split(/;$/m))
-    .filter((query) => query.trim() !== '')
 }
