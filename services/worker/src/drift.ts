@@ -11,8 +11,8 @@ const closingPatienceMs = 1_000
  * A sender can make each name up. So many are told apart in an interval, and the most frequent of them are told. A field
  * that comes often is among them, whatever comes once.
  */
-const mostCollected = 10_000
-const mostTold = 500
+const mostCollected = 2_000
+const mostTold = 200
 
 /**
  * Collects how recorded deliveries differ from the documentation, and tells `vss.drift` every two seconds. The counts
@@ -62,13 +62,13 @@ function seenIn({ deliveryId, receivedAtMs }: Recorded['entry']): Sightings {
 const unnamed: Difference = { kind: 'other', path: '', value: '' }
 
 function add(observed: Observed, difference: Difference, seen: Sightings): void {
-  const key = keyOf(difference)
+  const { kind, path, value } = difference
+  const key = `${kind} ${path} ${value}`
   const known = observed.get(key)
   if (known === undefined) {
-    const hasRoom = observed.size < mostCollected || difference.kind === 'other'
+    const hasRoom = observed.size < mostCollected || kind === 'other'
     if (!hasRoom) add(observed, unnamed, seen)
     else {
-      const { kind, path, value } = difference
       const { firstSeenMs, lastSeenMs, deliveries, sampleDeliveryId } = seen
       observed.set(key, { kind, path, value, firstSeenMs, lastSeenMs, deliveries, sampleDeliveryId })
     }
@@ -89,8 +89,4 @@ function mostFrequent(observed: Observed): Drift[] {
   const frequent: Observed = new Map()
   for (const drift of sorted) add(frequent, frequent.size < mostTold ? drift : unnamed, drift)
   return [...frequent.values()]
-}
-
-function keyOf({ kind, path, value }: Difference): string {
-  return `${kind} ${path} ${value}`
 }
