@@ -4,10 +4,15 @@ import { type Pool, pingDatabase } from '@vss-pipeline/storage'
 
 const intervalMs = 1_000
 
-/** Asks Postgres each second whether it takes this worker's rows. @returns the last answer; silence is a no. */
-export function watchDatabase(deps: { pool: Pool; lifecycle: Lifecycle }): { readonly isThere: boolean } {
+/** The last answer of Postgres; silence is a no. Null before the first one. */
+export interface DatabaseWatch {
+  readonly isThere: boolean | null
+}
+
+/** Asks Postgres each second whether it takes this worker's rows. */
+export function watchDatabase(deps: { pool: Pool; lifecycle: Lifecycle }): DatabaseWatch {
   const { pool, lifecycle } = deps
-  let isThere = false
+  let isThere: boolean | null = null
 
   async function look(): Promise<void> {
     isThere = await pingDatabase(pool).then(

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { until } from '@vss-pipeline/local-stack'
 import { createWriter } from '@vss-pipeline/storage'
 import { expect, inject, it, onTestFinished } from 'vitest'
@@ -5,6 +8,7 @@ import { freshPrefix } from '../../support/batches.ts'
 import { connect, createTestDatabase, rowsOf } from '../../support/databases.ts'
 import { rejectedDelivery } from '../../support/entries.ts'
 import { startOwnPostgres } from '../../support/own-postgres.ts'
+import { startOwnRedis } from '../../support/own-redis.ts'
 import { openProducer } from '../../support/producer.ts'
 import { type RunningPipeline, startRunningPipeline } from '../../support/running-pipeline.ts'
 import { linesOver80Columns, startVss, vss } from '../../support/vss-command.ts'
@@ -12,6 +16,7 @@ import { linesOver80Columns, startVss, vss } from '../../support/vss-command.ts'
 const nobody = '127.0.0.1:1'
 /** Transactions of other tests would hold back the feed of a server that they share. */
 const ownPostgres = await startOwnPostgres()
+const ownRedis = await startOwnRedis()
 
 it('shows the deliveries that wait, and then their outcomes', async () => {
   const pipeline = await startRunningPipeline({ workers: 0 })
@@ -80,7 +85,7 @@ it('shows the deliveries that wait, and then their outcomes', async () => {
   expect(stdout).toMatch(/^Ledger \(deliveries since \S+Z\)\n {2}stored {6}1\n {2}duplicate {3}1$/m)
   expect(stdout).toMatch(/^ {2}of the rejected: malformed_json 1$/m)
   expect(stdout).toMatch(/^ {2}complete until {2}\S+Z: nothing waits$/m)
-  expect(stdout).toMatch(/^worker {3}\S+ +\S+ s {2}Postgres answers {5}/m)
+  expect(stdout).toMatch(/^worker {3}\S+ +\S+ s {2}writes {13}/m)
   expect(linesOver80Columns(stdout)).toEqual([])
   expect(stdout).not.toContain('\u001b')
 })
@@ -152,6 +157,33 @@ it('exits 1 under a prefix where nothing ever was', async () => {
   expect(stdout.replaceAll('\n', ' ')).toContain(
     `There is no queue and no process under the prefix "${prefix}". To do: check QUEUE_PREFIX`,
   )
+})
+
+it('says where deliveries are while Redis is away, and recovers with it', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'vss-spool-'))
+  onTestFinished(() => rm(dir, { recursive: true }))
+  const pipeline = await startRunningPipeline({ redisUrl: ownRedis.url, env: { SPOOL_DIR: dir } })
+  const env = settingsOf(pipeline)
+  await untilTold(env, ['ingest', 'worker'])
+  await until('A watermark', async () => (await readStatus(env)).completeUntil.at !== null, {
+    timeoutMs: 10_000,
+  })
+  await ownRedis.kill()
+  const response = await fetch(pipeline.webhookUrl, { method: 'POST', body: '{}' })
+  expect(response.status).toBe(200)
+  const { exitCode, stdout, stderr } = await vss(['status'], env)
+  expect(exitCode).toBe(1)
+  expect(stdout.replaceAll('\n', ' ')).toMatch(
+    /^Redis is away; deliveries are safe in the spool at ".*vss-spool-\w+"\. To do: start Redis, or mend the way to it/,
+  )
+  expect(stderr).toMatch(/^vss: Redis is away: /)
+  expect(linesOver80Columns(stdout)).toEqual([])
+
+  await ownRedis.start()
+  const isStored = async () => (await readStatus(env)).ledger.total === 1
+  await until('The delivery in the ledger', isStored, { timeoutMs: 20_000 })
+  await untilTold(env, ['ingest', 'worker'])
+  expect(await statusOf(env)).toMatchObject({ posts: { accepted: 1, refused: {} }, findings: [] })
 })
 
 it('exits 2 when neither server answers', async () => {
