@@ -31,7 +31,6 @@ export interface TroubledBatch {
 /** One queue with its depth, and the first batches that are in trouble. */
 export interface ShardListing extends QueueStatus {
   readonly shard: number
-  readonly isPaused: boolean
   readonly troubled: readonly TroubledBatch[]
 }
 
@@ -57,7 +56,6 @@ export async function listQueues(address: QueueAddress): Promise<ShardListing[]>
     return await Promise.all(
       shards.map(async ({ index, queue }) => ({
         shard: index,
-        isPaused: await queue.isPaused(),
         ...statuses[index]!,
         troubled: [
           ...(await queue.getDelayed(0, listedBatches - 1)).map((job) => toTroubled(job, 'delayed')),
@@ -85,11 +83,6 @@ export async function resumeQueues(address: QueueAddress): Promise<void> {
     address,
     async (shards) => void (await Promise.all(shards.map(({ queue }) => queue.resume()))),
   )
-}
-
-/** Whether workers may take no batch, of one queue at least. */
-export async function arePaused(shards: readonly Shard[]): Promise<boolean> {
-  return (await Promise.all(shards.map(({ queue }) => queue.isPaused()))).includes(true)
 }
 
 /** Reads every failed batch, to tell which of them this release can read. @throws an Error when Redis is away. */

@@ -1,5 +1,6 @@
 export * from './backoff.ts'
 export * from './deadline.ts'
+export * from './display.ts'
 export * from './group-commit.ts'
 export * from './loopback.ts'
 export * from './progress.ts'

@@ -24,6 +24,7 @@ import {
   pingDatabase,
   workerApplicationName,
 } from '@vss-pipeline/storage'
+import { watchDatabase } from './database-watch.ts'
 import { createDriftTeller } from './drift.ts'
 import { keepFeedBeating } from './feed-heartbeat.ts'
 import { observeFeed } from './feed-metrics.ts'
@@ -31,6 +32,7 @@ import { keepFigures } from './figures.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { keepMinutesAddedUp } from './minutes.ts'
 import { keepPartitionsAhead } from './partitions.ts'
+import { keepPresent } from './presence.ts'
 import { createSuspectProcessor } from './suspects.ts'
 import { keepWatermark } from './watermark.ts'
 
@@ -121,6 +123,8 @@ async function start(deps: {
     progress,
     lifecycle,
   })
+  const database = watchDatabase({ pool, lifecycle })
+  keepPresent({ prefix: config.queuePrefix, consumer, database, lifecycle })
   keepPartitionsAhead({ pool, lifecycle, logger })
   keepFeedBeating({ pool, lifecycle, logger })
   keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })

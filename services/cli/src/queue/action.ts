@@ -5,12 +5,11 @@ import {
   type ShardListing,
   type TroubledBatch,
 } from '@vss-pipeline/queue'
+import { displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime'
 import { confirm } from '../confirm.ts'
 import type { ChangeOptions, QueueOptions } from '../queue.ts'
 import {
-  displayCount,
   displayJson,
-  displaySpan,
   displayValue,
   indent,
   renderParagraph,
@@ -86,7 +85,7 @@ function isPaused(shards: readonly ShardListing[]): boolean {
 
 function displayWaiting(shards: readonly ShardListing[]): string {
   const deliveries = shards.reduce((sum, shard) => sum + shard.deliveries, 0)
-  return `${displayCount(deliveries)} ${deliveries === 1 ? 'delivery is' : 'deliveries are'} not written yet`
+  return `${displayCountOf(deliveries, 'delivery is', 'deliveries are')} not written yet`
 }
 
 function renderShards(shards: readonly ShardListing[]): string {
@@ -112,7 +111,7 @@ function renderShards(shards: readonly ShardListing[]): string {
 }
 
 function renderTroubled({ batchId, deliveries, tries, reason, oldestReceivedAt }: TroubledBatch): string {
-  const counts = `${displayCount(deliveries)} ${deliveries === 1 ? 'delivery' : 'deliveries'}, ${displayCount(tries)} ${tries === 1 ? 'try' : 'tries'}`
+  const counts = `${displayCountOf(deliveries, 'delivery', 'deliveries')}, ${displayCountOf(tries, 'try', 'tries')}`
   return [
     indent(displayValue(batchId)),
     indent(`${counts}, the oldest received ${oldestReceivedAt}`, 4),

@@ -1,9 +1,10 @@
 import { type FailedBatch, readFailedBatches, retryBatch } from '@vss-pipeline/queue'
+import { displayCount, displayCountOf } from '@vss-pipeline/runtime'
 import { confirm } from '../confirm.ts'
 import { withDatabase } from '../database.ts'
 import type { ChangeOptions } from '../queue.ts'
 import { readDatabaseSetting } from '../settings.ts'
-import { displayCount, displayJson } from '../text.ts'
+import { displayJson } from '../text.ts'
 import { openQueues } from './address.ts'
 
 type ReadableBatch = Extract<FailedBatch, { kind: 'readable' }>
@@ -57,5 +58,5 @@ function explain(
 
 function counted(batches: readonly ReadableBatch[]): string {
   const deliveries = batches.reduce((sum, batch) => sum + batch.deliveryIds.length, 0)
-  return `${displayCount(batches.length)} ${batches.length === 1 ? 'batch' : 'batches'} with ${displayCount(deliveries)} ${deliveries === 1 ? 'delivery' : 'deliveries'}`
+  return `${displayCountOf(batches.length, 'batch', 'batches')} with ${displayCountOf(deliveries, 'delivery', 'deliveries')}`
 }
