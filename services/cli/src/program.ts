@@ -1,6 +1,7 @@
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { Command } from 'commander'
 import { addConsumers } from './consumers.ts'
+import { addDoctor } from './doctor.ts'
 import { addDrift } from './drift.ts'
 import { addFeed } from './feed.ts'
 import { addIngests } from './ingests.ts'
@@ -44,6 +45,7 @@ Examples:
   addSend(program, env)
   addMigrate(program, env)
   addStatus(program, env)
+  addDoctor(program, env)
   addSessions(program, env)
   addTail(program, env)
   addConsumers(program, env)

@@ -28,6 +28,7 @@ const trials: Record<string, Trial> = {
   send: { args: ['--count', '1', '--url', 'http://127.0.0.1:1/'] },
   migrate: { needs: ['postgres'], hasJson: false, needsNoSchema: true },
   status: { needs: ['redis', 'postgres'] },
+  doctor: { needs: ['redis', 'postgres'] },
   'sessions find': { args: ['--number', '+12025550123'], needs: ['postgres'] },
   'sessions show': { args: [uuid], needs: ['postgres'] },
   tail: { args: ['--max', '1'], needs: ['postgres'], hasJson: false, waitsForPostgres: true },

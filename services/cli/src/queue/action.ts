@@ -8,14 +8,7 @@ import {
 import { displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime'
 import { confirm } from '../confirm.ts'
 import type { ChangeOptions, QueueOptions } from '../queue.ts'
-import {
-  displayJson,
-  displayValue,
-  indent,
-  renderParagraph,
-  renderTable,
-  title,
-} from '../text.ts'
+import { displayJson, displayValue, indent, renderParagraph, renderTable, title } from '../text.ts'
 import { openQueues } from './address.ts'
 
 /** @throws CommandFailure, ConfigError */
