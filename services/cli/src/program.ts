@@ -5,6 +5,7 @@ import { addDrift } from './drift.ts'
 import { addFeed } from './feed.ts'
 import { addIngests } from './ingests.ts'
 import { addMigrate } from './migrate.ts'
+import { addReprocess } from './reprocess.ts'
 import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
 import { addStatus } from './status.ts'
@@ -45,6 +46,7 @@ Examples:
   addFeed(program, env)
   addIngests(program, env)
   addDrift(program, env)
+  addReprocess(program, env)
   return program
 }
 
