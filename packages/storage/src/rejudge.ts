@@ -18,7 +18,7 @@ import { type CurrentVersion, readSessions, type SessionVersion } from './sessio
 import { inTransaction } from './transaction.ts'
 
 /**
- * What judging a delivery again does.
+ * The effect of judging a delivery again.
  *
  * - `none`: it is as it was.
  * - `judged`: its outcome or its reasons are others.
