@@ -238,7 +238,7 @@ function describeSpools(ingests: DatabaseState['ingests'] | undefined): string {
   const places = ingests.filter(({ hasSpool }) => hasSpool).map(({ place }) => JSON.stringify(place))
   if (places.length === 0) return 'no ingest is known to have a spool, so POSTs are refused'
   const more = places.length > 3 ? ` and ${places.length - 3} more` : ''
-  return `deliveries go to the spool at ${places.slice(0, 3).join(', ')}${more}, and are safe while it has room`
+  return `deliveries are safe in the spool at ${places.slice(0, 3).join(', ')}${more}, while it has room`
 }
 
 function describeWaiting(queue: Facts['queue']): string {

@@ -180,7 +180,7 @@ describe('something needs the operator, and the exit is 1', () => {
     [
       'redis_away',
       { ...inDatabase, isRedisAway: true },
-      'Redis is away; deliveries go to the spool at "host:/spool", and are safe while it has room.',
+      'Redis is away; deliveries are safe in the spool at "host:/spool", while it has room.',
     ],
     [
       'redis_away',
