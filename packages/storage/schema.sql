@@ -132,7 +132,7 @@ COMMENT ON COLUMN vss.deliveries.reasons IS 'Why it was rejected: [{code, path, 
 COMMENT ON COLUMN vss.deliveries.processed_at IS 'When this row was written';
 COMMENT ON COLUMN vss.deliveries.pipeline_version IS 'The release of the pipeline that wrote this row';
 COMMENT ON COLUMN vss.deliveries.source IS 'webhook: 8x8 posted it. import: somebody brought it in from elsewhere';
-COMMENT ON COLUMN vss.deliveries.history IS 'Earlier outcomes, where it was processed again; null, because no release writes it yet';
+COMMENT ON COLUMN vss.deliveries.history IS 'Earlier verdicts, the first one first, where it was judged again: [{outcome, reasons, pipeline_version, processed_at}]; null when it was judged once';
 
 CREATE TABLE vss.deliveries_default PARTITION OF vss.deliveries DEFAULT;
 COMMENT ON TABLE vss.deliveries_default IS 'Deliveries of months without a partition of their own';

@@ -67,6 +67,7 @@ describe('the facts give a finding', () => {
           version: '7.0.15',
           usedBytes: 91,
           maxBytes: 100,
+          isNearlyFull: true,
           isAppendOnly: true,
           appendFsync: 'always',
           evictionPolicy: 'noeviction',

@@ -57,6 +57,7 @@ const redis = {
   version: '7.0.15',
   usedBytes: 1,
   maxBytes: null,
+  isNearlyFull: false,
   isAppendOnly: true,
   appendFsync: 'always',
   evictionPolicy: 'noeviction',
@@ -129,6 +130,14 @@ describe('nothing is wrong', () => {
     [but(outcomes({ stored: 1, rejected: 9 })), expect.stringMatching(/^Nothing comes/)],
     [but(outcomes({ stored: 1_000, rejected: 50 })), expect.stringMatching(/^Nothing comes/)],
     [but(spool(60)), expect.stringMatching(/^Nothing comes/)],
+    [
+      // A worker of a later release, whose report cannot be read.
+      but({
+        processes: { ...processes([ingest]), unreadable: 1 },
+        queue: { ...queue, deliveries: 1, oldestWaitingSeconds: 1 },
+      }),
+      '1 delivery waits to be stored, the oldest for 1.0 s.',
+    ],
     [but(withoutWorker(20)), expect.stringMatching(/^Nothing comes/)],
     [but({ queue: { ...queue, oldestWaitingSeconds: 60 } }), expect.stringMatching(/^Nothing comes/)],
   ]
@@ -156,7 +165,10 @@ describe('something could be better, and the exit is 0', () => {
     ],
     [
       'redis_nearly_full',
-      but({ ...outcomes({}, { stored: 1 }), redis: { ...redis, usedBytes: 90, maxBytes: 100 } }),
+      but({
+        ...outcomes({}, { stored: 1 }),
+        redis: { ...redis, usedBytes: 90, maxBytes: 100, isNearlyFull: true },
+      }),
       'Records flow: 1 stored in the last 5 minutes, none waiting. But Redis has used 90 % of its memory.',
     ],
   ]
@@ -172,7 +184,7 @@ describe('something needs the operator, and the exit is 1', () => {
     [
       'redis_away',
       { ...inDatabase, isRedisAway: true },
-      'Redis is away; deliveries are safe in the spool at "host:/spool".',
+      'Redis is away; deliveries are safe in the spool at "host:/spool", while it has room.',
     ],
     [
       'redis_away',
@@ -198,6 +210,14 @@ describe('something needs the operator, and the exit is 1', () => {
       'prefix_unknown',
       but({ prefix: '{vvs}', isPrefixKnown: false, processes: processes([], {}) }),
       'There is no queue and no process under the prefix "{vvs}".',
+    ],
+    [
+      'redis_full',
+      but({
+        ...withoutWorker(21),
+        redis: { ...redis, usedBytes: 2_048, maxBytes: 2_048, isNearlyFull: true },
+      }),
+      'Redis is full, at 2.0 KiB: it takes nothing, and workers cannot drain it.',
     ],
     ['no_worker', but(withoutWorker(21)), 'No worker has run for 21 s, and nothing waits.'],
     ['no_worker', but(withoutWorker(5, 3)), 'No worker has run for 5.0 s, and 3 deliveries wait.'],

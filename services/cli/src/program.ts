@@ -8,6 +8,7 @@ import { addIngests } from './ingests.ts'
 import { addMigrate } from './migrate.ts'
 import { hidePrivate } from './private-arguments.ts'
 import { addQueue } from './queue.ts'
+import { addReprocess } from './reprocess.ts'
 import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
 import { addStatus } from './status.ts'
@@ -54,6 +55,7 @@ Examples:
   addDrift(program, env)
   addQueue(program, env)
   addWebhook(program, env)
+  addReprocess(program, env)
   return program
 }
 

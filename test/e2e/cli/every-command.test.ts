@@ -39,6 +39,7 @@ const trials: Record<string, Trial> = {
   'ingests list': { needs: ['postgres'] },
   'ingests forget': { args: ['some-id', '--yes'], needs: ['postgres'] },
   drift: { needs: ['postgres'] },
+  reprocess: { args: ['--since', '1h', '--yes'], needs: ['postgres'] },
   'queue list': { needs: ['redis'] },
   'queue pause': { args: ['--yes'], needs: ['redis'] },
   'queue resume': { args: ['--yes'], needs: ['redis'] },

@@ -182,7 +182,7 @@ it('says where deliveries are while Redis is away, and recovers with it', async 
   const { exitCode, stdout, stderr } = await vss(['status'], env)
   expect(exitCode).toBe(1)
   expect(stdout.replaceAll('\n', ' ')).toMatch(
-    /^Redis is away; deliveries are safe in the spool at ".*vss-spool-\w+"\. To do: start Redis, or mend the way to it/,
+    /^Redis is away; deliveries are safe in the spool at ".*vss-spool-\w+", while it has room\. To do: start Redis, or mend the way to it/,
   )
   expect(stderr).toMatch(/^vss: Redis is away: /)
   expect(linesOver80Columns(stdout)).toEqual([])

@@ -56,6 +56,7 @@ const redis: RedisCheckup = {
     isAppendOnly: true,
     appendFsync: 'always',
     evictionPolicy: 'noeviction',
+    isNearlyFull: false,
   },
   durabilityProblems: [],
   isReplica: false,
