@@ -1,11 +1,11 @@
-import { pipelineVersion } from '@vss-pipeline/runtime'
+import { displayCount, pipelineVersion } from '@vss-pipeline/runtime'
 import type { LedgerSelection } from '@vss-pipeline/storage'
 import { confirm } from '../confirm.ts'
 import { withDatabase } from '../database.ts'
 import { CommandFailure } from '../failure.ts'
 import type { ReprocessCommandOptions } from '../reprocess.ts'
 import { readDatabaseSetting } from '../settings.ts'
-import { displayCount, displayJson } from '../text.ts'
+import { displayJson } from '../text.ts'
 import { type ReprocessSummary, renderSummary } from './summary.ts'
 import { createReprocessTally } from './tally.ts'
 

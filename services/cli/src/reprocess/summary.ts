@@ -1,4 +1,5 @@
-import { displayCount, displaySpan, indent, renderTable, title } from '../text.ts'
+import { displayCount, displaySpan } from '@vss-pipeline/runtime'
+import { indent, renderTable, title } from '../text.ts'
 import type { ReprocessCount } from './tally.ts'
 
 export interface ReprocessSummary {
