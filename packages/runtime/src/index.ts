@@ -1,6 +1,7 @@
 export * from './backoff.ts'
 export * from './deadline.ts'
 export * from './group-commit.ts'
+export * from './operations.ts'
 export * from './progress.ts'
 export * from './regular-file.ts'
 export * from './repeat.ts'
