@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { operations } from '@vss-pipeline/runtime'
 import { anomalyCodes, outcomeNames, reasonCodes } from '@vss-pipeline/vss'
 import { describe, expect, test } from 'vitest'
 
@@ -69,6 +70,12 @@ test('docs/operating.md has every metric, and no other', () => {
   const defined = sources.flatMap((source) => source.match(/(?<=name: ')vss_\w+(?=')/g) ?? [])
   const documented = [...read('docs/operating.md').matchAll(/^\| `(vss_\w+)/gm)].map(([, name]) => name)
   expect(documented.toSorted()).toEqual([...new Set(defined)].toSorted())
+})
+
+test('docs/operating.md has every operation, and no other', () => {
+  const defined = Object.keys(operations).map((name) => `vss:${name}`)
+  const documented = [...read('docs/operating.md').matchAll(/^\| `(vss:\w+)` \|/gm)].map(([, name]) => name)
+  expect(documented.toSorted()).toEqual(defined.toSorted())
 })
 
 test('docs/operating.md has every finding with its level, and no other', () => {
