@@ -117,7 +117,7 @@ function startSpooler(deps: {
   producer: Producer
 }): Spooler {
   const { spool, adopt, config, logger, lifecycle, registry, producer } = deps
-  observeSpool(registry, spool)
+  observeSpool({ registry, spool, maxBytes: config.spoolMaxBytes })
   const closeTimeoutMs = config.shutdownTimeoutMs / 4
   const spooler = createSpooler({ spool, adopt, producer, logger, closeTimeoutMs })
   lifecycle.onClose('spool', () => spooler.close())

@@ -25,6 +25,8 @@ import { keepFigures } from './figures.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { keepMinutesAddedUp } from './minutes.ts'
 import { keepPartitionsAhead } from './partitions.ts'
+import { observePostgres } from './postgres-metrics.ts'
+import { observeSilence } from './silence-metrics.ts'
 import { createSuspectProcessor } from './suspects.ts'
 import { keepWatermark } from './watermark.ts'
 
@@ -99,6 +101,7 @@ async function start(deps: {
     },
   })
   observeQueue({ registry, shards: consumer.shards, client: consumer.client })
+  observePostgres({ registry, ping: () => pingDatabase(pool) })
   observeFeed({ registry, read: (limits) => readFeedState(pool, limits) })
   lifecycle.onClose('consumer', async () => {
     const closed = consumer.close()
@@ -120,5 +123,6 @@ async function start(deps: {
   keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })
   keepMinutesAddedUp({ pool, lifecycle, logger })
   keepFigures({ pool, lifecycle, logger })
+  observeSilence({ registry, pool, lifecycle, logger })
   logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }
