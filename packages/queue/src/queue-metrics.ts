@@ -1,6 +1,7 @@
 import { createScrapedReading, Gauge, type Registry } from '@vss-pipeline/runtime/service'
 import type { Redis } from 'ioredis'
 import { readMemoryShare } from './memory.ts'
+import { countProcesses } from './processes/processes.ts'
 import { jobStates, readShards } from './status.ts'
 import type { Shard } from './topology.ts'
 
@@ -9,13 +10,22 @@ import type { Shard } from './topology.ts'
  * Redis is away the last values stay, so that an alert on them goes on; `vss_redis_up` tells that they are old. Where
  * there are several queues, the label `shard` has their number.
  */
-export function observeQueue(deps: { registry: Registry; shards: readonly Shard[]; client: Redis }): void {
-  const { registry, shards, client } = deps
+export function observeQueue(deps: {
+  registry: Registry
+  prefix: string
+  shards: readonly Shard[]
+  client: Redis
+}): void {
+  const { registry, prefix, shards, client } = deps
   const registers = [registry]
   const read = createScrapedReading(async () => {
     if (client.status !== 'ready') throw new Error('there is no connection to Redis')
-    const [statuses, memoryShare] = await Promise.all([readShards(shards, client), readMemoryShare(client)])
-    return { statuses, memoryShare }
+    const [statuses, memoryShare, workers] = await Promise.all([
+      readShards(shards, client),
+      readMemoryShare(client),
+      countProcesses(client, prefix, 'worker'),
+    ])
+    return { statuses, memoryShare, workers }
   })
   const shardLabel = shards.length > 1 ? (['shard'] as const) : []
   const labelOf = (shard: number) => (shards.length > 1 ? { shard } : {})
@@ -36,6 +46,15 @@ export function observeQueue(deps: { registry: Registry; shards: readonly Shard[
     async collect() {
       const seen = await read()
       if (seen) this.set(seen.memoryShare)
+    },
+  }).remove()
+  new Gauge({
+    name: 'vss_workers_connected',
+    help: 'Workers that have told Redis in the last 10 s that they run.',
+    registers,
+    async collect() {
+      const seen = await read()
+      if (seen) this.set(seen.workers)
     },
   }).remove()
   new Gauge({

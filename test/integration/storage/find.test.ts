@@ -199,6 +199,22 @@ describe('of 200,000 sessions', () => {
     expect(plan).not.toContain('sessions_started_at_sub_account_idx')
   })
 
+  test('a status that no session has is looked for in its time alone', async () => {
+    const client = await pool.connect()
+    const plans: string[] = []
+    client.on('notice', ({ message }) => plans.push(message ?? ''))
+    await client.query(
+      `LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_level = notice`,
+    )
+    client.release()
+    const days = { since: new Date('2026-03-10'), until: new Date('2026-03-22') }
+
+    await findSessions(pool, { statuses: ['RINGING'], ...days, limit: 20 })
+
+    expect(plans.join('\n')).toContain('sessions_started_at_sub_account_idx')
+    expect(plans.join('\n')).not.toMatch(/Seq Scan/)
+  })
+
   test('a number of very many sessions is found in the order of time', async () => {
     const busy: SessionSearch = { number: readNumberSearch('+6590000000')!, limit: 5 }
 
