@@ -69,7 +69,7 @@ export function observeQueue(deps: {
       })
     },
   })
-  new Gauge({
+  const oldest = new Gauge({
     name: 'vss_queue_oldest_waiting_seconds',
     help: 'Age of the oldest delivery that is not written yet, since its receipt; 0 when there is none.',
     labelNames: shardLabel,
@@ -80,5 +80,6 @@ export function observeQueue(deps: {
         this.set(labelOf(shard), oldestWaitingSeconds)
       })
     },
-  }).remove()
+  })
+  if (shards.length === 1) oldest.remove()
 }
