@@ -174,6 +174,12 @@ const checks = [
         : [],
   },
   {
+    code: 'worker_cannot_write',
+    level: 'warning',
+    remedy: "the worker's log says why: Postgres is away from there, not migrated, or refuses its role",
+    find: ({ processes, databaseProblem }) => findWorkersWithoutDatabase(processes, databaseProblem),
+  },
+  {
     code: 'redis_nearly_full',
     level: 'warning',
     remedy: 'give Redis more memory, or add workers: docs/runbook.md, "Redis is nearly full"',
@@ -243,6 +249,19 @@ function findMissingWorker({ processes, queue, isPrefixKnown }: Facts): string[]
   const meanwhile =
     waiting === 0 ? 'nothing waits' : displayCountOf(waiting, 'delivery waits', 'deliveries wait')
   return [`no worker has run for ${span}, and ${meanwhile}`]
+}
+
+/** Where Postgres is away from here too, another finding says so. */
+function findWorkersWithoutDatabase(
+  processes: Facts['processes'],
+  databaseProblem: Facts['databaseProblem'],
+): string[] {
+  if (processes === undefined || databaseProblem !== undefined) return []
+  const workers = processes.running.filter((process) => process.service === 'worker')
+  const cutOff = workers.filter(({ isDatabaseThere }) => isDatabaseThere === false)
+  return cutOff.length === 0
+    ? []
+    : [`${cutOff.length} of ${displayCountOf(workers.length, 'worker', 'workers')} cannot write to Postgres`]
 }
 
 function findFilledSpools({ processes }: Facts): string[] {

@@ -146,6 +146,11 @@ describe('something could be better, and the exit is 0', () => {
       'Nothing comes: no delivery has come in the time that was looked at. But no ingest runs: nobody takes POSTs.',
     ],
     [
+      'worker_cannot_write',
+      but({ processes: processes([ingest, worker, { ...worker, id: 'v', isDatabaseThere: false }]) }),
+      'Nothing comes: the last delivery came 3 min 20 s ago. But 1 of 2 workers cannot write to Postgres.',
+    ],
+    [
       'redis_nearly_full',
       but({ ...outcomes({}, { stored: 1 }), redis: { ...redis, usedBytes: 90, maxBytes: 100 } }),
       'Records flow: 1 stored in the last 5 minutes, none waiting. But Redis has used 90 % of its memory.',

@@ -10,7 +10,7 @@ it.each([
   [[], ['send', 'migrate', 'status', 'sessions', 'tail', 'consumers', 'feed', 'ingests', 'drift']],
   [['send'], ['--count', '--days', '--dirty', '--ids', '--concurrency']],
   [['migrate'], ['--database-url']],
-  [['status'], ['--since', '--json', '--redis-url']],
+  [['status'], ['--since', '--watch', '--json', '--redis-url', 'Exit code 0']],
   [
     ['sessions', 'show'],
     ['--json', '--database-url'],

@@ -54,8 +54,8 @@ const IngestReport = Type.Object({
 const WorkerReport = Type.Object({
   ...process,
   service: Type.Literal('worker'),
-  /** Whether Postgres takes its rows. */
-  isDatabaseThere: Type.Boolean(),
+  /** Whether Postgres takes its rows; null before the first answer. */
+  isDatabaseThere: orNull(Type.Boolean()),
   /** The versions of payloads that it can read. */
   payloadVersions: Type.Array(count, { maxItems: 100 }),
 })

@@ -14,7 +14,8 @@ import type { Status } from './read.ts'
  *   (null when none waits), `isPaused`, and `isPrefixKnown`: whether anything was ever under the prefix.
  * - `processes`: `{running: [...], unreadable, lastWorkerAt}`. Each that runs has `service`, `id`, `place`, `version`,
  *   `startedAt` and `toldAt`. An ingest also has `hasSecret`, `spool` (`{deliveries, bytes, maxBytes, oldestAt,
- *   notEmptySince}` or null), `lastHour` (`{accepted, refused}`) and `lastReceivedAt`; a worker `isDatabaseThere`.
+ *   notEmptySince}` or null), `lastHour` (`{accepted, refused}`) and `lastReceivedAt`; a worker `isDatabaseThere`
+ *   (null before its first answer).
  * - `posts`: `{accepted, refused: {code: count}}` of the last hour, over all ingests.
  * - `lastReceivedAt`, `lastStoredAt`.
  * - `ledger`: `{stored, duplicate, superseded, rejected, total}`; `lastHour` and `lastFiveMinutes` have the same.

@@ -27,6 +27,8 @@ export interface Status {
 }
 
 const minuteMs = 60_000
+/** Each statement takes milliseconds, and an operator does not wait long for a Postgres that hangs. */
+const statementTimeoutMs = 5_000
 
 /** Reads both halves at once. A half that cannot be read is a problem, and no failure. */
 export async function readStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<Status> {
@@ -75,5 +77,5 @@ async function readDatabase(
   since: Date,
 ): Promise<DatabaseState> {
   const database = readDatabaseSetting(options, env)
-  return await withDatabase(database, (pool) => readDatabaseState(pool, since))
+  return await withDatabase(database, (pool) => readDatabaseState(pool, since), { statementTimeoutMs })
 }

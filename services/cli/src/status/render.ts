@@ -199,7 +199,9 @@ function nameOf({ service, place, id }: RunningProcess): string {
 }
 
 function describeProcess(process: RunningProcess): string {
-  if (process.service === 'worker') return process.isDatabaseThere ? 'Postgres answers' : 'Postgres is away'
+  if (process.service === 'worker') {
+    return process.isDatabaseThere === false ? 'cannot write' : 'writes'
+  }
   if (process.service === 'console') return ''
   return [process.spool === null ? 'no spool' : 'spool', process.hasSecret ? 'secret' : 'no secret'].join(
     ', ',
