@@ -24,16 +24,15 @@ export class DriftTally {
     return this.counted.size === 0 && this.others.length === 0
   }
 
-  add({ kind, path, value }: Difference, seen: Sightings): void {
-    if (kind === 'other') return this.addToOthers(seen)
+  add(difference: Difference, seen: Sightings): void {
+    const { kind, path, value } = difference
     const key = `${kind} ${path} ${value}`
     const known = this.counted.get(key)
-    if (known !== undefined) return addTo(known, seen)
-    this.newcomers++
-    if (this.counted.size >= this.mostCollected && this.newcomers > this.mostCollected) this.makeRoom()
-    if (this.counted.size >= this.mostCollected) return this.addToOthers(seen)
-    const { firstSeenMs, lastSeenMs, deliveries, sampleDeliveryId } = seen
-    this.counted.set(key, { kind, path, value, firstSeenMs, lastSeenMs, deliveries, sampleDeliveryId })
+    if (known !== undefined) addTo(known, seen)
+    else if (kind !== 'other' && this.hasRoom()) {
+      const { firstSeenMs, lastSeenMs, deliveries, sampleDeliveryId } = seen
+      this.counted.set(key, { kind, path, value, firstSeenMs, lastSeenMs, deliveries, sampleDeliveryId })
+    } else this.addToOthers(seen)
   }
 
   /** @returns the most frequent of them, and all others as one. */
@@ -41,6 +40,12 @@ export class DriftTally {
     const sorted = [...this.counted.values()].sort((one, other) => other.deliveries - one.deliveries)
     for (const drift of sorted.slice(count)) this.addToOthers(drift)
     return [...sorted.slice(0, count), ...this.others]
+  }
+
+  private hasRoom(): boolean {
+    this.newcomers++
+    if (this.counted.size >= this.mostCollected && this.newcomers > this.mostCollected / 2) this.makeRoom()
+    return this.counted.size < this.mostCollected
   }
 
   private makeRoom(): void {
