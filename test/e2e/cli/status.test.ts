@@ -304,7 +304,7 @@ it('shows a finding with its remedy, and exits 1', async () => {
       code: 'batches_failed',
       level: 'error',
       text: '1 batch could not be read back',
-      remedy: expect.stringContaining('docs/operating.md'),
+      remedy: expect.stringContaining('docs/runbook.md'),
     },
   ])
   const { exitCode, stdout } = await vss(['status'], env)
