@@ -81,9 +81,11 @@ test('docs/operating.md has every operation, and no other', () => {
 })
 
 test('docs/operating.md has every finding with its level, and no other', () => {
-  const source = read('packages/reader/src/findings.ts')
-  const defined = [...source.matchAll(/code: '(\w+)',\s+level: '(\w+)'/g)].map(([, ...row]) => row)
-  const documented = [...read('docs/operating.md').matchAll(/^\| `([a-z_]+)` \| (error|warning) \|/gm)].map(
+  const sources = ['packages/reader/src/findings.ts', ...filesIn('packages/reader/src/doctor')].map(read)
+  const defined = sources.flatMap((source) =>
+    [...source.matchAll(/code: '(\w+)',\s+level: '(\w+)'/g)].map(([, ...row]) => row),
+  )
+  const documented = [...read('docs/operating.md').matchAll(/^\| `(\w+)` \| (error|warning) \|/gm)].map(
     ([, ...row]) => row,
   )
   expect(defined).not.toEqual([])

@@ -1,6 +1,7 @@
 import { databaseUrl } from './database-url.ts'
 import {
   addresses,
+  apiAddress,
   flag,
   headerName,
   integer,
@@ -81,8 +82,8 @@ export const settings = {
   WEBHOOK_SECRETS: {
     kind: secrets(),
     default: [],
-    readBy: ['ingest', 'npm start'],
-    help: 'The secrets of the webhook: a request with one of them is authentic. A file has one a line. Unless HOST is loopback, ingest needs a secret, and each must have 16 characters or more: openssl rand -hex 32.',
+    readBy: ['ingest', 'npm start', 'vss'],
+    help: 'The secrets of the webhook: a request with one of them is authentic. A file has one a line. Unless HOST is loopback, ingest needs a secret, and each must have 16 characters or more: openssl rand -hex 32. vss webhook register gives the first one to 8x8.',
   },
   WEBHOOK_AUTH_HEADER: {
     kind: headerName(),
@@ -266,5 +267,17 @@ export const settings = {
     default: none('no secret'),
     readBy: ['vss'],
     help: 'The secret that vss send posts with.',
+  },
+  VSS_API_KEY: {
+    kind: text('a key that was made in the customer portal of 8x8'),
+    default: none('no key'),
+    readBy: ['vss'],
+    help: 'The key of the Webhooks API of 8x8, for vss webhook.',
+  },
+  VSS_API_URL: {
+    kind: apiAddress(),
+    default: 'https://voice.8x8.com',
+    readBy: ['vss'],
+    help: 'The address of the Webhooks API of 8x8.',
   },
 } as const satisfies Record<string, AnySetting>
