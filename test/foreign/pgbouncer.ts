@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { choosePort, createTemporaryFolder } from '@vss-pipeline/local-stack'
 import { onTestFinished } from 'vitest'
-import { type ListeningProgram, startListening } from './listening-program.ts'
+import { type ListeningProgram, startListening } from '../support/listening-program.ts'
 
 export interface PgBouncer {
   /** The database's URL through PgBouncer. */

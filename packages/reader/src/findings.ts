@@ -31,13 +31,13 @@ const checks = [
   {
     code: 'redis_away',
     level: 'error',
-    remedy: 'start Redis, or mend the way to it: docs/operating.md, "Redis is away, hangs or is read-only"',
+    remedy: 'start Redis, or mend the way to it: docs/runbook.md, "Redis is away"',
     find: ({ isRedisAway, ingests }) => (isRedisAway ? [`Redis is away; ${describeSpools(ingests)}`] : []),
   },
   {
     code: 'postgres_away',
     level: 'error',
-    remedy: 'start Postgres, or mend the way to it: docs/operating.md, "Postgres is away, read-only or full"',
+    remedy: 'start Postgres, or mend the way to it: docs/runbook.md, "Postgres takes no rows"',
     find: ({ databaseProblem, queue }) =>
       databaseProblem === 'away' ? [`Postgres is away; ${describeWaiting(queue)}`] : [],
   },
@@ -60,7 +60,7 @@ const checks = [
   {
     code: 'redis_full',
     level: 'error',
-    remedy: 'give Redis more memory: docs/operating.md, "Redis is full"',
+    remedy: 'give Redis more memory: docs/runbook.md, "Redis is nearly full"',
     find: ({ redis }) =>
       redis && isFull(redis)
         ? [
@@ -78,19 +78,19 @@ const checks = [
     code: 'posts_unavailable',
     level: 'error',
     remedy:
-      'see whether Redis is away, slow or full, and the spool full or missing: docs/operating.md, "Failures"',
+      'see whether Redis is away, slow or full, and the spool full or missing: docs/runbook.md, "POSTs are not kept"',
     find: ({ processes }) => findUnavailable(processes),
   },
   {
     code: 'posts_refused',
     level: 'error',
-    remedy: 'docs/operating.md, "Answers", says what the code means; 8x8 hardly sends again',
+    remedy: 'docs/runbook.md, "POSTs are refused"; 8x8 hardly sends again',
     find: ({ processes }) => findRefusedPosts(processes, notable),
   },
   {
     code: 'batches_failed',
     level: 'error',
-    remedy: 'update the workers, then vss queue retry-failed: docs/operating.md, "The queue"',
+    remedy: 'update the workers, then vss queue retry-failed: docs/runbook.md, "A batch failed"',
     find: ({ queue }) =>
       queue && queue.jobs.failed > 0
         ? [`${displayCountOf(queue.jobs.failed, 'batch', 'batches')} could not be read back`]
@@ -179,7 +179,7 @@ const checks = [
   {
     code: 'redis_nearly_full',
     level: 'warning',
-    remedy: 'give Redis more memory, or add workers: docs/operating.md, "Redis is full"',
+    remedy: 'give Redis more memory, or add workers: docs/runbook.md, "Redis is nearly full"',
     find: ({ redis }) =>
       redis?.isNearlyFull && !isFull(redis)
         ? [`Redis has used ${Math.floor((100 * redis.usedBytes) / redis.maxBytes!)} % of its memory`]

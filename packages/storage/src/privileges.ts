@@ -255,6 +255,8 @@ export const privileges = {
       watermark: { SELECT: 'every', UPDATE: ['complete_until', 'reason', 'updated_at'] },
       ingests: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
       minute_tallies: { INSERT: 'every' },
+      // For the metric of silent sub-accounts.
+      sub_account_activity: { SELECT: 'every' },
     },
     functions: [
       'add_up_minutes(integer)',

@@ -33,6 +33,7 @@ import { createWorkerMetrics } from './metrics.ts'
 import { keepMinutesAddedUp } from './minutes.ts'
 import { keepPartitionsAhead } from './partitions.ts'
 import { keepPresent } from './presence.ts'
+import { observeSilence } from './silence-metrics.ts'
 import { createSuspectProcessor } from './suspects.ts'
 import { keepWatermark } from './watermark.ts'
 
@@ -106,7 +107,7 @@ async function start(deps: {
       }
     },
   })
-  observeQueue({ registry, shards: consumer.shards, client: consumer.client })
+  observeQueue({ registry, prefix: config.queuePrefix, shards: consumer.shards, client: consumer.client })
   observeFeed({ registry, read: (limits) => readFeedState(pool, limits) })
   lifecycle.onClose('consumer', async () => {
     const closed = consumer.close()
@@ -123,12 +124,13 @@ async function start(deps: {
     progress,
     lifecycle,
   })
-  const database = watchDatabase({ pool, lifecycle })
+  const database = watchDatabase({ pool, registry, lifecycle })
   keepPresent({ prefix: config.queuePrefix, consumer, database, lifecycle })
   keepPartitionsAhead({ pool, lifecycle, logger })
   keepFeedBeating({ pool, lifecycle, logger })
   keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })
   keepMinutesAddedUp({ pool, lifecycle, logger })
   keepFigures({ pool, lifecycle, logger })
+  observeSilence({ registry, pool, lifecycle, logger })
   logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }

@@ -90,7 +90,7 @@ it('shows the deliveries that wait, and then their outcomes', async () => {
   expect(stdout).toMatch(/^worker {3}\S+ +\S+ s {2}writes {13}/m)
   expect(linesOver80Columns(stdout)).toEqual([])
   expect(stdout).not.toContain('\u001b')
-})
+}, 60_000)
 
 it('exits 1 when the workers are killed and something waits, until there is a worker again', async () => {
   const pipeline = await startRunningPipeline()
@@ -304,7 +304,7 @@ it('shows a finding with its remedy, and exits 1', async () => {
       code: 'batches_failed',
       level: 'error',
       text: '1 batch could not be read back',
-      remedy: expect.stringContaining('docs/operating.md'),
+      remedy: expect.stringContaining('docs/runbook.md'),
     },
   ])
   const { exitCode, stdout } = await vss(['status'], env)

@@ -4,6 +4,7 @@ import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import {
   findSessions,
   follow,
+  readDatabaseState,
   readDelivery,
   readFeedState,
   readNumberSearch,
@@ -262,6 +263,18 @@ test.each(['vss_reader', 'vss_support', 'vss_operator'] as const)('%s may find s
 
   expect(sessions).toMatchObject([{ sessionId: call.sessionId }])
 })
+
+test.each(['vss_reader', 'vss_support', 'vss_operator'] as const)(
+  '%s may read the state that vss status shows',
+  async (role) => {
+    const databaseUrl = await migratedDatabase()
+    const state = await readDatabaseState(openPool(as(role, databaseUrl)), new Date())
+    expect(state).toMatchObject({
+      partitions: { months: 3 },
+      rejectReasons: { sinceThen: { deliveries: 0 } },
+    })
+  },
+)
 
 test('privileges.ts has every table, view and function of the schema, with their columns', async () => {
   const databaseUrl = await migratedDatabase()

@@ -3,7 +3,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { ConfigError } from './config-error.ts'
-import { addresses, apiAddress, flag, integer, one, oneOf, secrets, text, url } from './kinds.ts'
+import {
+  addresses,
+  apiAddress,
+  flag,
+  integer,
+  one,
+  oneOf,
+  pairs,
+  secrets,
+  share,
+  text,
+  url,
+} from './kinds.ts'
 import { readVariable, requireVariable } from './variable.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'env-test-'))
@@ -238,4 +250,36 @@ test('an error is one line, even where the value has several', () => {
   ]) {
     expect(message).not.toContain('\n')
   }
+})
+
+describe('a share', () => {
+  test.each([
+    ['0', 0],
+    ['1', 1],
+    ['1.0', 1],
+    [' 0.01 ', 0.01],
+  ])('%j is %d', (given, value) => {
+    expect(readVariable({ SHARE: given }, 'SHARE', share())).toBe(value)
+  })
+
+  test.each(['1.01', '2', '-0.1', '1e-2', '.5', '1%', 'NaN'])('%j is refused', (given) => {
+    expect(errorOf(() => readVariable({ SHARE: given }, 'SHARE', share()))).toBe(
+      `SHARE is ${JSON.stringify(given)}: it takes a number from 0 to 1`,
+    )
+  })
+})
+
+describe('pairs', () => {
+  test('are names with values, which may be written in percents', () => {
+    expect(readVariable({ PAIRS: 'x-key=a%2Cb, team = calls=1,empty=' }, 'PAIRS', pairs())).toEqual({
+      'x-key': 'a,b',
+      team: 'calls=1',
+      empty: '',
+    })
+  })
+
+  test.each(['secret', '=secret', 'a=secret%', 'a b=secret'])('%j is refused, and not shown', (given) => {
+    const message = errorOf(() => readVariable({ PAIRS: given }, 'PAIRS', pairs()))
+    expect(message).toBe('PAIRS has a part that is not readable: it takes name=value, separated by commas')
+  })
 })

@@ -23,6 +23,14 @@ export function integer({ min, max }: { min: number; max: number }): Kind<number
   })
 }
 
+/** A number from 0 to 1, both included. */
+export function share(): Kind<number> {
+  return trimmed('a number from 0 to 1', (value, refuse) => {
+    const number = /^\d(\.\d{1,15})?$/.test(value) ? Number(value) : Number.NaN
+    return number <= 1 ? number : refuse()
+  })
+}
+
 /** `true` or `false`, in capitals too. */
 export function flag(): Kind<boolean> {
   return trimmed('true or false', (value, refuse) => {
@@ -85,6 +93,29 @@ export function addresses(): Kind<string[]> {
     if (wrong !== undefined) throw new ConfigError(`${name} has ${JSON.stringify(wrong)}: it takes ${takes}`)
     return ranges
   })
+}
+
+/** Names with values, in the form of OpenTelemetry's variables. A value may be a secret: errors show none. */
+export function pairs(): Kind<Record<string, string>> {
+  const takes = 'name=value, separated by commas'
+  return trimmed(takes, (value, _refuse, name) =>
+    Object.fromEntries(
+      splitList(value).map((pair) => {
+        const [, key = '', written = ''] = /^([^=\s]+)\s*=\s*(.*)$/s.exec(pair) ?? []
+        const text = decodePercent(written)
+        if (key !== '' && text !== undefined) return [key, text]
+        throw new ConfigError(`${name} has a part that is not readable: it takes ${takes}`)
+      }),
+    ),
+  )
+}
+
+function decodePercent(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 /**
