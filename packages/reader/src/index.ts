@@ -1,3 +1,4 @@
+export { readBodies } from './bodies.ts'
 export type { Change, Erasure, SessionChange } from './changes.ts'
 export {
   type Consumer,
@@ -15,4 +16,13 @@ export { type Changes, type Following, type FollowOptions, follow } from './foll
 export { type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
 export { countByOutcome, countedDays } from './minutes.ts'
 export { fewestDigits, type NumberSearch, readNumberSearch } from './numbers.ts'
+export {
+  findRejected,
+  mostGrouped,
+  type RejectedGroup,
+  type RejectedReport,
+  type RejectedRow,
+  readRejectedGroups,
+} from './rejected.ts'
 export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'
+export { readTraffic, type TrafficGroup, type TrafficRow } from './traffic.ts'

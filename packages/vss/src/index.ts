@@ -1,6 +1,7 @@
+export { decompressed } from './compression.ts'
 export { type CallLeg, enrichSession, type Session } from './enrich.ts'
 export * from './model.ts'
-export { errorMeanings } from './reference.ts'
+export { errorMeanings, sessionStatuses } from './reference.ts'
 export { driftOf } from './undocumented.ts'
 export { validateEvent } from './validate.ts'
 export * from './verdict.ts'

@@ -9,7 +9,7 @@ import { keepHeapLean } from './memory.ts'
  * clean. A wrong setting or a failed start prints one line and exits with 1. `--help` prints the settings instead.
  */
 export async function runService<Config extends { shutdownTimeoutMs: number }>(service: {
-  name: 'ingest' | 'worker'
+  name: 'ingest' | 'worker' | 'console'
   loadConfig: () => Config
   createLogger: (config: Config) => Logger
   start: (deps: { config: Config; logger: Logger; lifecycle: Lifecycle }) => Promise<void>
