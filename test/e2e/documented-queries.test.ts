@@ -51,6 +51,8 @@ afterAll(() => reader?.end())
 
 /** These ask for most of the month. */
 const readMostRows = [
+  'The last 30 days',
+  'The last 4 weeks: the hours of the week with most calls',
   'Talk time by sub-account and day of Singapore, since last month began there',
   'Calls to look at before they are billed',
 ]
