@@ -5,6 +5,7 @@ const quiet: NonNullable<Facts['queue']> = {
   jobs: { waiting: 0, active: 0, delayed: 0, failed: 0 },
   deliveries: 0,
   oldestWaitingSeconds: 0,
+  isPaused: false,
 }
 
 const feed: NonNullable<Facts['feed']> = {
@@ -48,9 +49,30 @@ describe('the facts give a finding', () => {
     ],
     [
       'queue_late',
-      'warning',
+      'error',
       { queue: { ...quiet, oldestWaitingSeconds: 90.4 } },
-      'a delivery has waited for 90 s',
+      'a delivery has waited for 1 min 30 s',
+    ],
+    [
+      'queue_paused',
+      'warning',
+      { queue: { ...quiet, isPaused: true } },
+      'the queue is paused: workers take nothing from it',
+    ],
+    [
+      'redis_nearly_full',
+      'warning',
+      {
+        redis: {
+          version: '7.0.15',
+          usedBytes: 91,
+          maxBytes: 100,
+          isAppendOnly: true,
+          appendFsync: 'always',
+          evictionPolicy: 'noeviction',
+        },
+      },
+      'Redis has used 91 % of its memory',
     ],
     [
       'redis_not_durable',

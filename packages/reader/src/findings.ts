@@ -1,10 +1,13 @@
-import type { QueueStatus } from '@vss-pipeline/queue'
-import type { FeedState } from './feed.ts'
+import type { RedisState } from '@vss-pipeline/queue'
+import { displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime'
+import type { DatabaseState } from './database-state.ts'
+import { describeStall, feedRemedy, feedStall } from './feed-stall.ts'
+import { findRefusedPosts, findUnavailable, ingestsOf } from './posts.ts'
 
 /** Something that an operator should know, and what to do about it. */
 export interface Finding {
   readonly code: FindingCode
-  /** `error`: deliveries wait until somebody acts. `warning`: the pipeline works, but not as well as it could. */
+  /** `error`: deliveries wait, or are lost, until somebody acts. `warning`: the pipeline works, but could work better. */
   readonly level: 'warning' | 'error'
   /** One sentence without a full stop. It holds no phone number. */
   readonly text: string
@@ -12,26 +15,77 @@ export interface Finding {
 }
 
 /** The known facts about the pipeline. A part that could not be read is absent. */
-export interface Facts {
-  readonly queue?: QueueStatus
+export interface Facts extends Partial<RedisState>, Partial<DatabaseState> {
+  /** Redis could not be read. */
+  readonly isRedisAway?: boolean
+  /** Why Postgres could not be read: there is no answer, or it answers and cannot be used as it is. */
+  readonly databaseProblem?: 'away' | 'unusable'
   /** The reasons why a crash of Redis may lose acknowledged deliveries, one sentence each. */
   readonly durabilityProblems?: readonly string[]
-  readonly feed?: FeedState
 }
 
 export type FindingCode = (typeof checks)[number]['code']
 
 /** A pipeline that keeps up never takes this long. */
 const lateAfterSeconds = 60
+/** A restart of all workers takes less. */
+const workersMissedAfterSeconds = 20
+/** As ingest and workers count: from here on Redis is kept for workers. */
+const nearlyFullShare = 0.85
 
-/** A worker's transaction ends within a second, and a long one of another program within several. */
-const feedStall = { warningAfterSeconds: 10, errorAfterSeconds: 60 }
+/** So many of the last hour, and this share, are no accident. */
+const notable = { count: 10, share: 0.05 }
 
-const feedRemedy =
-  'whoever runs that program must end its transaction: docs/consuming.md, "When no changes come"'
-
-/** Each kind of finding, once. A new kind is a new entry. */
+/** Each kind of finding, once. A new kind is a new entry. The first of the errors is the verdict. */
 const checks = [
+  {
+    code: 'redis_away',
+    level: 'error',
+    remedy: 'start Redis, or mend the way to it: docs/operating.md, "Redis is away, hangs or is read-only"',
+    find: ({ isRedisAway, ingests }) => (isRedisAway ? [`Redis is away; ${describeSpools(ingests)}`] : []),
+  },
+  {
+    code: 'postgres_away',
+    level: 'error',
+    remedy: 'start Postgres, or mend the way to it: docs/operating.md, "Postgres is away, read-only or full"',
+    find: ({ databaseProblem, queue }) =>
+      databaseProblem === 'away' ? [`Postgres is away; ${describeWaiting(queue)}`] : [],
+  },
+  {
+    code: 'postgres_unusable',
+    level: 'error',
+    remedy: 'the message says what it needs',
+    find: ({ databaseProblem }) =>
+      databaseProblem === 'unusable' ? ['Postgres answers, and cannot be used as it is'] : [],
+  },
+  {
+    code: 'prefix_unknown',
+    level: 'error',
+    remedy: 'check QUEUE_PREFIX and REDIS_URL: both must be those of ingest and workers; else start these',
+    find: ({ prefix, isPrefixKnown }) =>
+      isPrefixKnown === false
+        ? [`there is no queue and no process under the prefix ${JSON.stringify(prefix)}`]
+        : [],
+  },
+  {
+    code: 'no_worker',
+    level: 'error',
+    remedy: 'start a worker; where one runs, see whether it is frozen or cut off from Redis',
+    find: (facts) => findMissingWorker(facts),
+  },
+  {
+    code: 'posts_unavailable',
+    level: 'error',
+    remedy:
+      'see whether Redis is away, slow or full, and the spool full or missing: docs/operating.md, "Failures"',
+    find: ({ processes }) => findUnavailable(processes),
+  },
+  {
+    code: 'posts_refused',
+    level: 'error',
+    remedy: 'docs/operating.md, "Answers", says what the code means; 8x8 hardly sends again',
+    find: ({ processes }) => findRefusedPosts(processes, notable),
+  },
   {
     code: 'batches_failed',
     level: 'error',
@@ -39,32 +93,39 @@ const checks = [
       'their jobs are kept, and their deliveries are in the ledger as rejected: docs/operating.md, "Health"',
     find: ({ queue }) =>
       queue && queue.jobs.failed > 0
-        ? [`${counted(queue.jobs.failed, 'batch', 'batches')} could not be read back`]
-        : [],
-  },
-  {
-    code: 'batches_delayed',
-    level: 'warning',
-    remedy: "they come again by themselves; the workers' log says which fault it was",
-    find: ({ queue }) =>
-      queue && queue.jobs.delayed > 0
-        ? [`${counted(queue.jobs.delayed, 'batch', 'batches')} met a fault and will be tried again`]
+        ? [`${displayCountOf(queue.jobs.failed, 'batch', 'batches')} could not be read back`]
         : [],
   },
   {
     code: 'queue_late',
-    level: 'warning',
-    remedy: 'start workers, or add some: docs/scaling.md',
+    level: 'error',
+    remedy: "see the workers' log, or add workers: docs/scaling.md",
     find: ({ queue }) =>
       queue && queue.oldestWaitingSeconds > lateAfterSeconds
-        ? [`a delivery has waited for ${Math.round(queue.oldestWaitingSeconds)} s`]
+        ? [`a delivery has waited for ${displaySpan(queue.oldestWaitingSeconds)}`]
         : [],
   },
   {
-    code: 'redis_not_durable',
-    level: 'warning',
-    remedy: 'docs/deploying.md, "Managed Redis", has the settings that it needs',
-    find: ({ durabilityProblems = [] }) => durabilityProblems,
+    code: 'spool_not_empty',
+    level: 'error',
+    remedy: 'nothing is lost while the spool has room: see whether Redis is full, or away from there',
+    find: (facts) => findFilledSpools(facts),
+  },
+  {
+    code: 'rejects_rise',
+    level: 'error',
+    remedy: 'vss drift shows how events have changed; the view vss.rejected has the rejected ones',
+    find: ({ outcomes, rejectReasons }) => {
+      if (outcomes === undefined) return []
+      const { rejected, stored, duplicate, superseded } = outcomes.lastHour
+      const all = rejected + stored + duplicate + superseded
+      if (rejected < notable.count || rejected < notable.share * all) return []
+      const [first] = rejectReasons?.lastHour.counts ?? []
+      const mostly = first === undefined ? '' : `, mostly as ${first.code}`
+      return [
+        `${displayCount(rejected)} of ${displayCountOf(all, 'delivery', 'deliveries')} of the last hour were rejected${mostly}`,
+      ]
+    },
   },
   {
     code: 'feed_refused',
@@ -97,6 +158,45 @@ const checks = [
         ? [describeStall(feed)]
         : [],
   },
+  {
+    code: 'queue_paused',
+    level: 'warning',
+    remedy: 'vss queue resume',
+    find: ({ queue }) => (queue?.isPaused ? ['the queue is paused: workers take nothing from it'] : []),
+  },
+  {
+    code: 'no_ingest',
+    level: 'warning',
+    remedy: 'start ingest; where one runs, see whether it is frozen or cut off from Redis',
+    find: ({ processes, isPrefixKnown }) =>
+      processes && isPrefixKnown !== false && !processes.running.some(({ service }) => service === 'ingest')
+        ? ['no ingest runs: nobody takes POSTs']
+        : [],
+  },
+  {
+    code: 'redis_nearly_full',
+    level: 'warning',
+    remedy: 'give Redis more memory, or add workers: docs/operating.md, "Redis is full"',
+    find: ({ redis }) =>
+      redis && redis.maxBytes !== null && redis.usedBytes > nearlyFullShare * redis.maxBytes
+        ? [`Redis has used ${Math.floor((100 * redis.usedBytes) / redis.maxBytes)} % of its memory`]
+        : [],
+  },
+  {
+    code: 'batches_delayed',
+    level: 'warning',
+    remedy: "they come again by themselves; the workers' log says which fault it was",
+    find: ({ queue }) =>
+      queue && queue.jobs.delayed > 0
+        ? [`${displayCountOf(queue.jobs.delayed, 'batch', 'batches')} met a fault and will be tried again`]
+        : [],
+  },
+  {
+    code: 'redis_not_durable',
+    level: 'warning',
+    remedy: 'docs/deploying.md, "Managed Redis", has the settings that it needs',
+    find: ({ durabilityProblems = [] }) => durabilityProblems,
+  },
 ] as const satisfies readonly {
   code: string
   level: Finding['level']
@@ -115,19 +215,45 @@ export function findAll(facts: Facts): Finding[] {
 
 const rank: Record<Finding['level'], number> = { error: 0, warning: 1 }
 
-/** Names whoever must act. Names are chosen by other programs, and so are quoted. */
-function describeStall({ heldSeconds, holder }: FeedState): string {
-  const stall = `the change feed has shown no new change for ${Math.floor(heldSeconds)} s`
-  if (holder.kind === 'unknown') return `${stall}: the primary of this standby knows why`
-  if (holder.kind === 'nobody') return `${stall}: the transaction that it waited for has just ended`
-  const subject =
-    holder.kind === 'connection'
-      ? `connection ${holder.pid} (application ${JSON.stringify(holder.applicationName ?? '')})`
-      : `the prepared transaction ${JSON.stringify(holder.preparedName)}`
-  const since = holder.since === null ? '' : `, open since ${holder.since}`
-  return `${stall}: it waits for ${subject} in database ${JSON.stringify(holder.databaseName ?? '')}${since}`
+/** With Redis away nobody knows how much the spools hold: only which ingests had one at their last word. */
+function describeSpools(ingests: DatabaseState['ingests'] | undefined): string {
+  if (ingests === undefined) return 'ingests with a spool keep deliveries there'
+  const places = ingests.filter(({ hasSpool }) => hasSpool).map(({ place }) => JSON.stringify(place))
+  if (places.length === 0) return 'no ingest is known to have a spool, so POSTs are refused'
+  const more = places.length > 3 ? ` and ${places.length - 3} more` : ''
+  return `deliveries are safe in the spool at ${places.slice(0, 3).join(', ')}${more}`
 }
 
-function counted(count: number, singular: string, plural: string): string {
-  return `${count} ${count === 1 ? singular : plural}`
+function describeWaiting(queue: Facts['queue']): string {
+  if (queue === undefined) return 'deliveries wait in Redis'
+  if (queue.deliveries === 0) return 'nothing waits yet, and deliveries are safe in Redis'
+  return `${displayCountOf(queue.deliveries, 'delivery is', 'deliveries are')} safe in Redis`
+}
+
+function findMissingWorker({ processes, queue, isPrefixKnown }: Facts): string[] {
+  if (processes === undefined || isPrefixKnown === false) return []
+  const { running, lastToldAtMs, nowMs } = processes
+  if (running.some(({ service }) => service === 'worker')) return []
+  const spooled = ingestsOf(processes).reduce((sum, { spool }) => sum + (spool?.deliveries ?? 0), 0)
+  const waiting = (queue?.deliveries ?? 0) + spooled
+  const last = lastToldAtMs.worker
+  const silentSeconds = last === undefined ? Number.POSITIVE_INFINITY : (nowMs - last) / 1000
+  if (waiting === 0 && silentSeconds <= workersMissedAfterSeconds) return []
+  const span = last === undefined ? 'an hour or more' : displaySpan(silentSeconds)
+  const meanwhile =
+    waiting === 0 ? 'nothing waits' : displayCountOf(waiting, 'delivery waits', 'deliveries wait')
+  return [`no worker has run for ${span}, and ${meanwhile}`]
+}
+
+function findFilledSpools({ processes }: Facts): string[] {
+  if (processes === undefined) return []
+  return ingestsOf(processes).flatMap(({ place, clockMs, spool }) => {
+    if (spool === null || spool.notEmptySinceMs === null) return []
+    const seconds = (clockMs - spool.notEmptySinceMs) / 1000
+    if (seconds <= lateAfterSeconds) return []
+    const held = displayCountOf(spool.deliveries, 'delivery', 'deliveries')
+    return [
+      `the spool at ${JSON.stringify(place)} has held deliveries for ${displaySpan(seconds)}: ${held} now`,
+    ]
+  })
 }

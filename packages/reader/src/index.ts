@@ -7,15 +7,17 @@ export {
   readRestartPlan,
   removeConsumer,
 } from './consumers.ts'
+export { type DatabaseState, readDatabaseState } from './database-state.ts'
 export { type DriftRow, readDrift } from './drift.ts'
 export { type ConsumerState, type FeedState, readFeedState } from './feed.ts'
 export { FeedError } from './feed-error.ts'
 export { type FoundSessions, findSessions, NoPlaceError, type SessionSearch } from './find.ts'
-export { type Finding, findAll } from './findings.ts'
+export { type Facts, type Finding, findAll } from './findings.ts'
 export { type Changes, type Following, type FollowOptions, follow } from './follow.ts'
 export { type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
-export { countByOutcome, countedDays } from './minutes.ts'
+export { countByOutcome, countedDays, type OutcomeCounts } from './minutes.ts'
 export { fewestDigits, type NumberSearch, readNumberSearch } from './numbers.ts'
+export { ingestsOf, type Posts, sumPosts } from './posts.ts'
 export {
   findRejected,
   mostGrouped,
@@ -24,5 +26,7 @@ export {
   type RejectedRow,
   readRejectedGroups,
 } from './rejected.ts'
+export type { RejectReasons } from './rejects.ts'
 export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'
 export { readTraffic, type TrafficGroup, type TrafficRow } from './traffic.ts'
+export { judge, lastReceivedAtMs, type Verdict } from './verdict.ts'

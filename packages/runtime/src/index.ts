@@ -1,5 +1,6 @@
 export * from './backoff.ts'
 export * from './deadline.ts'
+export * from './display.ts'
 export * from './group-commit.ts'
 export * from './progress.ts'
 export * from './regular-file.ts'

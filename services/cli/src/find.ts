@@ -1,11 +1,12 @@
 import type { FoundSessions, SessionSearch } from '@vss-pipeline/reader'
+import { displayCount } from '@vss-pipeline/runtime'
 import { type Command, Option } from 'commander'
 import { parseMoment, parseUuid, wholeNumber } from './arguments.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
 import { renderSessionList } from './session-list.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
-import { displayCount, displayJson } from './text.ts'
+import { displayJson } from './text.ts'
 import { readTypedNumber } from './typed-number.ts'
 
 interface FindOptions extends SettingsOptions {

@@ -18,6 +18,7 @@ import {
   startOpsServer,
 } from '@vss-pipeline/runtime/service'
 import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
+import { watchDatabase } from './database-watch.ts'
 import { createDriftTeller } from './drift.ts'
 import { keepFeedBeating } from './feed-heartbeat.ts'
 import { observeFeed } from './feed-metrics.ts'
@@ -25,6 +26,7 @@ import { keepFigures } from './figures.ts'
 import { createWorkerMetrics } from './metrics.ts'
 import { keepMinutesAddedUp } from './minutes.ts'
 import { keepPartitionsAhead } from './partitions.ts'
+import { keepPresent } from './presence.ts'
 import { createSuspectProcessor } from './suspects.ts'
 import { keepWatermark } from './watermark.ts'
 
@@ -115,6 +117,8 @@ async function start(deps: {
     progress,
     lifecycle,
   })
+  const database = watchDatabase({ pool, lifecycle })
+  keepPresent({ prefix: config.queuePrefix, consumer, database, lifecycle })
   keepPartitionsAhead({ pool, lifecycle, logger })
   keepFeedBeating({ pool, lifecycle, logger })
   keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })

@@ -1,4 +1,4 @@
-import { displayCount } from '../../../services/cli/src/text.ts'
+import { displayCount } from '@vss-pipeline/runtime'
 import { type Contestant, ourPipeline, type Running } from '../contestant.ts'
 import { rateOf } from '../figures.ts'
 import { type Events, makeEvents } from '../load/events.ts'

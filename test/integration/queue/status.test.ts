@@ -2,7 +2,7 @@ import { until } from '@vss-pipeline/local-stack'
 import {
   createConsumer,
   createProducer,
-  fetchQueueStatus,
+  fetchRedisState,
   observeQueue,
   type Producer,
   readQueueStatus,
@@ -47,6 +47,7 @@ test('an empty queue has no batches of any state, and no oldest one', async () =
     jobs: { waiting: 0, active: 0, delayed: 0, failed: 0 },
     deliveries: 0,
     oldestWaitingSeconds: 0,
+    isPaused: false,
   })
 })
 
@@ -80,6 +81,16 @@ test('the age of the oldest counts from its receipt, wherever it stands in a lon
   const { oldestWaitingSeconds } = await read()
   expect(oldestWaitingSeconds).toBeGreaterThanOrEqual(90)
   expect(oldestWaitingSeconds).toBeLessThan(100)
+})
+
+test('the deliveries of a paused queue wait, and it shows that it is paused', async () => {
+  await enqueue(2)
+  const { queue } = producer.shards[0]!
+  await queue.pause()
+  await enqueue(1)
+  expect(await read()).toMatchObject({ jobs: { waiting: 3 }, deliveries: 3, isPaused: true })
+  await queue.resume()
+  expect(await read()).toMatchObject({ jobs: { waiting: 3 }, deliveries: 3, isPaused: false })
 })
 
 describe('metrics', () => {
@@ -137,25 +148,40 @@ test('metrics of a consumer come within 2 s though Redis hangs', async () => {
 describe('fetching the status once', () => {
   test('connects, reads and leaves no connection behind', async () => {
     await enqueue(2)
-    const { status, durabilityProblems } = await fetchQueueStatus({ redisUrl: redis.url, prefix, logger })
-    expect(status.jobs.waiting).toBe(2)
-    expect(durabilityProblems).toEqual([])
+    const state = await fetchRedisState({ redisUrl: redis.url, prefix, logger })
+    expect(state.queue.jobs.waiting).toBe(2)
+    expect(state.isPrefixKnown).toBe(true)
+    expect(state.redis).toMatchObject({
+      isAppendOnly: true,
+      appendFsync: 'always',
+      evictionPolicy: 'noeviction',
+    })
+    expect(state.redis.usedBytes).toBeGreaterThan(0)
     const isGone = async () => !((await redis.client.client('LIST')) as string).includes('name=vss-status')
     await until('the end of its connection', isGone, { timeoutMs: 2_000 })
+  })
+
+  test('knows a prefix under which nothing ever was', async () => {
+    const state = await fetchRedisState({ redisUrl: redis.url, prefix: freshPrefix(), logger })
+    expect(state).toMatchObject({
+      isPrefixKnown: false,
+      queue: { deliveries: 0 },
+      processes: { running: [] },
+    })
   })
 
   test('fails with the reason when Redis cannot be reached', async () => {
     await redis.stop()
     onTestFinished(redis.start)
     const startedAt = performance.now()
-    await expect(fetchQueueStatus({ redisUrl: redis.url, prefix, logger })).rejects.toThrow(/ECONNREFUSED/)
+    await expect(fetchRedisState({ redisUrl: redis.url, prefix, logger })).rejects.toThrow(/ECONNREFUSED/)
     expect(performance.now() - startedAt).toBeLessThan(5_000)
   })
 
   test('fails with the reason when the password is wrong, without showing it', async () => {
     const url = new URL(redis.url)
     url.password = 'hunter2'
-    const error = await fetchQueueStatus({ redisUrl: url.href, prefix, logger }).catch((error) => error)
+    const error = await fetchRedisState({ redisUrl: url.href, prefix, logger }).catch((error) => error)
     expect(error.message).toMatch(/WRONGPASS/)
     expect(error.message).not.toContain('hunter2')
   })
@@ -164,7 +190,7 @@ describe('fetching the status once', () => {
     redis.freeze()
     onTestFinished(redis.thaw)
     const startedAt = performance.now()
-    await expect(fetchQueueStatus({ redisUrl: redis.url, prefix, logger })).rejects.toThrow()
+    await expect(fetchRedisState({ redisUrl: redis.url, prefix, logger })).rejects.toThrow()
     expect(performance.now() - startedAt).toBeLessThan(6_000)
   })
 })
