@@ -3,9 +3,11 @@ import { type Delivery, isUuid } from '@vss-pipeline/delivery'
 import { withinMs } from '@vss-pipeline/runtime'
 import type { Logger } from '@vss-pipeline/runtime/service'
 import type { Job } from 'bullmq'
+import type { Redis } from 'ioredis'
 import { openBatch, UnknownPayloadError } from './codec.ts'
 import { connectRedis, disconnectRedis } from './connection.ts'
 import { QueueUnavailableError } from './producer.ts'
+import { type RedisState, readRedisState } from './redis-state.ts'
 import { jobStates, type QueueStatus, readShards } from './status.ts'
 import { openShards } from './topology.ts'
 
@@ -35,12 +37,16 @@ export interface OpenedBatch extends QueuedBatch {
 
 /** The read side of the queue: it changes nothing, and every call fails soon while Redis is away. */
 export interface QueueReader {
+  /** All that Redis tells about the pipeline. @throws QueueUnavailableError */
+  readState(): Promise<RedisState>
   /** The depth of each shard. @throws QueueUnavailableError */
   readStatuses(): Promise<QueueStatus[]>
   /** The batches of a shard in that state, the next to be taken first. @throws QueueUnavailableError */
   readBatches(options: { shard: number; state: JobState; limit: number }): Promise<QueuedBatch[]>
   /** A batch with its deliveries; null where it has left the queue. @throws QueueUnavailableError */
   readBatch(options: { shard: number; id: string }): Promise<OpenedBatch | null>
+  /** For a process that tells about itself. */
+  readonly client: Redis
   close(): Promise<void>
 }
 
@@ -79,6 +85,8 @@ export function createQueueReader(options: {
   }
 
   return {
+    client,
+    readState: () => ask(() => readRedisState(client, { prefix, shards })),
     readStatuses: () => ask(() => readShards(shards, client)),
     readBatches: ({ shard, state, limit }) =>
       ask(async () => {

@@ -14,8 +14,15 @@ export { FeedError } from './feed-error.ts'
 export { type FoundSessions, findSessions, NoPlaceError, type SessionSearch } from './find.ts'
 export { type Facts, type Finding, findAll } from './findings.ts'
 export { type Changes, type Following, type FollowOptions, follow } from './follow.ts'
+export { type ReceiptToRow, readReceiptToRow } from './latency.ts'
 export { type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
-export { countByOutcome, countedDays, type OutcomeCounts } from './minutes.ts'
+export {
+  countByOutcome,
+  countByTime,
+  countedDays,
+  type OutcomeBucket,
+  type OutcomeCounts,
+} from './minutes.ts'
 export { fewestDigits, type NumberSearch, readNumberSearch } from './numbers.ts'
 export { ingestsOf, type Posts, sumPosts } from './posts.ts'
 export {

@@ -62,7 +62,10 @@ const resized = new ResizeObserver((entries) => {
 })
 
 const changed = new MutationObserver((changes) => {
-  for (const { target } of changes) draw(target)
+  for (const { target } of changes) {
+    const { times, series } = JSON.parse(target.dataset.chart)
+    uplots.get(target).setData([times, ...series.map(({ values }) => values)])
+  }
 })
 
 function adopt(root) {

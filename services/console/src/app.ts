@@ -13,6 +13,7 @@ import { explainOutage } from './outage.ts'
 import { addConsumers } from './pages/consumers.ts'
 import { addDelivery } from './pages/delivery.ts'
 import { addDrift } from './pages/drift.ts'
+import { addOverview } from './pages/overview.ts'
 import type { PageDeps } from './pages/page-deps.ts'
 import { addQueue } from './pages/queue.ts'
 import { addRejected } from './pages/rejected.ts'
@@ -69,6 +70,7 @@ export function createApp(deps: {
     logger,
     nowMs,
   }
+  addOverview(app, page)
   addSessions(app, page)
   addSession(app, page)
   addDelivery(app, page)

@@ -17,8 +17,8 @@ interface Container {
   readonly depth: number
 }
 
-/** A text, a word or a number, a mark, or anything else: one character, or a text that does not end. */
-const token = /[ \t\r\n]+|"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+|[\s\S]/g
+/** White space, a text, a word or a number, a mark, or anything else: one character, or a text that does not end. */
+export const jsonToken = /[ \t\r\n]+|"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+|[\s\S]/g
 
 /**
  * Breaks a body into lines, one a member. It changes no token, so that one sees what was sent: members that come twice,
@@ -39,7 +39,7 @@ export function linesOfJson(body: string, mostLines: number): JsonLine[] {
     isBehindName = false
   }
 
-  for (const { 0: part, index } of body.matchAll(token)) {
+  for (const { 0: part, index } of body.matchAll(jsonToken)) {
     if (lines.length >= mostLines) return lines
     if (/^[ \t\r\n]/.test(part)) continue
     if (line.text === '') line.offset = index
@@ -86,14 +86,7 @@ export function findLine(lines: readonly JsonLine[], path: string): JsonLine | u
   return findLine(lines, path.slice(0, Math.max(0, path.lastIndexOf('.'))))
 }
 
-/** Finds the line where a body stops to be JSON; undefined where it is JSON. */
-export function findBreak(lines: readonly JsonLine[], body: string): JsonLine | undefined {
-  try {
-    JSON.parse(body)
-    return undefined
-  } catch (error) {
-    const [, position] = /at position (\d+)/.exec((error as Error).message) ?? []
-    const offset = position === undefined ? body.length : Number(position)
-    return lines.findLast((line) => line.offset <= offset)
-  }
+/** Finds the line of a place in the body, in UTF-16 units. */
+export function findLineAt(lines: readonly JsonLine[], offset: number): JsonLine | undefined {
+  return lines.findLast((line) => line.offset <= offset)
 }

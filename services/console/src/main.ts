@@ -1,4 +1,4 @@
-import { createQueueReader } from '@vss-pipeline/queue'
+import { createQueueReader, tellProcess } from '@vss-pipeline/queue'
 import { createProgress } from '@vss-pipeline/runtime'
 import {
   closeServer,
@@ -43,6 +43,13 @@ async function start(deps: { config: ConsoleConfig; logger: Logger; lifecycle: L
     logger,
   })
   lifecycle.onClose('queue', () => queue.close())
+  const process = tellProcess({
+    client: queue.client,
+    prefix: config.queuePrefix,
+    service: 'console',
+    report: () => ({}),
+  })
+  lifecycle.onClose('process', () => process.close())
 
   // An outage is something to show, so the console is ready without Postgres and Redis.
   const opsPort = await startOpsServer({

@@ -1,7 +1,8 @@
 import { decompressed, type Reason } from '@vss-pipeline/vss'
 import { html } from 'hono/html'
 import { visible } from '../format.ts'
-import { findBreak, findLine, type JsonLine, linesOfJson } from '../json-lines.ts'
+import { findJsonBreak } from '../json-break.ts'
+import { findLine, findLineAt, type JsonLine, linesOfJson } from '../json-lines.ts'
 import type { Markup } from '../layout.ts'
 import type { Numbers } from '../numbers.ts'
 
@@ -33,7 +34,7 @@ export function bodyView(options: {
     const note = notes.get(line)
     return note === undefined
       ? html`<span class="line">${code}\n</span>`
-      : html`<span class="line marked"><mark>${code}</mark> <span class="note">← ${note}</span>\n</span>`
+      : html`<span class="line marked"><mark>${code}</mark> <span class="note">← ${visible(note)}</span>\n</span>`
   })}</pre>
   <p class="hint">${describe(body, content)}${isCut ? ' The rest is not shown.' : ''}</p>`
 }
@@ -53,9 +54,9 @@ function notesOf(
 ): Map<JsonLine, string> {
   const notes = new Map<JsonLine, string>()
   if (reasons.length === 0) return notes
-  const broken = findBreak(lines, text)
+  const breakOffset = findJsonBreak(text)
   for (const { path, message } of reasons) {
-    const line = broken ?? findLine(lines, path)
+    const line = breakOffset === null ? findLine(lines, path) : findLineAt(lines, breakOffset)
     if (line === undefined) continue
     const known = notes.get(line)
     const note = path === '' || line.path === path ? message : `${path}: ${message}`

@@ -28,6 +28,6 @@ export function chart(options: {
   const data = JSON.stringify({ times: times.map((time) => Date.parse(time) / 1_000), series, unit, kind })
   return html`<figure class="panel chart">
     <figcaption><strong>${title}</strong> <span>${summary}</span></figcaption>
-    <div class="plot" data-chart="${data}" role="img" aria-label="${title}: ${summary}"></div>
+    <div class="plot" hx-morph-skip-children data-chart="${data}" role="img" aria-label="${title}: ${summary}"></div>
   </figure>`
 }

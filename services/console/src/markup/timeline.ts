@@ -34,7 +34,7 @@ export function timeline(session: SessionRow, legs: readonly CallLegRow[]): Mark
         const x = percentOf(axis, axis.startMs + atSeconds * 1_000)
         const anchor = atSeconds === 0 ? 'start' : 'middle'
         return html`<line class="grid" x1="${x}" x2="${x}" y1="0" y2="${height - axisPixels}"/>
-        <text class="tick" x="${x}" y="${height - 8}" text-anchor="${anchor}">${duration(atSeconds)}</text>`
+        <text class="tick" x="${x}" y="${height - 8}" text-anchor="${anchor}">${tickText(atSeconds)}</text>`
       })}
       ${legs.map((leg, index) => drawLeg(leg, index * rowPixels, axis))}
     </svg>
@@ -60,6 +60,12 @@ function ticksOf({ lengthMs }: Axis): number[] {
   const step = steps.find((size) => seconds / size <= 7) ?? Math.ceil(seconds / 7 / 86_400) * 86_400
   const count = Math.floor((seconds * 0.97) / step)
   return Array.from({ length: count + 1 }, (_, index) => index * step)
+}
+
+/** The steps are whole numbers of the larger unit. */
+function tickText(seconds: number): string {
+  if (seconds < 60) return `${seconds} s`
+  return seconds < 3_600 ? `${seconds / 60} min` : `${seconds / 3_600} h`
 }
 
 function percentOf({ startMs, lengthMs }: Axis, timeMs: number): string {

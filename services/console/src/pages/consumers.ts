@@ -10,7 +10,7 @@ import { emptyNotice } from '../markup/notice.ts'
 import { type Column, facts, table } from '../markup/table.ts'
 import type { PageDeps } from './page-deps.ts'
 
-/** Whoever follows the change feed, and how far they are. */
+/** The programs that follow the change feed, and how far they are. */
 export function addConsumers(app: Hono<ConsoleEnv>, deps: PageDeps): void {
   const { pool, renderPage } = deps
   app.get('/consumers', async (c) => {

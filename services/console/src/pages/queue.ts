@@ -1,8 +1,9 @@
 import { isUuid } from '@vss-pipeline/delivery'
 import type { JobState, OpenedBatch, QueuedBatch, QueueStatus } from '@vss-pipeline/queue'
+import { displayCountOf } from '@vss-pipeline/runtime'
 import type { Hono } from 'hono'
 import { html } from 'hono/html'
-import { count, counted, duration, textOrDash, time, visible } from '../format.ts'
+import { count, duration, textOrDash, time, visible } from '../format.ts'
 import type { ConsoleEnv } from '../guards.ts'
 import type { Markup } from '../layout.ts'
 import { badge } from '../markup/badge.ts'
@@ -72,7 +73,7 @@ function describeDepth(statuses: readonly QueueStatus[]): string {
   const deliveries = statuses.reduce((sum, status) => sum + status.deliveries, 0)
   const oldest = Math.max(...statuses.map((status) => status.oldestWaitingSeconds))
   if (deliveries === 0) return 'No delivery waits to be written.'
-  return `${counted(deliveries, 'delivery waits', 'deliveries wait')} to be written, the oldest since ${duration(oldest)}.`
+  return `${displayCountOf(deliveries, 'delivery waits', 'deliveries wait')} to be written, the oldest since ${duration(oldest)}.`
 }
 
 const shardColumns: readonly Column<QueueStatus & { shard: number }>[] = [

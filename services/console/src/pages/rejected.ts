@@ -6,10 +6,11 @@ import {
   readBodies,
   readRejectedGroups,
 } from '@vss-pipeline/reader'
+import { displayCountOf } from '@vss-pipeline/runtime'
 import type { ReasonCode } from '@vss-pipeline/vss'
 import type { Hono } from 'hono'
 import { html } from 'hono/html'
-import { count, counted, time, visible } from '../format.ts'
+import { count, time, visible } from '../format.ts'
 import type { ConsoleEnv } from '../guards.ts'
 import type { Markup } from '../layout.ts'
 import { badge } from '../markup/badge.ts'
@@ -39,7 +40,7 @@ export function addRejected(app: Hono<ConsoleEnv>, deps: PageDeps): void {
       bucketSeconds: bucketSeconds[name],
     })
     const total = groups.reduce((sum, { deliveries }) => sum + deliveries, 0)
-    const summary = `${counted(total, 'delivery', 'deliveries')} in the ${spans[name].words}`
+    const summary = `${displayCountOf(total, 'delivery', 'deliveries')} in the ${spans[name].words}`
     return renderPage(c, {
       title: 'Rejected',
       lead: 'Deliveries that could not become a row. Nothing of them is lost: each is in the ledger with its body.',

@@ -19,7 +19,8 @@ export interface SessionFilters {
   readonly account: string
   readonly anomaly: string
   readonly route: string
-  readonly span: SpanName | 'any'
+  /** Empty: a day, but any time for a number or an id, which an index finds whatever its time. */
+  readonly span: SpanName | 'any' | ''
   readonly since: string
   readonly until: string
 }
@@ -30,18 +31,15 @@ const longestField = 255
 export function readFilters(fields: Readonly<Record<string, string | undefined>>): SessionFilters {
   const text = (name: string) => (fields[name] ?? '').trim().slice(0, longestField)
   const as = text('as')
-  const find = text('find')
-  // A number or an id is found by an index whatever its time.
-  const fallback = find === '' ? 'day' : 'any'
-  const given = text('span')
+  const span = text('span')
   return {
-    find,
+    find: text('find'),
     as: Object.hasOwn(meanings, as) ? (as as Meaning) : 'auto',
     status: text('status'),
     account: text('account'),
     anomaly: text('anomaly'),
     route: text('route'),
-    span: given === 'any' ? 'any' : given === '' ? fallback : readSpanName(given, 'day'),
+    span: span === 'any' || span === '' ? span : readSpanName(span, 'day'),
     since: text('since'),
     until: text('until'),
   }
@@ -51,10 +49,7 @@ export function readFilters(fields: Readonly<Record<string, string | undefined>>
 export function toAddress(filters: Partial<SessionFilters>): string {
   const { find: _mayBeNumber, ...rest } = filters
   const query = new URLSearchParams(
-    Object.entries(rest).filter(
-      ([name, value]) =>
-        value !== '' && !(name === 'as' && value === 'auto') && !(name === 'span' && value === 'day'),
-    ),
+    Object.entries(rest).filter(([name, value]) => value !== '' && !(name === 'as' && value === 'auto')),
   )
   return query.size === 0 ? '/sessions' : `/sessions?${query}`
 }
@@ -94,7 +89,8 @@ function readTimes(
   }
   if (since !== undefined || until !== undefined) return { ...(since && { since }), ...(until && { until }) }
   // Without an end, sessions that start while somebody reads are found as well.
-  return filters.span === 'any' ? {} : { since: spanEndingNow(filters.span, nowMs).since }
+  const span = filters.span === '' ? (filters.find === '' ? 'day' : 'any') : filters.span
+  return span === 'any' ? {} : { since: spanEndingNow(span, nowMs).since }
 }
 
 function readFind({ find, as }: SessionFilters): ReadSearch {

@@ -7,10 +7,11 @@ import {
   readSession,
   type SessionRow,
 } from '@vss-pipeline/reader'
+import { displayCountOf } from '@vss-pipeline/runtime'
 import type { Anomaly, AnomalyDetail } from '@vss-pipeline/vss'
 import type { Hono } from 'hono'
 import { html } from 'hono/html'
-import { counted, decimal, duration, percent, textOrDash, time, visible } from '../format.ts'
+import { decimal, duration, percent, textOrDash, time, visible } from '../format.ts'
 import type { ConsoleContext, ConsoleEnv } from '../guards.ts'
 import { formToken, type Markup } from '../layout.ts'
 import { badge, statusBadge } from '../markup/badge.ts'
@@ -126,7 +127,7 @@ function anomaliesView({ anomalies, anomalyDetails }: SessionRow): Markup | stri
       ${paths.length === 0 ? '' : html`<span class="places">${paths.map((path) => html`<code>${path}</code> `)}</span>`}
     </li>`
   })
-  return html`<section class="panel warn-edge"><h2>${counted(anomalies.length, 'anomaly', 'anomalies')}</h2><ul class="anomalies">${items}</ul></section>`
+  return html`<section class="panel warn-edge"><h2>${displayCountOf(anomalies.length, 'anomaly', 'anomalies')}</h2><ul class="anomalies">${items}</ul></section>`
 }
 
 function legColumns(numbers: Numbers): Column<CallLegRow>[] {
@@ -178,5 +179,5 @@ function deliveriesView(
       ${body === undefined ? html`<p class="hint">Older bodies are not shown here.</p>` : bodyView({ body, reasons: reasons ?? [], numbers })}
     </details></li>`
   })
-  return html`<h2>${counted(deliveries.length, 'delivery', 'deliveries')}, the latest first</h2><ul class="plain">${items}</ul>`
+  return html`<h2>${displayCountOf(deliveries.length, 'delivery', 'deliveries')}, the latest first</h2><ul class="plain">${items}</ul>`
 }

@@ -1,8 +1,9 @@
 import { findSessions, NoPlaceError, readSession, type SessionRow } from '@vss-pipeline/reader'
+import { displayCountOf } from '@vss-pipeline/runtime'
 import { anomalyCodes, sessionStatuses } from '@vss-pipeline/vss'
 import type { Hono } from 'hono'
-import { html } from 'hono/html'
-import { counted, decimal, duration, textOrDash, time, visible } from '../format.ts'
+import { html, raw } from 'hono/html'
+import { decimal, duration, textOrDash, time, visible } from '../format.ts'
 import type { ConsoleContext, ConsoleEnv } from '../guards.ts'
 import { formToken, type Markup } from '../layout.ts'
 import { statusBadge } from '../markup/badge.ts'
@@ -30,11 +31,12 @@ export function addSessions(app: Hono<ConsoleEnv>, deps: PageDeps): void {
   async function answerSearch(c: ConsoleContext, fields: Readonly<Record<string, string | undefined>>) {
     const filters = readFilters(fields)
     const read = toSearch(filters, nowMs())
+    const token = formToken(visits, c.var.visit)
     const frame = (results: Markup, status: 200 | 400 = 200) =>
       renderPage(c, {
         title: 'Sessions',
         status,
-        body: html`${searchForm(formToken(visits, c.var.visit), filters)}<div id="results" aria-live="polite">${results}</div>`,
+        body: html`${searchForm(token, filters)}<div id="results" aria-live="polite">${results}</div>`,
       })
     if ('problem' in read) return frame(html`<p class="problem" role="alert">${read.problem}</p>`, 400)
     if (read.sessionId !== null && (await readSession(pool, read.sessionId)) !== null) {
@@ -45,7 +47,7 @@ export function addSessions(app: Hono<ConsoleEnv>, deps: PageDeps): void {
     try {
       const found = await findSessions(pool, { ...read.search, limit: pageRows, ...(before && { before }) })
       return frame(
-        results(found.sessions, { filters, numbers, next: found.next, isFirst: before === undefined }),
+        results(found.sessions, { token, filters, numbers, next: found.next, isFirst: before === undefined }),
       )
     } catch (error) {
       if (!(error instanceof NoPlaceError)) throw error
@@ -84,10 +86,15 @@ function goTo(c: ConsoleContext, path: string): Response {
     : c.redirect(path, 303)
 }
 
+/** htmx posts the form, and takes the results alone out of the page that answers. */
+const askByHtmx = raw(
+  'data-hx-post="/sessions" data-hx-target="#results" data-hx-select="#results" data-hx-swap="outerHTML"',
+)
+
 function searchForm(token: Markup, filters: SessionFilters): Markup {
   const { find, as, status, account, anomaly, route, span, since, until } = filters
   const statuses = withCurrent([...sessionStatuses], status)
-  return html`<form id="search" class="panel search" method="post" action="/sessions" role="search" data-hx-post="/sessions" data-hx-target="#results" data-hx-select="#results" data-hx-swap="outerHTML">
+  return html`<form id="search" class="panel search" method="post" action="/sessions" role="search" ${askByHtmx}>
     ${token}
     <div class="search-main">
       <label class="unseen" for="find">Number or id</label>
@@ -100,7 +107,7 @@ function searchForm(token: Markup, filters: SessionFilters): Markup {
       ${field('Sub-account', html`<input name="account" id="account" value="${account}" maxlength="255" autocomplete="off" spellcheck="false">`, 'account')}
       ${field('Anomaly', html`<select name="anomaly" id="anomaly">${options([['', 'Any'], ...withCurrent([...anomalyCodes], anomaly).map((code) => [code, code] as const)], anomaly)}</select>`, 'anomaly')}
       ${field('Countries', html`<input name="route" id="route" value="${route}" maxlength="16" placeholder="SG-ID" autocomplete="off" spellcheck="false" size="7">`, 'route')}
-      ${field('Time', html`<select name="span" id="span">${options([...Object.entries(spans).map(([name, { words }]) => [name, words] as const), ['any', 'any time']], span)}</select>`, 'span')}
+      ${field('Time', html`<select name="span" id="span">${options([['', 'a day; any for a number or id'], ...Object.entries(spans).map(([name, { words }]) => [name, words] as const), ['any', 'any time']], span)}</select>`, 'span')}
       ${field('From (UTC)', html`<input name="since" id="since" type="datetime-local" step="1" value="${since}">`, 'since')}
       ${field('Before (UTC)', html`<input name="until" id="until" type="datetime-local" step="1" value="${until}">`, 'until')}
     </div>
@@ -125,23 +132,35 @@ function withCurrent(known: string[], current: string): string[] {
 
 function results(
   sessions: readonly SessionRow[],
-  options: { filters: SessionFilters; numbers: Numbers; next: string | null; isFirst: boolean },
+  options: {
+    token: Markup
+    filters: SessionFilters
+    numbers: Numbers
+    next: string | null
+    isFirst: boolean
+  },
 ): Markup {
-  const { filters, numbers, next, isFirst } = options
+  const { token, filters, numbers, next, isFirst } = options
   if (sessions.length === 0) {
     return emptyNotice(
       'No session is like that.',
-      filters.span === 'any' || filters.since !== ''
+      filters.span === 'any' || filters.since !== '' || filters.find !== ''
         ? 'It may still wait in the queue, or was rejected.'
         : 'Look at a longer time. Or it may still wait in the queue, or was rejected.',
     )
   }
+  // The buttons are about the sessions that are shown, whatever the fields of the search hold by now.
+  const hidden = Object.entries(filters).filter(([, value]) => value !== '')
+  const fields = html`${token}${hidden.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}`
   return html`<div class="bar">
-      <p>${counted(sessions.length, 'session', 'sessions')}${next === null && isFirst ? '' : ' on this page'}, the latest first. Times are in UTC.</p>
+      <p>${displayCountOf(sessions.length, 'session', 'sessions')}${next === null && isFirst ? '' : ' on this page'}, the latest first. Times are in UTC.</p>
       <div class="bar-actions">
-        ${isFirst ? '' : html`<button form="search" type="submit">Newest</button>`}
-        ${next === null ? '' : html`<button form="search" type="submit" name="before" value="${next}">Older</button>`}
-        <button form="search" type="submit" formaction="/sessions/export" data-hx-ignore>CSV</button>
+        <form method="post" action="/sessions" ${askByHtmx}>
+          ${fields}
+          ${isFirst ? '' : html`<button type="submit">Newest</button>`}
+          ${next === null ? '' : html`<button type="submit" name="before" value="${next}">Older</button>`}
+        </form>
+        <form method="post" action="/sessions/export">${fields}<button type="submit">CSV</button></form>
       </div>
     </div>
     ${table({ caption: 'Sessions found', columns: columnsWith(numbers), rows: sessions })}`

@@ -1,7 +1,8 @@
 import { readTraffic, type TrafficGroup, type TrafficRow } from '@vss-pipeline/reader'
+import { displayCountOf } from '@vss-pipeline/runtime'
 import type { Hono } from 'hono'
 import { html } from 'hono/html'
-import { count, counted, decimal, duration, percent, time, visible } from '../format.ts'
+import { count, decimal, duration, percent, time, visible } from '../format.ts'
 import type { ConsoleEnv } from '../guards.ts'
 import type { Markup } from '../layout.ts'
 import { chart } from '../markup/chart.ts'
@@ -95,7 +96,7 @@ function byTabs(current: By, span: SpanName, account: string): Markup {
 function totals(now: TrafficRow, before: TrafficRow): Markup {
   const tile = (name: string, value: string, was: string) =>
     html`<div class="tile"><span class="tile-name">${name}</span><strong>${value}</strong><span class="hint">${was} a week before</span></div>`
-  return html`<section class="tiles" aria-label="Totals">
+  return html`<section class="tiles of-seven" aria-label="Totals">
     ${tile('Attempts', count(now.attempts), count(before.attempts))}
     ${tile('Answered (ASR)', percent(now.asr), percent(before.asr))}
     ${tile('Minutes', count(now.minutes), count(before.minutes))}
@@ -128,7 +129,7 @@ function bands(row: TrafficRow): Markup | string {
     return bar
   })
   return html`<figure class="panel bands">
-    <figcaption><strong>Quality</strong> <span>${counted(row.measured, 'session', 'sessions')} with a MOS</span></figcaption>
+    <figcaption><strong>Quality</strong> <span>${displayCountOf(row.measured, 'session', 'sessions')} with a MOS</span></figcaption>
     <svg width="100%" height="12" aria-hidden="true">${bars}</svg>
     ${facts(shares.map(([band, share]) => [band, html`<span class="swatch band-${band}"></span>${percent(share)}`] as const))}
   </figure>`
@@ -141,7 +142,7 @@ function charts(series: readonly TrafficRow[], before: readonly TrafficRow[], na
   return html`<div class="charts">
     ${chart({
       title: 'Attempts',
-      summary: `each ${interval.replace(/^1 /, '')}`,
+      summary: `per ${interval.replace(/^1 /, '')}`,
       times,
       series: [
         { label: 'attempts', tone: 'accent', values: series.map(({ attempts }) => attempts) },
