@@ -78,6 +78,8 @@ function adopt(root) {
 }
 
 adopt(document)
+// On a phone the row of pages is longer than the screen.
+document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
 document.addEventListener('htmx:after:swap', () => adopt(document))
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
   for (const element of document.querySelectorAll('[data-chart]')) draw(element)

@@ -19,10 +19,12 @@ export function percent(fraction: number | null, decimals = 1): string {
   return fraction === null ? dash : `${(fraction * 100).toFixed(decimals)} %`
 }
 
-/** `3 min 20 s`; a dash for null. */
+/** `3 min 20 s`, `85 ms`; a dash for null. */
 export function duration(seconds: number | null): string {
   if (seconds === null) return dash
-  return seconds < 0 ? `−${displaySpan(-seconds)}` : displaySpan(seconds)
+  if (seconds < 0) return `−${duration(-seconds)}`
+  if (seconds === 0) return '0 s'
+  return seconds < 1 ? `${Math.ceil(seconds * 1_000)} ms` : displaySpan(seconds)
 }
 
 /** A time in UTC, `2026-03-01 10:02:00`, that machines read as well; a dash for null. */

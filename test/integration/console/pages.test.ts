@@ -200,7 +200,7 @@ test('figures of an hour stand beside those of a week before, and lead to their 
   await writer.write(sessions.map((one) => delivery(one)))
   const visitor = visit(await startConsole({ databaseUrl: url, nowMs: () => nowMs }))
   await visitor.get('/traffic')
-  expect(visitor.page).toMatch(/Attempts<\/span><strong>3<\/strong><span class="hint">1 a week before/)
+  expect(visitor.page).toMatch(/Attempts<\/span><strong>3<\/strong><span class="hint">1 last week/)
   for (const by of ['time', 'country_pair', 'sub_account']) {
     await visitor.get(`/traffic?by=${by}`)
     const [cell] = visitor.page.match(/(?<=<td class="figure"><a href=")[^"]+/g) ?? []

@@ -1,4 +1,4 @@
-import { decompressed, type Reason } from '@vss-pipeline/vss'
+import { decompressed, type Reason } from '@vss-pipeline/vss/vocabulary'
 import { html } from 'hono/html'
 import { visible } from '../format.ts'
 import { findJsonBreak } from '../json-break.ts'

@@ -1,6 +1,6 @@
 import { findSessions, NoPlaceError, readSession, type SessionRow } from '@vss-pipeline/reader'
 import { displayCountOf } from '@vss-pipeline/runtime'
-import { anomalyCodes, sessionStatuses } from '@vss-pipeline/vss'
+import { anomalyCodes, sessionStatuses } from '@vss-pipeline/vss/vocabulary'
 import type { Hono } from 'hono'
 import { html, raw } from 'hono/html'
 import { decimal, duration, textOrDash, time, visible } from '../format.ts'
@@ -181,8 +181,9 @@ function columnsWith(numbers: Numbers): Column<SessionRow>[] {
     { head: 'Sub-account', cell: ({ subAccountId }) => textOrDash(subAccountId) },
     {
       head: 'Anomalies',
+      isFigure: true,
       cell: ({ anomalies }) =>
-        anomalies.length === 0 ? '' : html`<span class="codes">${anomalies.join(', ')}</span>`,
+        anomalies.length === 0 ? '' : html`<span title="${anomalies.join(', ')}">${anomalies.length}</span>`,
     },
   ]
 }

@@ -95,7 +95,7 @@ function byTabs(current: By, span: SpanName, account: string): Markup {
 
 function totals(now: TrafficRow, before: TrafficRow): Markup {
   const tile = (name: string, value: string, was: string) =>
-    html`<div class="tile"><span class="tile-name">${name}</span><strong>${value}</strong><span class="hint">${was} a week before</span></div>`
+    html`<div class="tile"><span class="tile-name">${name}</span><strong>${value}</strong><span class="hint">${was} last week</span></div>`
   return html`<section class="tiles of-seven" aria-label="Totals">
     ${tile('Attempts', count(now.attempts), count(before.attempts))}
     ${tile('Answered (ASR)', percent(now.asr), percent(before.asr))}
