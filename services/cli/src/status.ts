@@ -71,7 +71,7 @@ async function show(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<voi
     process.stdout.write(`${options.watch ? displayJsonLine(json) : displayJson(json)}\n`)
   } else {
     const clear = options.watch && process.stdout.isTTY ? clearScreen : ''
-    process.stdout.write(`${clear}${renderStatus(status)}\n`)
+    process.stdout.write(`${clear}${renderStatus(status)}\n${options.watch ? '\n' : ''}`)
   }
   for (const problem of status.problems) process.stderr.write(`vss: ${problem}\n`)
   process.exitCode = status.verdict.exit

@@ -3,6 +3,7 @@ import { allowSlowLinks } from '../slow-links.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
 import { keepHeapLean } from './memory.ts'
+import { hasTraceSettings, startTracesWhereAsked } from './traces.ts'
 
 /**
  * Runs a service until SIGTERM or SIGINT. Then closes what it opened, and exits with 0, or with 1 when that was not
@@ -31,6 +32,10 @@ export async function runService<Config extends { shutdownTimeoutMs: number }>(s
   process.once('SIGINT', stop)
 
   try {
+    // It closes last, so that the spans of the stop are sent too.
+    if (hasTraceSettings(config)) {
+      await startTracesWhereAsked({ service: service.name, config, logger, lifecycle })
+    }
     await service.start({ config, logger, lifecycle })
   } catch (error) {
     logger.fatal({ err: error }, `cannot start: ${(error as Error).message}`)

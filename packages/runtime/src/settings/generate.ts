@@ -107,6 +107,10 @@ ${sections.join('\n')}
 #REDIS_MAXMEMORY=512mb
 # It must be longer than SHUTDOWN_TIMEOUT_MS.
 #STOP_GRACE_PERIOD=30s
+# Where the profile "observability" is published, and the password of Grafana's user admin, when its volume is new.
+#PROMETHEUS_PORT=127.0.0.1:9090
+#GRAFANA_PORT=127.0.0.1:3000
+#GRAFANA_PASSWORD=admin
 `
 }
 

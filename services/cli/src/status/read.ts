@@ -7,7 +7,7 @@ import {
   readDatabaseState,
   type Verdict,
 } from '@vss-pipeline/reader'
-import { ConfigError, readSetting } from '@vss-pipeline/runtime'
+import { readSetting } from '@vss-pipeline/runtime'
 import { StorageFault } from '@vss-pipeline/storage'
 import { withDatabase } from '../database.ts'
 import { CommandFailure } from '../failure.ts'
@@ -27,6 +27,8 @@ export interface Status {
 }
 
 const minuteMs = 60_000
+/** Each statement takes milliseconds, and an operator does not wait long for a Postgres that hangs. */
+const statementTimeoutMs = 5_000
 
 /** Reads both halves at once. A half that cannot be read is a problem, and no failure. */
 export async function readStatus(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<Status> {
@@ -49,7 +51,7 @@ async function valueOrProblem<Value>(
   try {
     return { value: await read() }
   } catch (error) {
-    if (!(error instanceof CommandFailure || error instanceof ConfigError)) throw error
+    if (!(error instanceof CommandFailure)) throw error
     return { problem: error }
   }
 }
@@ -75,5 +77,5 @@ async function readDatabase(
   since: Date,
 ): Promise<DatabaseState> {
   const database = readDatabaseSetting(options, env)
-  return await withDatabase(database, (pool) => readDatabaseState(pool, since))
+  return await withDatabase(database, (pool) => readDatabaseState(pool, since), { statementTimeoutMs })
 }
