@@ -85,9 +85,9 @@ test('docs/operating.md has every finding with its level, and no other', () => {
   const defined = sources.flatMap((source) =>
     [...source.matchAll(/code: '(\w+)',\s+level: '(\w+)'/g)].map(([, ...row]) => row),
   )
-  const documented = [...read('docs/operating.md').matchAll(/^\| `([a-z0-9_]+)` \| (error|warning) \|/gm)].map(
-    ([, ...row]) => row,
-  )
+  const documented = [
+    ...read('docs/operating.md').matchAll(/^\| `([a-z0-9_]+)` \| (error|warning) \|/gm),
+  ].map(([, ...row]) => row)
   expect(defined).not.toEqual([])
   expect(documented.toSorted()).toEqual(defined.toSorted())
 })

@@ -309,7 +309,9 @@ it('shows a finding with its remedy, and exits 1', async () => {
   ])
   const { exitCode, stdout } = await vss(['status'], env)
   expect(exitCode).toBe(1)
-  expect(stdout).toMatch(/^1 batch could not be read back\. To do: update the workers, then vss queue\s+retry-failed/)
+  expect(stdout).toMatch(
+    /^1 batch could not be read back\. To do: update the workers, then vss queue\s+retry-failed/,
+  )
   expect(linesOver80Columns(stdout)).toEqual([])
 })
 
