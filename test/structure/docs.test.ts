@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { operations } from '@vss-pipeline/runtime'
 import { anomalyCodes, outcomeNames, reasonCodes } from '@vss-pipeline/vss'
 import { describe, expect, test } from 'vitest'
 import { headingsOf, toAnchor, withoutCode } from './headings.ts'
@@ -73,12 +74,20 @@ test('docs/operating.md has every metric, and no other', () => {
   expect(documented.toSorted()).toEqual([...new Set(defined)].toSorted())
 })
 
+test('docs/operating.md has every operation, and no other', () => {
+  const defined = Object.keys(operations).map((name) => `vss:${name}`)
+  const documented = [...read('docs/operating.md').matchAll(/^\| `(vss:\w+)` \|/gm)].map(([, name]) => name)
+  expect(documented.toSorted()).toEqual(defined.toSorted())
+})
+
 test('docs/operating.md has every finding with its level, and no other', () => {
-  const source = read('packages/reader/src/findings.ts')
-  const defined = [...source.matchAll(/code: '(\w+)',\s+level: '(\w+)'/g)].map(([, ...row]) => row)
-  const documented = [...read('docs/operating.md').matchAll(/^\| `([a-z_]+)` \| (error|warning) \|/gm)].map(
-    ([, ...row]) => row,
+  const sources = ['packages/reader/src/findings.ts', ...filesIn('packages/reader/src/doctor')].map(read)
+  const defined = sources.flatMap((source) =>
+    [...source.matchAll(/code: '(\w+)',\s+level: '(\w+)'/g)].map(([, ...row]) => row),
   )
+  const documented = [
+    ...read('docs/operating.md').matchAll(/^\| `([a-z0-9_]+)` \| (error|warning) \|/gm),
+  ].map(([, ...row]) => row)
   expect(defined).not.toEqual([])
   expect(documented.toSorted()).toEqual(defined.toSorted())
 })

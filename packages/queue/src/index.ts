@@ -1,3 +1,4 @@
+export { fetchRedisCheckup, type RedisCheckup } from './checkup.ts'
 export {
   encodeBatch,
   openBatch,
@@ -9,6 +10,7 @@ export {
 export * from './consumer/consumer.ts'
 export type { BatchEnd, BatchInHand } from './consumer/process-job.ts'
 export { findDurabilityProblems } from './durability.ts'
+export * from './operate.ts'
 export {
   type OwnReport,
   type ProcessList,

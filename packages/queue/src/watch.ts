@@ -4,7 +4,7 @@ import { readMemoryShare } from './memory.ts'
 import type { Shard } from './topology.ts'
 
 /** The share of `maxmemory` from which Redis counts as nearly full. Workers need the rest to drain it. */
-const fullShare = 0.85
+export const fullShare = 0.85
 /** From this number of waiting batches on, the workers do not keep up. */
 const backlogBatches = 50
 const intervalMs = 200

@@ -1,18 +1,16 @@
 import type { RedisState } from '@vss-pipeline/queue'
-import { displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime'
+import { displayBytes, displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime'
 import type { DatabaseState } from './database-state.ts'
 import { describeStall, feedRemedy, feedStall } from './feed-stall.ts'
-import { findRefusedPosts, findUnavailable, ingestsOf } from './posts.ts'
-
-/** Something that an operator should know, and what to do about it. */
-export interface Finding {
-  readonly code: FindingCode
-  /** `error`: deliveries wait, or are lost, until somebody acts. `warning`: the pipeline works, but could work better. */
-  readonly level: 'warning' | 'error'
-  /** One sentence without a full stop. It holds no phone number. */
-  readonly text: string
-  readonly remedy: string
-}
+import { applyChecks, type Check, type Finding, sortFindings } from './finding.ts'
+import {
+  findFilledSpools,
+  findMissingIngest,
+  findMissingWorker,
+  findWorkersWithoutDatabase,
+  isFull,
+} from './missing.ts'
+import { findRefusedPosts, findUnavailable } from './posts.ts'
 
 /** The known facts about the pipeline. A part that could not be read is absent. */
 export interface Facts extends Partial<RedisState>, Partial<DatabaseState> {
@@ -20,18 +18,10 @@ export interface Facts extends Partial<RedisState>, Partial<DatabaseState> {
   readonly isRedisAway?: boolean
   /** Why Postgres could not be read: there is no answer, or it answers and cannot be used as it is. */
   readonly databaseProblem?: 'away' | 'unusable'
-  /** The reasons why a crash of Redis may lose acknowledged deliveries, one sentence each. */
-  readonly durabilityProblems?: readonly string[]
 }
-
-export type FindingCode = (typeof checks)[number]['code']
 
 /** A pipeline that keeps up never takes this long. */
 const lateAfterSeconds = 60
-/** A restart of all workers takes less. */
-const workersMissedAfterSeconds = 20
-/** As ingest and workers count: from here on Redis is kept for workers. */
-const nearlyFullShare = 0.85
 
 /** So many of the last hour, and this share, are no accident. */
 const notable = { count: 10, share: 0.05 }
@@ -68,10 +58,21 @@ const checks = [
         : [],
   },
   {
+    code: 'redis_full',
+    level: 'error',
+    remedy: 'give Redis more memory: docs/runbook.md, "Redis is nearly full"',
+    find: ({ redis }) =>
+      redis && isFull(redis)
+        ? [
+            `Redis is full, at ${displayBytes(redis.usedBytes)}: it takes nothing, and workers cannot drain it`,
+          ]
+        : [],
+  },
+  {
     code: 'no_worker',
     level: 'error',
     remedy: 'start a worker; where one runs, see whether it is frozen or cut off from Redis',
-    find: (facts) => findMissingWorker(facts),
+    find: findMissingWorker,
   },
   {
     code: 'posts_unavailable',
@@ -89,8 +90,7 @@ const checks = [
   {
     code: 'batches_failed',
     level: 'error',
-    remedy:
-      'their jobs are kept, and their deliveries are in the ledger as rejected: docs/runbook.md, "A batch failed"',
+    remedy: 'update the workers, then vss queue retry-failed: docs/runbook.md, "A batch failed"',
     find: ({ queue }) =>
       queue && queue.jobs.failed > 0
         ? [`${displayCountOf(queue.jobs.failed, 'batch', 'batches')} could not be read back`]
@@ -109,7 +109,7 @@ const checks = [
     code: 'spool_not_empty',
     level: 'error',
     remedy: 'nothing is lost while the spool has room: see whether Redis is full, or away from there',
-    find: (facts) => findFilledSpools(facts),
+    find: ({ processes }) => findFilledSpools(processes, lateAfterSeconds),
   },
   {
     code: 'rejects_rise',
@@ -168,24 +168,21 @@ const checks = [
     code: 'no_ingest',
     level: 'warning',
     remedy: 'start ingest; where one runs, see whether it is frozen or cut off from Redis',
-    find: ({ processes, isPrefixKnown }) =>
-      processes && isPrefixKnown !== false && !processes.running.some(({ service }) => service === 'ingest')
-        ? ['no ingest runs: nobody takes POSTs']
-        : [],
+    find: findMissingIngest,
   },
   {
     code: 'worker_cannot_write',
     level: 'warning',
     remedy: "the worker's log says why: Postgres is away from there, not migrated, or refuses its role",
-    find: ({ processes, databaseProblem }) => findWorkersWithoutDatabase(processes, databaseProblem),
+    find: findWorkersWithoutDatabase,
   },
   {
     code: 'redis_nearly_full',
     level: 'warning',
     remedy: 'give Redis more memory, or add workers: docs/runbook.md, "Redis is nearly full"',
     find: ({ redis }) =>
-      redis && redis.maxBytes !== null && redis.usedBytes > nearlyFullShare * redis.maxBytes
-        ? [`Redis has used ${Math.floor((100 * redis.usedBytes) / redis.maxBytes)} % of its memory`]
+      redis?.isNearlyFull && !isFull(redis)
+        ? [`Redis has used ${Math.floor((100 * redis.usedBytes) / redis.maxBytes!)} % of its memory`]
         : [],
   },
   {
@@ -197,29 +194,12 @@ const checks = [
         ? [`${displayCountOf(queue.jobs.delayed, 'batch', 'batches')} met a fault and will be tried again`]
         : [],
   },
-  {
-    code: 'redis_not_durable',
-    level: 'warning',
-    remedy: 'docs/deploying.md, "Managed Redis", has the settings that it needs',
-    find: ({ durabilityProblems = [] }) => durabilityProblems,
-  },
-] as const satisfies readonly {
-  code: string
-  level: Finding['level']
-  remedy: string
-  /** @returns a text for each finding of this kind. */
-  find: (facts: Facts) => readonly string[]
-}[]
+] as const satisfies readonly Check<Facts>[]
 
 /** Finds all that these facts tell an operator, errors first. */
 export function findAll(facts: Facts): Finding[] {
-  const findings = checks.flatMap(({ code, level, remedy, find }) =>
-    find(facts).map((text): Finding => ({ code, level, text, remedy })),
-  )
-  return findings.sort((one, other) => rank[one.level] - rank[other.level])
+  return sortFindings(applyChecks(checks, facts))
 }
-
-const rank: Record<Finding['level'], number> = { error: 0, warning: 1 }
 
 /** With Redis away nobody knows how much the spools hold: only which ingests had one at their last word. */
 function describeSpools(ingests: DatabaseState['ingests'] | undefined): string {
@@ -227,52 +207,11 @@ function describeSpools(ingests: DatabaseState['ingests'] | undefined): string {
   const places = ingests.filter(({ hasSpool }) => hasSpool).map(({ place }) => JSON.stringify(place))
   if (places.length === 0) return 'no ingest is known to have a spool, so POSTs are refused'
   const more = places.length > 3 ? ` and ${places.length - 3} more` : ''
-  return `deliveries are safe in the spool at ${places.slice(0, 3).join(', ')}${more}`
+  return `deliveries are safe in the spool at ${places.slice(0, 3).join(', ')}${more}, while it has room`
 }
 
 function describeWaiting(queue: Facts['queue']): string {
   if (queue === undefined) return 'deliveries wait in Redis'
   if (queue.deliveries === 0) return 'nothing waits yet, and deliveries are safe in Redis'
   return `${displayCountOf(queue.deliveries, 'delivery is', 'deliveries are')} safe in Redis`
-}
-
-function findMissingWorker({ processes, queue, isPrefixKnown }: Facts): string[] {
-  if (processes === undefined || isPrefixKnown === false) return []
-  const { running, lastToldAtMs, nowMs } = processes
-  if (running.some(({ service }) => service === 'worker')) return []
-  const spooled = ingestsOf(processes).reduce((sum, { spool }) => sum + (spool?.deliveries ?? 0), 0)
-  const waiting = (queue?.deliveries ?? 0) + spooled
-  const last = lastToldAtMs.worker
-  const silentSeconds = last === undefined ? Number.POSITIVE_INFINITY : (nowMs - last) / 1000
-  if (waiting === 0 && silentSeconds <= workersMissedAfterSeconds) return []
-  const span = last === undefined ? 'an hour or more' : displaySpan(silentSeconds)
-  const meanwhile =
-    waiting === 0 ? 'nothing waits' : displayCountOf(waiting, 'delivery waits', 'deliveries wait')
-  return [`no worker has run for ${span}, and ${meanwhile}`]
-}
-
-/** Where Postgres is away from here too, another finding says so. */
-function findWorkersWithoutDatabase(
-  processes: Facts['processes'],
-  databaseProblem: Facts['databaseProblem'],
-): string[] {
-  if (processes === undefined || databaseProblem !== undefined) return []
-  const workers = processes.running.filter((process) => process.service === 'worker')
-  const cutOff = workers.filter(({ isDatabaseThere }) => isDatabaseThere === false)
-  return cutOff.length === 0
-    ? []
-    : [`${cutOff.length} of ${displayCountOf(workers.length, 'worker', 'workers')} cannot write to Postgres`]
-}
-
-function findFilledSpools({ processes }: Facts): string[] {
-  if (processes === undefined) return []
-  return ingestsOf(processes).flatMap(({ place, clockMs, spool }) => {
-    if (spool === null || spool.notEmptySinceMs === null) return []
-    const seconds = (clockMs - spool.notEmptySinceMs) / 1000
-    if (seconds <= lateAfterSeconds) return []
-    const held = displayCountOf(spool.deliveries, 'delivery', 'deliveries')
-    return [
-      `the spool at ${JSON.stringify(place)} has held deliveries for ${displaySpan(seconds)}: ${held} now`,
-    ]
-  })
 }

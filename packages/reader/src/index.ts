@@ -7,13 +7,22 @@ export {
   removeConsumer,
 } from './consumers.ts'
 export { type DatabaseState, readDatabaseState } from './database-state.ts'
+export { type Away, type Checkup, isAway } from './doctor/checkup.ts'
+export { findFaults } from './doctor/find-faults.ts'
 export { type DriftRow, readDrift } from './drift.ts'
 export { type ConsumerState, type FeedState, readFeedState } from './feed.ts'
 export { FeedError } from './feed-error.ts'
 export { type FoundSessions, findSessions, NoPlaceError, type SessionSearch } from './find.ts'
-export { type Facts, type Finding, findAll } from './findings.ts'
+export type { Finding } from './finding.ts'
+export { type Facts, findAll } from './findings.ts'
 export { type Changes, type Following, type FollowOptions, follow } from './follow.ts'
-export { type DeliveryRow, readDeliveriesOf, readDelivery } from './ledger.ts'
+export {
+  type DeliveryRow,
+  readDatabaseTime,
+  readDeliveriesOf,
+  readDelivery,
+  readFirstDelivery,
+} from './ledger.ts'
 export { countByOutcome, countedDays, type OutcomeCounts } from './minutes.ts'
 export { fewestDigits, type NumberSearch, readNumberSearch } from './numbers.ts'
 export { ingestsOf, type Posts, sumPosts } from './posts.ts'

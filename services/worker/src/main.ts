@@ -17,7 +17,13 @@ import {
   runService,
   startOpsServer,
 } from '@vss-pipeline/runtime/service'
-import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
+import {
+  closePool,
+  createPool,
+  createWriter,
+  pingDatabase,
+  workerApplicationName,
+} from '@vss-pipeline/storage'
 import { watchDatabase } from './database-watch.ts'
 import { createDriftTeller } from './drift.ts'
 import { keepFeedBeating } from './feed-heartbeat.ts'
@@ -56,7 +62,7 @@ async function start(deps: {
   const pool = createPool({
     databaseUrl: config.databaseUrl,
     maxConnections: 4,
-    applicationName: 'vss-worker',
+    applicationName: workerApplicationName,
   })
   lifecycle.onClose('database pool', () => closePool(pool))
 

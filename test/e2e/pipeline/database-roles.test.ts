@@ -4,6 +4,7 @@ import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import {
   findSessions,
   follow,
+  readDatabaseState,
   readDelivery,
   readFeedState,
   readNumberSearch,
@@ -263,6 +264,18 @@ test.each(['vss_reader', 'vss_support', 'vss_operator'] as const)('%s may find s
   expect(sessions).toMatchObject([{ sessionId: call.sessionId }])
 })
 
+test.each(['vss_reader', 'vss_support', 'vss_operator'] as const)(
+  '%s may read the state that vss status shows',
+  async (role) => {
+    const databaseUrl = await migratedDatabase()
+    const state = await readDatabaseState(openPool(as(role, databaseUrl)), new Date())
+    expect(state).toMatchObject({
+      partitions: { months: 3 },
+      rejectReasons: { sinceThen: { deliveries: 0 } },
+    })
+  },
+)
+
 test('privileges.ts has every table, view and function of the schema, with their columns', async () => {
   const databaseUrl = await migratedDatabase()
 
@@ -271,7 +284,6 @@ test('privileges.ts has every table, view and function of the schema, with their
     `SELECT relname AS name, array_agg(attname::text ORDER BY attnum) AS columns
      FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
      WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
-       AND relname <> 'migrations'
      GROUP BY relname`,
   )
   const inSchemaFunctions = await rowsOf<{ name: string }>(

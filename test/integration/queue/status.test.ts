@@ -132,7 +132,7 @@ describe('metrics', () => {
     const registry = createMetricsRegistry()
     observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
     expect(await registry.metrics()).toMatch(/^vss_workers_connected 0$/m)
-    const report = () => ({ isDatabaseThere: true, payloadVersions: [] })
+    const report = () => ({ isDatabaseThere: true, payloadVersions: [], shards: 1 })
     const tellings = [1, 2].map(() =>
       tellProcess({ client: redis.client, prefix, service: 'worker', report }),
     )

@@ -1,5 +1,18 @@
 import { databaseUrl } from './database-url.ts'
-import { addresses, flag, headerName, integer, one, oneOf, secrets, text, url } from './kinds.ts'
+import {
+  addresses,
+  apiAddress,
+  flag,
+  headerName,
+  integer,
+  one,
+  oneOf,
+  pairs,
+  secrets,
+  share,
+  text,
+  url,
+} from './kinds.ts'
 import { type AnySetting, none, sameAs } from './setting.ts'
 
 const mib = 1024 * 1024
@@ -69,8 +82,8 @@ export const settings = {
   WEBHOOK_SECRETS: {
     kind: secrets(),
     default: [],
-    readBy: ['ingest', 'npm start'],
-    help: 'The secrets of the webhook: a request with one of them is authentic. A file has one a line. Unless HOST is loopback, ingest needs a secret, and each must have 16 characters or more: openssl rand -hex 32.',
+    readBy: ['ingest', 'npm start', 'vss'],
+    help: 'The secrets of the webhook: a request with one of them is authentic. A file has one a line. Unless HOST is loopback, ingest needs a secret, and each must have 16 characters or more: openssl rand -hex 32. vss webhook register gives the first one to 8x8.',
   },
   WEBHOOK_AUTH_HEADER: {
     kind: headerName(),
@@ -164,6 +177,79 @@ export const settings = {
     readBy: ['ingest', 'worker'],
     help: 'Milliseconds after SIGTERM to finish the work in hand.',
   },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    kind: url('http:', 'https:'),
+    default: none('no traces'),
+    readBy: ['ingest', 'worker'],
+    help: 'The OpenTelemetry collector that traces go to, such as http://127.0.0.1:4318, by OTLP over HTTP. Without it the SDK of OpenTelemetry is not loaded.',
+  },
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
+    kind: url('http:', 'https:'),
+    default: none('below the endpoint'),
+    readBy: ['ingest', 'worker'],
+    help: 'The whole URL for traces, where it is not /v1/traces below OTEL_EXPORTER_OTLP_ENDPOINT.',
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    kind: pairs(),
+    default: none('none'),
+    readBy: ['ingest', 'worker'],
+    help: 'The headers of the requests to the collector, such as a key. Other characters than letters and digits may be written as %2C.',
+  },
+  OTEL_EXPORTER_OTLP_PROTOCOL: {
+    kind: oneOf('http/protobuf'),
+    default: 'http/protobuf',
+    readBy: ['ingest', 'worker'],
+    help: 'The form of the traces.',
+  },
+  OTEL_TRACES_EXPORTER: {
+    kind: oneOf('otlp', 'none'),
+    default: none('otlp where an endpoint is set'),
+    readBy: ['ingest', 'worker'],
+    help: 'otlp without an endpoint sends to http://localhost:4318. none records no traces.',
+  },
+  OTEL_TRACES_SAMPLER: {
+    kind: oneOf(
+      'always_on',
+      'always_off',
+      'traceidratio',
+      'parentbased_always_on',
+      'parentbased_always_off',
+      'parentbased_traceidratio',
+    ),
+    default: 'parentbased_always_on',
+    readBy: ['ingest', 'worker'],
+    help: 'The POSTs and batches that are recorded. parentbased: a POST where its sender records it, and a batch where one of its POSTs is recorded; without such a parent as the rest of the name says.',
+  },
+  OTEL_TRACES_SAMPLER_ARG: {
+    kind: share(),
+    default: 1,
+    readBy: ['ingest', 'worker'],
+    help: 'The share that traceidratio records: 0.01 is one of a hundred.',
+  },
+  OTEL_SERVICE_NAME: {
+    kind: text('a name'),
+    default: { ingest: none('vss-ingest'), worker: none('vss-worker') },
+    readBy: ['ingest', 'worker'],
+    help: 'The name of the service in its traces.',
+  },
+  OTEL_RESOURCE_ATTRIBUTES: {
+    kind: pairs(),
+    default: none('none'),
+    readBy: ['ingest', 'worker'],
+    help: 'Further attributes of the service in its traces, such as deployment.environment.name=production.',
+  },
+  OTEL_BSP_SCHEDULE_DELAY: {
+    kind: integer({ min: 10, max: 60_000 }),
+    default: 5_000,
+    readBy: ['ingest', 'worker'],
+    help: 'Milliseconds that a span waits at most before it is sent to the collector.',
+  },
+  OTEL_SDK_DISABLED: {
+    kind: flag(),
+    default: false,
+    readBy: ['ingest', 'worker'],
+    help: 'true records no traces, whatever else is set.',
+  },
   DATA_DIR: {
     kind: text('the path of a folder'),
     default: '.data',
@@ -181,5 +267,17 @@ export const settings = {
     default: none('no secret'),
     readBy: ['vss'],
     help: 'The secret that vss send posts with.',
+  },
+  VSS_API_KEY: {
+    kind: text('a key that was made in the customer portal of 8x8'),
+    default: none('no key'),
+    readBy: ['vss'],
+    help: 'The key of the Webhooks API of 8x8, for vss webhook.',
+  },
+  VSS_API_URL: {
+    kind: apiAddress(),
+    default: 'https://voice.8x8.com',
+    readBy: ['vss'],
+    help: 'The address of the Webhooks API of 8x8.',
   },
 } as const satisfies Record<string, AnySetting>

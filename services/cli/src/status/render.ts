@@ -1,8 +1,7 @@
 import { styleText } from 'node:util'
-import type { RunningProcess } from '@vss-pipeline/queue'
+import type { IngestReport, RunningProcess } from '@vss-pipeline/queue'
 import {
   type FeedState,
-  type Finding,
   ingestsOf,
   lastReceivedAtMs,
   type RejectReasons,
@@ -15,6 +14,7 @@ import {
   displaySpan,
   pipelineVersion,
 } from '@vss-pipeline/runtime'
+import { renderFindingLines } from '../finding-lines.ts'
 import {
   alignColumns,
   displayValue,
@@ -59,9 +59,7 @@ function renderFlow({ facts }: Status): string {
   const fields: Field[] = []
   if (queue !== undefined)
     fields.push(['waiting', describeWaiting(queue)], ['batches', describeBatches(queue)])
-  for (const { place, spool } of processes ? ingestsOf(processes) : []) {
-    if (spool !== null) fields.push([`spool`, `${describeSpool(spool)} (${displayValue(place)})`])
-  }
+  if (processes !== undefined) fields.push(...spoolFields(ingestsOf(processes)))
   if (processes !== undefined || lastStoredAt !== undefined) {
     fields.push(['last received', receivedMs === null ? 'not known' : describeTime(receivedMs)])
   }
@@ -98,9 +96,28 @@ function describeBatches({ jobs }: NonNullable<Status['facts']['queue']>): strin
   return parts.join(', ')
 }
 
-type Spool = NonNullable<Extract<RunningProcess, { service: 'ingest' }>['spool']>
+const shownSpools = 5
 
-function describeSpool({ deliveries, bytes, maxBytes, notEmptySinceMs }: Spool): string {
+/** The fullest come first. */
+function spoolFields(ingests: readonly IngestReport[]): Field[] {
+  const held = ({ spool }: IngestReport) => spool?.deliveries ?? 0
+  const withSpool = ingests
+    .filter(({ spool }) => spool !== null)
+    .toSorted((one, other) => held(other) - held(one))
+  const fields = withSpool
+    .slice(0, shownSpools)
+    .map(({ place, spool }): Field => ['spool', `${describeSpool(spool!)} (${displayValue(place)})`])
+  const others = withSpool.slice(shownSpools)
+  if (others.length === 0) return fields
+  const deliveries = others.reduce((sum, ingest) => sum + held(ingest), 0)
+  return [
+    ...fields,
+    ['spool', `and ${displayCount(others.length)} more, with ${displayCount(deliveries)} in all`],
+  ]
+}
+
+function describeSpool(spool: NonNullable<IngestReport['spool']>): string {
+  const { deliveries, bytes, maxBytes, notEmptySinceMs } = spool
   if (deliveries === 0) return 'empty'
   const since = notEmptySinceMs === null ? '' : ` since ${describeTime(notEmptySinceMs)}`
   return `${displayCountOf(deliveries, 'delivery', 'deliveries')}, ${displayBytes(bytes)} of ${displayBytes(maxBytes)}${since}`
@@ -233,11 +250,8 @@ function renderServers({ facts }: Status): string {
 function renderFindings({ findings, verdict }: Status): string {
   const others = verdict.level === 'error' && verdict.exit === 1 ? findings.slice(1) : findings
   if (others.length === 0) return ''
-  const lines = others.flatMap(({ level, text, remedy }: Finding) => [
-    renderParagraph(`${coloured(colours[level], level)}: ${displayValue(text)}`, { indentColumns: 2 }),
-    renderParagraph(remedy, { indentColumns: 4 }),
-  ])
-  return [title(verdict.level === 'error' ? 'Further findings' : 'Findings'), ...lines].join('\n')
+  const heading = verdict.level === 'error' ? 'Further findings' : 'Findings'
+  return `${title(heading)}\n${renderFindingLines(others)}`
 }
 
 function renderPart(heading: string, fields: readonly Field[]): string {
