@@ -1,5 +1,6 @@
 import { cpus, totalmem } from 'node:os'
-import { alignColumns, displayCount, title as heading } from '../../services/cli/src/text.ts'
+import { displayCount } from '@vss-pipeline/runtime'
+import { alignColumns, title as heading } from '../../services/cli/src/text.ts'
 import type { Compared } from './against.ts'
 import { loadGenerator } from './load/load-generator.ts'
 import { median, ratioOf, samplesOf } from './measure.ts'

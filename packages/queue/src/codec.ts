@@ -10,10 +10,14 @@ import { Packr, Unpackr } from 'msgpackr'
  * contexts.
  */
 export interface BatchPayload {
-  v: 2
+  v: typeof payloadVersion
   ids: string[]
   events: string
 }
+
+/** The version of the payloads that this release writes, and those that it reads. */
+export const payloadVersion = 2
+export const readPayloadVersions: readonly number[] = [1, 2]
 
 /** This release must not touch the payload: it has another version, or is not a batch. */
 export class UnknownPayloadError extends Error {
@@ -51,7 +55,7 @@ const unpackr = new Unpackr({ useRecords: false })
 export function encodeBatch(deliveries: readonly Delivery[]): BatchPayload {
   const packed = packr.pack(deliveries.map(toEntry))
   return {
-    v: 2,
+    v: payloadVersion,
     ids: deliveries.map(({ deliveryId }) => deliveryId),
     events: zstdCompressSync(packed, compression).toString('base64'),
   }
@@ -87,10 +91,10 @@ function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
     throw new UnknownPayloadError('not_a_batch', 'the job carries no batch: expected {v, ids, events}')
   }
   const { v, ids, events } = payload as { v: unknown; ids?: unknown; events?: unknown }
-  if (v !== 1 && v !== 2) {
+  if (!readPayloadVersions.includes(v as number)) {
     throw new UnknownPayloadError(
       'unknown_version',
-      'the batch has a version that this release cannot read: expected 1 or 2',
+      `the batch has a version that this release cannot read: expected ${readPayloadVersions.join(' or ')}`,
     )
   }
   if (

@@ -48,7 +48,8 @@ export function warnOfDurabilityProblems(client: Redis, logger: Logger): void {
   client.on('ready', check)
 }
 
-async function readConfig(client: Redis): Promise<Map<string, string> | undefined> {
+/** Reads the settings that durability depends on; undefined where the server lets nobody read them. */
+export async function readConfig(client: Redis): Promise<Map<string, string> | undefined> {
   try {
     const replies = (await Promise.all(settings.map((name) => client.config('GET', name)))) as string[][]
     return new Map(replies.map(([name = '', value = '']) => [name, value]))

@@ -1,10 +1,30 @@
-export { encodeBatch, openBatch, type PackedBatch, UnknownPayloadError } from './codec.ts'
+export { fetchRedisCheckup, type RedisCheckup } from './checkup.ts'
+export {
+  encodeBatch,
+  openBatch,
+  type PackedBatch,
+  payloadVersion,
+  readPayloadVersions,
+  UnknownPayloadError,
+} from './codec.ts'
 export * from './consumer/consumer.ts'
 export type { BatchEnd, BatchInHand } from './consumer/process-job.ts'
-export * from './durability.ts'
-export * from './fetch-status.ts'
+export { findDurabilityProblems } from './durability.ts'
+export * from './operate.ts'
+export {
+  type OwnReport,
+  type ProcessList,
+  type ProcessTelling,
+  type RunningProcess,
+  readProcesses,
+  tellProcess,
+} from './processes/processes.ts'
+export type { IngestReport, ProcessReport, ServiceName, WorkerReport } from './processes/report.ts'
 export * from './producer.ts'
 export * from './queue-metrics.ts'
+export * from './queue-reader.ts'
+export { fetchRedisState, type RedisState, readRedisState } from './redis-state.ts'
+export type { RedisServer } from './server.ts'
 export { type QueueStatus, readQueueStatus } from './status.ts'
 export type { Shard } from './topology.ts'
 export * from './watermark/ingest-marks.ts'

@@ -17,6 +17,8 @@ export interface QueueStatus {
   deliveries: number
   /** Seconds since the receipt of the oldest of them; 0 without one. */
   oldestWaitingSeconds: number
+  /** Whether somebody paused a queue: workers take nothing from it until it is resumed. */
+  isPaused: boolean
 }
 
 /** Names a job by the number of its deliveries, which is then known without reading the batch. */
@@ -24,7 +26,8 @@ export function nameBatch(deliveries: number): string {
   return `batch of ${deliveries}`
 }
 
-function countInName(name: string): number {
+/** Reads the number of deliveries that {@link nameBatch} has written; 1 where the job has another name. */
+export function countInName(name: string): number {
   return Number(/^batch of (\d+)$/.exec(name)?.[1] ?? 1)
 }
 
@@ -41,7 +44,8 @@ export async function readShards(shards: readonly Shard[], client: Redis): Promi
 
 async function readShard(shard: Shard, client: Redis, sample: number): Promise<QueueStatus> {
   const { queue } = shard
-  const [[oldest], counts, waiting, active, delayed] = await Promise.all([
+  const [isPaused, [oldest], counts, waiting, active, delayed] = await Promise.all([
+    queue.isPaused(),
     readOldestOpen(client, shard, 1),
     queue.getJobCounts(...jobStates),
     idsAtEnds(sample, (start, stop) => client.lrange(queue.toKey('wait'), start, stop)),
@@ -60,6 +64,7 @@ async function readShard(shard: Shard, client: Redis, sample: number): Promise<Q
     jobs,
     deliveries: samples.reduce((sum, deliveries) => sum + deliveries, 0),
     oldestWaitingSeconds: oldest === undefined ? 0 : Math.max(0, (Date.now() - oldest.oldestMs) / 1000),
+    isPaused,
   }
 
   /** Counts the deliveries of all batches of a state, by some of them. */
@@ -90,5 +95,6 @@ function combine(parts: readonly QueueStatus[]): QueueStatus {
     ) as QueueStatus['jobs'],
     deliveries: sumOf(({ deliveries }) => deliveries),
     oldestWaitingSeconds: Math.max(...parts.map((part) => part.oldestWaitingSeconds)),
+    isPaused: parts.some((part) => part.isPaused),
   }
 }

@@ -5,6 +5,7 @@ const quiet: NonNullable<Facts['queue']> = {
   jobs: { waiting: 0, active: 0, delayed: 0, failed: 0 },
   deliveries: 0,
   oldestWaitingSeconds: 0,
+  isPaused: false,
 }
 
 const feed: NonNullable<Facts['feed']> = {
@@ -25,7 +26,7 @@ const feed: NonNullable<Facts['feed']> = {
 
 test('a pipeline that works gives no finding', () => {
   const busy = { ...quiet, jobs: { ...quiet.jobs, waiting: 30, active: 64 }, oldestWaitingSeconds: 2 }
-  expect(findAll({ queue: busy, durabilityProblems: [], feed: { ...feed, heldSeconds: 9.9 } })).toEqual([])
+  expect(findAll({ queue: busy, feed: { ...feed, heldSeconds: 9.9 } })).toEqual([])
 })
 
 test('facts that could not be read give no finding', () => {
@@ -48,15 +49,31 @@ describe('the facts give a finding', () => {
     ],
     [
       'queue_late',
-      'warning',
+      'error',
       { queue: { ...quiet, oldestWaitingSeconds: 90.4 } },
-      'a delivery has waited for 90 s',
+      'a delivery has waited for 1 min 30 s',
     ],
     [
-      'redis_not_durable',
+      'queue_paused',
       'warning',
-      { durabilityProblems: ['appendonly is off: set appendonly yes'] },
-      'appendonly is off: set appendonly yes',
+      { queue: { ...quiet, isPaused: true } },
+      'the queue is paused: workers take nothing from it',
+    ],
+    [
+      'redis_nearly_full',
+      'warning',
+      {
+        redis: {
+          version: '7.0.15',
+          usedBytes: 91,
+          maxBytes: 100,
+          isNearlyFull: true,
+          isAppendOnly: true,
+          appendFsync: 'always',
+          evictionPolicy: 'noeviction',
+        },
+      },
+      'Redis has used 91 % of its memory',
     ],
     [
       'feed_refused',
@@ -102,6 +119,6 @@ describe('the facts give a finding', () => {
 
 test('errors come first', () => {
   const queue = { ...quiet, jobs: { ...quiet.jobs, delayed: 1, failed: 2 } }
-  const levels = findAll({ queue, durabilityProblems: ['a', 'b'] }).map(({ level }) => level)
-  expect(levels).toEqual(['error', 'warning', 'warning', 'warning'])
+  const levels = findAll({ queue: { ...queue, isPaused: true } }).map(({ level }) => level)
+  expect(levels).toEqual(['error', 'warning', 'warning'])
 })

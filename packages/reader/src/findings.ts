@@ -1,70 +1,131 @@
-import type { QueueStatus } from '@vss-pipeline/queue'
-import type { FeedState } from './feed.ts'
-
-/** Something that an operator should know, and what to do about it. */
-export interface Finding {
-  readonly code: FindingCode
-  /** `error`: deliveries wait until somebody acts. `warning`: the pipeline works, but not as well as it could. */
-  readonly level: 'warning' | 'error'
-  /** One sentence without a full stop. It holds no phone number. */
-  readonly text: string
-  readonly remedy: string
-}
+import type { RedisState } from '@vss-pipeline/queue'
+import { displayBytes, displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime'
+import type { DatabaseState } from './database-state.ts'
+import { describeStall, feedRemedy, feedStall } from './feed-stall.ts'
+import { applyChecks, type Check, type Finding, sortFindings } from './finding.ts'
+import {
+  findFilledSpools,
+  findMissingIngest,
+  findMissingWorker,
+  findWorkersWithoutDatabase,
+  isFull,
+} from './missing.ts'
+import { findRefusedPosts, findUnavailable } from './posts.ts'
 
 /** The known facts about the pipeline. A part that could not be read is absent. */
-export interface Facts {
-  readonly queue?: QueueStatus
-  /** The reasons why a crash of Redis may lose acknowledged deliveries, one sentence each. */
-  readonly durabilityProblems?: readonly string[]
-  readonly feed?: FeedState
+export interface Facts extends Partial<RedisState>, Partial<DatabaseState> {
+  /** Redis could not be read. */
+  readonly isRedisAway?: boolean
+  /** Why Postgres could not be read: there is no answer, or it answers and cannot be used as it is. */
+  readonly databaseProblem?: 'away' | 'unusable'
 }
-
-export type FindingCode = (typeof checks)[number]['code']
 
 /** A pipeline that keeps up never takes this long. */
 const lateAfterSeconds = 60
 
-/** A worker's transaction ends within a second, and a long one of another program within several. */
-const feedStall = { warningAfterSeconds: 10, errorAfterSeconds: 60 }
+/** So many of the last hour, and this share, are no accident. */
+const notable = { count: 10, share: 0.05 }
 
-const feedRemedy =
-  'whoever runs that program must end its transaction: docs/consuming.md, "When no changes come"'
-
-/** Each kind of finding, once. A new kind is a new entry. */
+/** Each kind of finding, once. A new kind is a new entry. The first of the errors is the verdict. */
 const checks = [
   {
-    code: 'batches_failed',
+    code: 'redis_away',
     level: 'error',
-    remedy:
-      'their jobs are kept, and their deliveries are in the ledger as rejected: docs/operating.md, "Health"',
-    find: ({ queue }) =>
-      queue && queue.jobs.failed > 0
-        ? [`${counted(queue.jobs.failed, 'batch', 'batches')} could not be read back`]
+    remedy: 'start Redis, or mend the way to it: docs/runbook.md, "Redis is away"',
+    find: ({ isRedisAway, ingests }) => (isRedisAway ? [`Redis is away; ${describeSpools(ingests)}`] : []),
+  },
+  {
+    code: 'postgres_away',
+    level: 'error',
+    remedy: 'start Postgres, or mend the way to it: docs/runbook.md, "Postgres takes no rows"',
+    find: ({ databaseProblem, queue }) =>
+      databaseProblem === 'away' ? [`Postgres is away; ${describeWaiting(queue)}`] : [],
+  },
+  {
+    code: 'postgres_unusable',
+    level: 'error',
+    remedy: 'the message says what it needs',
+    find: ({ databaseProblem }) =>
+      databaseProblem === 'unusable' ? ['Postgres answers, and cannot be used as it is'] : [],
+  },
+  {
+    code: 'prefix_unknown',
+    level: 'error',
+    remedy: 'check QUEUE_PREFIX and REDIS_URL: both must be those of ingest and workers; else start these',
+    find: ({ prefix, isPrefixKnown }) =>
+      isPrefixKnown === false
+        ? [`there is no queue and no process under the prefix ${JSON.stringify(prefix)}`]
         : [],
   },
   {
-    code: 'batches_delayed',
-    level: 'warning',
-    remedy: "they come again by themselves; the workers' log says which fault it was",
+    code: 'redis_full',
+    level: 'error',
+    remedy: 'give Redis more memory: docs/runbook.md, "Redis is nearly full"',
+    find: ({ redis }) =>
+      redis && isFull(redis)
+        ? [
+            `Redis is full, at ${displayBytes(redis.usedBytes)}: it takes nothing, and workers cannot drain it`,
+          ]
+        : [],
+  },
+  {
+    code: 'no_worker',
+    level: 'error',
+    remedy: 'start a worker; where one runs, see whether it is frozen or cut off from Redis',
+    find: findMissingWorker,
+  },
+  {
+    code: 'posts_unavailable',
+    level: 'error',
+    remedy:
+      'see whether Redis is away, slow or full, and the spool full or missing: docs/runbook.md, "POSTs are not kept"',
+    find: ({ processes }) => findUnavailable(processes),
+  },
+  {
+    code: 'posts_refused',
+    level: 'error',
+    remedy: 'docs/runbook.md, "POSTs are refused"; 8x8 hardly sends again',
+    find: ({ processes }) => findRefusedPosts(processes, notable),
+  },
+  {
+    code: 'batches_failed',
+    level: 'error',
+    remedy: 'update the workers, then vss queue retry-failed: docs/runbook.md, "A batch failed"',
     find: ({ queue }) =>
-      queue && queue.jobs.delayed > 0
-        ? [`${counted(queue.jobs.delayed, 'batch', 'batches')} met a fault and will be tried again`]
+      queue && queue.jobs.failed > 0
+        ? [`${displayCountOf(queue.jobs.failed, 'batch', 'batches')} could not be read back`]
         : [],
   },
   {
     code: 'queue_late',
-    level: 'warning',
-    remedy: 'start workers, or add some: docs/scaling.md',
+    level: 'error',
+    remedy: "see the workers' log, or add workers: docs/scaling.md",
     find: ({ queue }) =>
       queue && queue.oldestWaitingSeconds > lateAfterSeconds
-        ? [`a delivery has waited for ${Math.round(queue.oldestWaitingSeconds)} s`]
+        ? [`a delivery has waited for ${displaySpan(queue.oldestWaitingSeconds)}`]
         : [],
   },
   {
-    code: 'redis_not_durable',
-    level: 'warning',
-    remedy: 'docs/deploying.md, "Managed Redis", has the settings that it needs',
-    find: ({ durabilityProblems = [] }) => durabilityProblems,
+    code: 'spool_not_empty',
+    level: 'error',
+    remedy: 'nothing is lost while the spool has room: see whether Redis is full, or away from there',
+    find: ({ processes }) => findFilledSpools(processes, lateAfterSeconds),
+  },
+  {
+    code: 'rejects_rise',
+    level: 'error',
+    remedy: 'vss drift shows how events have changed; the view vss.rejected has the rejected ones',
+    find: ({ outcomes, rejectReasons }) => {
+      if (outcomes === undefined) return []
+      const { rejected, stored, duplicate, superseded } = outcomes.lastHour
+      const all = rejected + stored + duplicate + superseded
+      if (rejected < notable.count || rejected < notable.share * all) return []
+      const [first] = rejectReasons?.lastHour.counts ?? []
+      const mostly = first === undefined ? '' : `, mostly as ${first.code}`
+      return [
+        `${displayCount(rejected)} of ${displayCountOf(all, 'delivery', 'deliveries')} of the last hour were rejected${mostly}`,
+      ]
+    },
   },
   {
     code: 'feed_refused',
@@ -97,37 +158,60 @@ const checks = [
         ? [describeStall(feed)]
         : [],
   },
-] as const satisfies readonly {
-  code: string
-  level: Finding['level']
-  remedy: string
-  /** @returns a text for each finding of this kind. */
-  find: (facts: Facts) => readonly string[]
-}[]
+  {
+    code: 'queue_paused',
+    level: 'warning',
+    remedy: 'vss queue resume',
+    find: ({ queue }) => (queue?.isPaused ? ['the queue is paused: workers take nothing from it'] : []),
+  },
+  {
+    code: 'no_ingest',
+    level: 'warning',
+    remedy: 'start ingest; where one runs, see whether it is frozen or cut off from Redis',
+    find: findMissingIngest,
+  },
+  {
+    code: 'worker_cannot_write',
+    level: 'warning',
+    remedy: "the worker's log says why: Postgres is away from there, not migrated, or refuses its role",
+    find: findWorkersWithoutDatabase,
+  },
+  {
+    code: 'redis_nearly_full',
+    level: 'warning',
+    remedy: 'give Redis more memory, or add workers: docs/runbook.md, "Redis is nearly full"',
+    find: ({ redis }) =>
+      redis?.isNearlyFull && !isFull(redis)
+        ? [`Redis has used ${Math.floor((100 * redis.usedBytes) / redis.maxBytes!)} % of its memory`]
+        : [],
+  },
+  {
+    code: 'batches_delayed',
+    level: 'warning',
+    remedy: "they come again by themselves; the workers' log says which fault it was",
+    find: ({ queue }) =>
+      queue && queue.jobs.delayed > 0
+        ? [`${displayCountOf(queue.jobs.delayed, 'batch', 'batches')} met a fault and will be tried again`]
+        : [],
+  },
+] as const satisfies readonly Check<Facts>[]
 
 /** Finds all that these facts tell an operator, errors first. */
 export function findAll(facts: Facts): Finding[] {
-  const findings = checks.flatMap(({ code, level, remedy, find }) =>
-    find(facts).map((text): Finding => ({ code, level, text, remedy })),
-  )
-  return findings.sort((one, other) => rank[one.level] - rank[other.level])
+  return sortFindings(applyChecks(checks, facts))
 }
 
-const rank: Record<Finding['level'], number> = { error: 0, warning: 1 }
-
-/** Names whoever must act. Names are chosen by other programs, and so are quoted. */
-function describeStall({ heldSeconds, holder }: FeedState): string {
-  const stall = `the change feed has shown no new change for ${Math.floor(heldSeconds)} s`
-  if (holder.kind === 'unknown') return `${stall}: the primary of this standby knows why`
-  if (holder.kind === 'nobody') return `${stall}: the transaction that it waited for has just ended`
-  const subject =
-    holder.kind === 'connection'
-      ? `connection ${holder.pid} (application ${JSON.stringify(holder.applicationName ?? '')})`
-      : `the prepared transaction ${JSON.stringify(holder.preparedName)}`
-  const since = holder.since === null ? '' : `, open since ${holder.since}`
-  return `${stall}: it waits for ${subject} in database ${JSON.stringify(holder.databaseName ?? '')}${since}`
+/** With Redis away nobody knows how much the spools hold: only which ingests had one at their last word. */
+function describeSpools(ingests: DatabaseState['ingests'] | undefined): string {
+  if (ingests === undefined) return 'ingests with a spool keep deliveries there'
+  const places = ingests.filter(({ hasSpool }) => hasSpool).map(({ place }) => JSON.stringify(place))
+  if (places.length === 0) return 'no ingest is known to have a spool, so POSTs are refused'
+  const more = places.length > 3 ? ` and ${places.length - 3} more` : ''
+  return `deliveries are safe in the spool at ${places.slice(0, 3).join(', ')}${more}, while it has room`
 }
 
-function counted(count: number, singular: string, plural: string): string {
-  return `${count} ${count === 1 ? singular : plural}`
+function describeWaiting(queue: Facts['queue']): string {
+  if (queue === undefined) return 'deliveries wait in Redis'
+  if (queue.deliveries === 0) return 'nothing waits yet, and deliveries are safe in Redis'
+  return `${displayCountOf(queue.deliveries, 'delivery is', 'deliveries are')} safe in Redis`
 }

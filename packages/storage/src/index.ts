@@ -1,3 +1,10 @@
+export {
+  type ClockReading,
+  clockReading,
+  type DatabaseCheckup,
+  readDatabaseCheckup,
+  workerApplicationName,
+} from './checkup.ts'
 export { columnNameOf, memberAsRead } from './column-name.ts'
 export {
   type CallLegColumns,
@@ -12,15 +19,19 @@ export { type Drift, noteDrift } from './drift.ts'
 export { StorageFault, toStorageFault } from './errors.ts'
 export { beatFeed, continueFeed, type FeedBeat, restartFeed } from './feed.ts'
 export { refreshFigures } from './figures.ts'
+export type { LedgerDelivery, LedgerPlace, LedgerSelection } from './ledger-selection.ts'
 export { addUpMinutes, insertTallies, pruneMinutes, type Tally } from './minutes.ts'
 export { ensureLedgerPartitions } from './partitions.ts'
 export { pingDatabase } from './ping.ts'
 export { closePool, createPool, type Pool } from './pool.ts'
 export { handlingOf } from './postgres-types.ts'
+export { type Rejudged, type RejudgedEffect, type RejudgeOptions, rejudgePage } from './rejudge.ts'
+export { reopenUndecodable } from './reopen.ts'
 export { selected } from './statements.ts'
 export { inTransaction } from './transaction.ts'
 export {
   advanceWatermark,
+  deliveriesWait,
   forgetIngest,
   type KnownIngest,
   readWatermark,

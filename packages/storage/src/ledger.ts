@@ -1,7 +1,8 @@
 import type { LedgerEntry, Outcome, Reason } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
-import { timestampArray, uuidArray } from './arrays.ts'
+import { textArray, timestampArray, uuidArray } from './arrays.ts'
 import { deliveryColumns } from './columns.ts'
+import type { LedgerDelivery } from './ledger-selection.ts'
 import { insertInto } from './statements.ts'
 
 /** One row of the ledger. */
@@ -67,4 +68,56 @@ export async function insertLedgerRows(
     pipelineVersion,
   ])
   return new Set(rows.map((row) => row.delivery_id))
+}
+
+/** A ledger row with another outcome, or other reasons, than it has. */
+export interface LedgerCorrection {
+  recorded: LedgerDelivery
+  sessionId: string | null
+  outcome: Outcome
+  reasons: Reason[]
+}
+
+/**
+ * Gives ledger rows another outcome, and keeps the earlier one in their history. A row that has changed since it was read
+ * stays as it is. The rows must come in the order of their key.
+ *
+ * @returns the number of rows that were corrected.
+ */
+export async function correctLedgerRows(
+  client: ClientBase,
+  corrections: readonly LedgerCorrection[],
+  pipelineVersion: string,
+): Promise<number> {
+  const receivedAtMs = corrections.map(({ recorded }) => recorded.receivedAtMs)
+  const { rowCount } = await client.query(
+    `UPDATE vss.deliveries AS delivery SET
+       session_id = corrected.session_id,
+       outcome = corrected.outcome,
+       reasons = corrected.reasons::jsonb,
+       processed_at = now(),
+       pipeline_version = $9,
+       history = coalesce(delivery.history, '[]') || jsonb_build_object(
+         'outcome', delivery.outcome, 'reasons', delivery.reasons,
+         'pipeline_version', delivery.pipeline_version, 'processed_at', delivery.processed_at
+       )
+     FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[])
+       AS corrected (received_at, delivery_id, old_outcome, old_reasons, session_id, outcome, reasons)
+     WHERE delivery.received_at = corrected.received_at AND delivery.delivery_id = corrected.delivery_id
+       AND delivery.received_at BETWEEN $8::timestamptz AND $10::timestamptz
+       AND delivery.outcome = corrected.old_outcome AND delivery.reasons = corrected.old_reasons::jsonb`,
+    [
+      timestampArray(receivedAtMs),
+      uuidArray(corrections.map(({ recorded }) => recorded.deliveryId)),
+      textArray(corrections.map(({ recorded }) => recorded.outcome)),
+      textArray(corrections.map(({ recorded }) => JSON.stringify(recorded.reasons))),
+      uuidArray(corrections.map(({ sessionId }) => sessionId)),
+      textArray(corrections.map(({ outcome }) => outcome)),
+      textArray(corrections.map(({ reasons }) => JSON.stringify(reasons))),
+      new Date(Math.min(...receivedAtMs)).toISOString(),
+      pipelineVersion,
+      new Date(Math.max(...receivedAtMs)).toISOString(),
+    ],
+  )
+  return rowCount ?? 0
 }

@@ -28,7 +28,7 @@ const minuteMs = 60_000
 export function talliesOf(rows: readonly LedgerRow[]): Tally[] {
   const tallies = new Map<string, Tally>()
   for (const { entry, outcome, source } of rows) {
-    const minute = Math.floor(entry.receivedAtMs / minuteMs) * minuteMs
+    const minute = minuteOf(entry.receivedAtMs)
     const subAccountId = entry.verdict.kind === 'session' ? entry.verdict.session.subAccountId : ''
     const key = `${minute} ${outcome} ${source} ${subAccountId}`
     const tally = tallies.get(key)
@@ -37,6 +37,11 @@ export function talliesOf(rows: readonly LedgerRow[]): Tally[] {
     else tally.deliveries++
   }
   return [...tallies.values()]
+}
+
+/** @returns the beginning of the minute. */
+export function minuteOf(epochMs: number): number {
+  return Math.floor(epochMs / minuteMs) * minuteMs
 }
 
 /** Changes `vss.minutes`, in the transaction that changes the ledger. It waits for nobody. */

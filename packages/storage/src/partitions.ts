@@ -2,7 +2,7 @@ import { toStorageFault } from './errors.ts'
 import type { Pool } from './pool.ts'
 
 /** With two months more than today's, a worker that runs once in two months keeps up. */
-const monthsAhead = 2
+export const monthsAhead = 2
 
 /**
  * Creates the ledger's partitions of this month and the next two, where they are missing. It is to be called daily: a

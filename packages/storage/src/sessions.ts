@@ -17,17 +17,20 @@ export interface SessionVersion {
 /** A session as it is stored, with the delivery that its row stands for. */
 export interface CurrentVersion {
   deliveryId: string
+  subAccountId: string
   receivedAtMs: number
   content: Content
 }
 
 const { deliveryId, receivedAtMs } = sessionColumns
 
-export const lockSessionsStatement = `SELECT
+export const readSessionsStatement = `SELECT
 ${selected({ ...contentColumns.session, deliveryId, receivedAtMs })}
 FROM vss.sessions
 WHERE session_id = ANY ($1::uuid[])
-ORDER BY session_id
+ORDER BY session_id`
+
+export const lockSessionsStatement = `${readSessionsStatement}
 FOR UPDATE`
 
 const { sessionId } = callLegColumns
@@ -84,7 +87,23 @@ export async function lockSessions(
   client: ClientBase,
   sessionIds: readonly string[],
 ): Promise<Map<string, CurrentVersion>> {
-  const { rows } = await client.query<SessionKey>(lockSessionsStatement, [uuidArray(sessionIds)])
+  return await selectSessions(client, lockSessionsStatement, sessionIds)
+}
+
+/** Reads these sessions without a lock: they may change at any time. @returns each stored session, by its id. */
+export async function readSessions(
+  client: ClientBase,
+  sessionIds: readonly string[],
+): Promise<Map<string, CurrentVersion>> {
+  return await selectSessions(client, readSessionsStatement, sessionIds)
+}
+
+async function selectSessions(
+  client: ClientBase,
+  statement: string,
+  sessionIds: readonly string[],
+): Promise<Map<string, CurrentVersion>> {
+  const { rows } = await client.query<SessionKey>(statement, [uuidArray(sessionIds)])
   const legs = await selectCallLegs(
     client,
     rows.map((row) => row.session_id),
@@ -94,6 +113,7 @@ export async function lockSessions(
       row.session_id,
       {
         deliveryId: row.delivery_id,
+        subAccountId: row.sub_account_id,
         receivedAtMs: row.received_at.getTime(),
         content: contentOfRows(row, legs.get(row.session_id) ?? []),
       },
@@ -103,11 +123,12 @@ export async function lockSessions(
 
 interface SessionKey {
   session_id: string
+  sub_account_id: string
   delivery_id: string
   received_at: Date
 }
 
-/** Reads the legs of sessions that the caller has locked. @returns the rows by session id, in the order of their letters. */
+/** Reads the legs of sessions. @returns the rows by session id, in the order of their letters. */
 async function selectCallLegs(
   client: ClientBase,
   sessionIds: readonly string[],

@@ -30,6 +30,9 @@ export interface StoredWatermark {
   readonly ingests: readonly KnownIngest[]
 }
 
+/** The reason of a watermark that waits for workers. */
+export const deliveriesWait = 'deliveries wait in the queue'
+
 /** A little less than the interval of the workers' looks, so that one worker alone looks each time. */
 const dueAfter = '0.9 s'
 const staleAfter = '3 s'

@@ -1,12 +1,11 @@
-import { isIP } from 'node:net'
-import { isUuid } from '@vss-pipeline/delivery'
 import { operations, runOperation } from '@vss-pipeline/runtime'
-import type { Outcome, Reason } from '@vss-pipeline/vss'
-import { type LedgerEntry, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
+import type { Outcome, Reason } from '@vss-pipeline/vss/vocabulary'
+import { type LedgerEntry, reasonsOf } from '@vss-pipeline/vss/vocabulary'
 import { expectUtf8 } from './encoding.ts'
 import { dataErrorState, isAboutCharacters, toStorageFault } from './errors.ts'
 import { flush } from './flush.ts'
 import type { Pool } from './pool.ts'
+import { refusedEntry } from './refused.ts'
 import { inTransaction } from './transaction.ts'
 
 /** A ledger row that a write inserted. */
@@ -83,28 +82,4 @@ export function createWriter(options: { pool: Pool; pipelineVersion: string }): 
       }
     },
   }
-}
-
-/** Rejects a delivery, without values of its own that the ledger might refuse too. */
-function refusedEntry(entry: LedgerEntry, sqlState: string): LedgerEntry {
-  const sessionId = sessionIdOf(entry)
-  const reason: Reason = {
-    code: 'refused_by_database',
-    path: '',
-    message: `the database refused a value of this event (SQLSTATE ${sqlState})`,
-  }
-  return {
-    ...entry,
-    sourceIp: entry.sourceIp !== null && isInet(entry.sourceIp) ? entry.sourceIp : null,
-    verdict: {
-      kind: 'rejected',
-      reasons: [reason],
-      sessionId: sessionId !== null && isUuid(sessionId) ? sessionId : null,
-    },
-  }
-}
-
-/** Unlike Node, Postgres takes no zone after an IPv6 address. */
-function isInet(address: string): boolean {
-  return isIP(address) !== 0 && !address.includes('%')
 }

@@ -1,11 +1,12 @@
 import type { Consumer } from '@vss-pipeline/reader'
+import { displaySpan } from '@vss-pipeline/runtime'
 import type { Pool } from '@vss-pipeline/storage'
 import type { Command } from 'commander'
 import { confirm } from './confirm.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
-import { displayJson, displaySpan, displayValue, renderTable, shorten } from './text.ts'
+import { displayJson, displayValue, renderTable, shorten } from './text.ts'
 
 interface ListOptions extends SettingsOptions {
   json?: true

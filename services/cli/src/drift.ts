@@ -1,9 +1,10 @@
 import type { DriftRow } from '@vss-pipeline/reader'
+import { displayCount } from '@vss-pipeline/runtime'
 import type { Command } from 'commander'
 import { parseDuration } from './arguments.ts'
 import { withDatabase } from './database.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
-import { displayCount, displayJson, displayValue, indent, renderParagraph, title } from './text.ts'
+import { displayJson, displayValue, indent, renderParagraph, title } from './text.ts'
 
 interface DriftOptions extends SettingsOptions {
   /** Milliseconds. */

@@ -1,9 +1,10 @@
 import type { RestartPlan } from '@vss-pipeline/reader'
+import { displayCount } from '@vss-pipeline/runtime'
 import type { Command } from 'commander'
 import { confirm } from './confirm.ts'
 import { withDatabase } from './database.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
-import { displayCount, displayJson, displayValue, renderParagraph } from './text.ts'
+import { displayJson, displayValue, renderParagraph } from './text.ts'
 
 interface ContinueOptions extends SettingsOptions {
   json?: true

@@ -1,3 +1,4 @@
+import { displaySpan } from '@vss-pipeline/runtime'
 import type { KnownIngest } from '@vss-pipeline/storage'
 import type { Command } from 'commander'
 import { confirm } from './confirm.ts'
@@ -13,7 +14,7 @@ import {
   redisUrlOption,
   type SettingsOptions,
 } from './settings.ts'
-import { displayJson, displaySpan, displayValue, renderTable, shorten } from './text.ts'
+import { displayJson, displayValue, renderTable, shorten } from './text.ts'
 
 interface ListOptions extends SettingsOptions {
   json?: true

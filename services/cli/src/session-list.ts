@@ -1,5 +1,6 @@
 import type { SessionRow } from '@vss-pipeline/reader'
-import { alignColumns, displayCount, displayValue, shorten, title } from './text.ts'
+import { displayCount } from '@vss-pipeline/runtime'
+import { alignColumns, displayValue, shorten, title } from './text.ts'
 
 /** Sessions as a table of two lines each. A text that is too wide for its column is cut. */
 export function renderSessionList(sessions: readonly SessionRow[]): string {

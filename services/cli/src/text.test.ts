@@ -1,15 +1,6 @@
 import { styleText } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import {
-  alignColumns,
-  displayCount,
-  displayJson,
-  displaySpan,
-  displayValue,
-  renderFields,
-  renderParagraph,
-  shorten,
-} from './text.ts'
+import { alignColumns, displayJson, displayValue, renderFields, renderParagraph, shorten } from './text.ts'
 
 describe('alignColumns', () => {
   it('makes columns as wide as their widest cell, and leaves no spaces at the ends', () => {
@@ -134,23 +125,6 @@ describe('displayJson', () => {
 
   it('is indented for people', () => {
     expect(displayJson({ a: [1] })).toBe('{\n  "a": [\n    1\n  ]\n}')
-  })
-})
-
-it('groups the digits of counts', () => {
-  expect(displayCount(1234567)).toBe('1,234,567')
-})
-
-describe('displaySpan', () => {
-  it.each([
-    [0, '0.0 s'],
-    [9.96, '10.0 s'],
-    [42.9, '42 s'],
-    [200, '3 min 20 s'],
-    [18_720, '5 h 12 min'],
-    [273_600, '3 d 4 h'],
-  ])('shows %d s as people say it', (seconds, text) => {
-    expect(displaySpan(seconds)).toBe(text)
   })
 })
 

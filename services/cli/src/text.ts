@@ -1,4 +1,5 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
+import { displayCount } from '@vss-pipeline/runtime'
 
 /** The width of all output for people. A terminal has it, unless someone made it wider. */
 const terminalColumns = 80
@@ -165,21 +166,6 @@ function escapeJson(json: string): string {
       .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
       .join(''),
   )
-}
-
-/** A count as people read it: `12,345`. */
-export function displayCount(count: number): string {
-  return count.toLocaleString('en-US')
-}
-
-/** A time span as people read it: `0.3 s`, `42 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`. */
-export function displaySpan(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`
-  const whole = Math.floor(seconds)
-  if (whole < 60) return `${whole} s`
-  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
-  if (whole < 86_400) return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`
-  return `${displayCount(Math.floor(whole / 86_400))} d ${Math.floor((whole % 86_400) / 3_600)} h`
 }
 
 /** A heading for standard output: bold where that is a terminal. */

@@ -3,13 +3,12 @@ import type { HttpBindings } from '@hono/node-server'
 import { traceOf, webhookPath } from '@vss-pipeline/delivery'
 import { createStamp } from '@vss-pipeline/delivery/stamp'
 import type { RequestOperation } from '@vss-pipeline/runtime'
-import type { Logger } from '@vss-pipeline/runtime/service'
+import { createAddressSet, createSourceAddress, type Logger } from '@vss-pipeline/runtime/service'
 import { type Context, Hono } from 'hono'
-import { createAddressSet, createSourceAddress } from './address.ts'
+import type { Answers } from './answers.ts'
 import { discardRest, readBody } from './body.ts'
 import type { IngestConfig } from './config.ts'
 import { type Keep, NotKeptError } from './keep.ts'
-import type { IngestMetrics } from './metrics.ts'
 import { Refusal } from './refusal.ts'
 import { announce, asOperation } from './request-operation.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'
@@ -38,16 +37,21 @@ export function createApp(deps: {
   mark: Pick<MarkTelling, 'floorMs'>
   /** Counts the bytes of bodies that are still arriving. */
   waiting: WaitingBytes
-  metrics: IngestMetrics
+  answers: Pick<Answers, 'accepted' | 'refused'>
   logger: Logger
 }): Hono<Env> {
-  const { config, isAuthentic, keep, mark, waiting, metrics, logger } = deps
-  const admitAddress = createAddressGuard(config)
+  const { config, isAuthentic, keep, mark, waiting, answers, logger } = deps
+  const sourceAddress = createSourceAddress(config.trustedProxies)
+  const admitAddress = createAddressGuard(config.allowedIps, addressOf)
   const admitSite = createSiteGuard(isAuthentic)
   const admitSecret = createSecretGuard(config.webhookAuthHeader, isAuthentic)
   const stampDelivery = createStamp({ notBefore: () => mark.floorMs })
   const bodyLimits = { maxBodyBytes: config.maxBodyBytes, waiting }
   const app = new Hono<Env>()
+
+  function addressOf({ socket, headers }: IncomingMessage): string | null {
+    return sourceAddress(socket.remoteAddress, headers['x-forwarded-for'] as string | undefined)
+  }
 
   /** @returns the sender's address. @throws Refusal; the connection then serves no further request. */
   function admit({ incoming, outgoing }: Env['Bindings']): string | null {
@@ -74,7 +78,7 @@ export function createApp(deps: {
       logger.error({ err: error, deliveryId: delivery.deliveryId, ...traceOf(delivery) }, unexpected)
       throw new Refusal('internal_error', { cause: error })
     }
-    metrics.accepted()
+    answers.accepted(delivery.receivedAtMs)
     return c.json({ deliveryId: delivery.deliveryId })
   }
   for (const path of webhookPaths) {
@@ -89,9 +93,12 @@ export function createApp(deps: {
     const refusal = isRefusal ? error : new Refusal('internal_error', { cause: error })
     if (!isRefusal) logger.error({ err: error }, unexpected)
     // A body that breaks off leaves nobody to answer. Where Node has answered, server.ts has counted it.
-    if (refusal.code !== 'bad_request') metrics.refused(refusal.code)
-    await discardRest(c.env.incoming)
-    return refusal.toResponse({ closes: !c.env.incoming.complete })
+    const { incoming } = c.env
+    if (refusal.code !== 'bad_request') {
+      answers.refused(refusal.code, { method: incoming.method, sourceIp: addressOf(incoming) })
+    }
+    await discardRest(incoming)
+    return refusal.toResponse({ closes: !incoming.complete })
   })
   return app
 }
@@ -106,12 +113,14 @@ function admitMethod({ method }: IncomingMessage): void {
 }
 
 /** Finds the sender's address, and refuses one outside the allow-list where there is a list. */
-function createAddressGuard(config: Pick<IngestConfig, 'allowedIps' | 'trustedProxies'>) {
-  const isAllowed = createAddressSet(config.allowedIps)
-  const sourceAddress = createSourceAddress(config.trustedProxies)
-  return function admitAddress({ socket, headers }: IncomingMessage): string | null {
-    const sourceIp = sourceAddress(socket.remoteAddress, headers['x-forwarded-for'] as string | undefined)
-    if (config.allowedIps.length > 0 && (sourceIp === null || !isAllowed(sourceIp))) {
+function createAddressGuard(
+  allowedIps: readonly string[],
+  addressOf: (incoming: IncomingMessage) => string | null,
+) {
+  const isAllowed = createAddressSet(allowedIps)
+  return function admitAddress(incoming: IncomingMessage): string | null {
+    const sourceIp = addressOf(incoming)
+    if (allowedIps.length > 0 && (sourceIp === null || !isAllowed(sourceIp))) {
       throw new Refusal('forbidden')
     }
     return sourceIp

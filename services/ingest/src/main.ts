@@ -11,10 +11,12 @@ import {
   runService,
   startOpsServer,
 } from '@vss-pipeline/runtime/service'
+import { createAnswers } from './answers.ts'
 import { createApp } from './app.ts'
 import { type IngestConfig, loadConfig } from './config.ts'
 import { createEnqueue, createKeep } from './keep.ts'
 import { createIngestMetrics, observeSpool } from './metrics.ts'
+import { keepPresent } from './presence.ts'
 import { createReadinessChecks } from './readiness.ts'
 import { watchSecrets } from './secrets.ts'
 import { createIngestServer } from './server.ts'
@@ -40,6 +42,8 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
   const { host, opsHost } = config
   const registry = createMetricsRegistry()
   const metrics = createIngestMetrics(registry)
+  const answers = createAnswers({ metrics, logger })
+  lifecycle.onClose('answers', answers.close)
 
   const producer = openQueue({ config, logger, lifecycle, registry })
   const spool = await openSpoolOf(config)
@@ -70,10 +74,11 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
     logger,
   })
   lifecycle.onClose('secrets', secrets.stop)
-  const app = createApp({ config, isAuthentic: secrets.isAuthentic, keep, mark, waiting, metrics, logger })
+  const app = createApp({ config, isAuthentic: secrets.isAuthentic, keep, mark, waiting, answers, logger })
+  keepPresent({ config, producer, spool, answers, lifecycle })
   await producer.awaitConnection(startGraceMs)
   await mark.tell()
-  const server = createIngestServer({ app, config, metrics })
+  const server = createIngestServer({ app, config, answers })
   const port = await listen(server, {
     host,
     port: config.port,
@@ -85,6 +90,7 @@ async function start(deps: { config: IngestConfig; logger: Logger; lifecycle: Li
 
   logger.info({ host, port, opsHost, opsPort }, 'listening')
   if (config.webhookSecrets.length === 0) logger.warn('WEBHOOK_SECRETS is not set: any POST is accepted')
+  if (spool === undefined) logger.warn('SPOOL_DIR is not set: while Redis is away, every POST is refused')
 }
 
 function openQueue(deps: {
@@ -103,7 +109,7 @@ function openQueue(deps: {
     waitReplicas: config.redisWaitReplicas,
   })
   lifecycle.onClose('queue', () => producer.close())
-  observeQueue({ registry, shards: producer.shards, client: producer.client })
+  observeQueue({ registry, prefix: config.queuePrefix, shards: producer.shards, client: producer.client })
   return producer
 }
 
@@ -117,7 +123,7 @@ function startSpooler(deps: {
   producer: Producer
 }): Spooler {
   const { spool, adopt, config, logger, lifecycle, registry, producer } = deps
-  observeSpool(registry, spool)
+  observeSpool({ registry, spool, maxBytes: config.spoolMaxBytes })
   const closeTimeoutMs = config.shutdownTimeoutMs / 4
   const spooler = createSpooler({ spool, adopt, producer, logger, closeTimeoutMs })
   lifecycle.onClose('spool', () => spooler.close())

@@ -9,9 +9,9 @@ import type { Socket } from 'node:net'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import { createBoundedServer } from '@vss-pipeline/runtime/service'
 import type { Hono } from 'hono'
+import type { Answers } from './answers.ts'
 import { awaitGoAhead, discardRest } from './body.ts'
 import type { IngestConfig } from './config.ts'
-import type { IngestMetrics } from './metrics.ts'
 import { protocolFault } from './protocol.ts'
 import { Refusal, type RefusalCode, refusalBody, refusalHeaders, refusals } from './refusal.ts'
 
@@ -20,16 +20,16 @@ export function createIngestServer(deps: {
   // biome-ignore lint/suspicious/noExplicitAny: the server serves an app of any environment
   app: Hono<any>
   config: Pick<IngestConfig, 'requestTimeoutMs' | 'maxConnections' | 'keepAliveTimeoutMs'>
-  metrics: IngestMetrics
+  answers: Pick<Answers, 'refused'>
 }): Server {
-  const { app, config, metrics } = deps
+  const { app, config, answers } = deps
   // The name is for requests without a Host, because their URL needs one.
   const serve = getRequestListener(app.fetch, { errorHandler: refuseUnroutable, hostname: 'localhost' })
 
   /** Answers a request that cannot be routed, because its target and Host make no URL. */
   function refuseUnroutable(error: unknown): Response {
     const refusal = new Refusal(error instanceof RequestError ? 'bad_request' : 'internal_error')
-    metrics.refused(refusal.code)
+    answers.refused(refusal.code)
     return refusal.toResponse()
   }
   async function refuse(
@@ -37,7 +37,8 @@ export function createIngestServer(deps: {
     response: ServerResponse,
     code: RefusalCode,
   ): Promise<void> {
-    metrics.refused(code)
+    // The address of a proxy would be no sender's.
+    answers.refused(code, { method: request.method, sourceIp: null })
     // Set at once, because pipelined requests come before the answer is sent.
     response.shouldKeepAlive = false
     await discardRest(request)
@@ -47,7 +48,7 @@ export function createIngestServer(deps: {
 
   /** Makes an answer in our form to bytes that Node refuses before they are a request. */
   function refuseRaw(code: RefusalCode): string {
-    metrics.refused(code)
+    answers.refused(code)
     return rawAnswer(code)
   }
 

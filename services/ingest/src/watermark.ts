@@ -78,6 +78,11 @@ export interface MarkTelling {
   close(): Promise<void>
 }
 
+/** The place of an ingest, for people: its host, and its spools' folder there. */
+export function placeOf(spool: Pick<Spool, 'dir'> | undefined): string {
+  return spool === undefined ? hostname() : `${hostname()}:${spool.dir}`
+}
+
 /** @param deps.spool undefined where there is none. */
 export function startMarkTelling(deps: {
   producer: Pick<Producer, 'client' | 'shards'>
@@ -90,7 +95,7 @@ export function startMarkTelling(deps: {
   const { client } = producer
   const told = createTeller<'unknown' | 'forgetful'>(logger)
   const processId = randomUUID()
-  const place = spool === undefined ? hostname() : `${hostname()}:${spool.dir}`
+  const place = placeOf(spool)
   let isKnown = spool?.folder.isKnown ?? false
   let isNoted = isKnown
   let isClosed = false

@@ -1,18 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { repeatEvery } from '@vss-pipeline/runtime'
 import { createTeller, type Lifecycle, type Logger } from '@vss-pipeline/runtime/service'
-import { type Drift, noteDrift, type Pool, type Recorded } from '@vss-pipeline/storage'
+import { noteDrift, type Pool, type Recorded } from '@vss-pipeline/storage'
 import { driftOf } from '@vss-pipeline/vss'
+import { DriftTally, type Sightings } from './drift-tally.ts'
 
 const intervalMs = 2_000
 const closingPatienceMs = 1_000
 
-/**
- * A sender can make each name up. So many are told apart in an interval, and the most frequent of them are told. A field
- * that comes often is among them, whatever comes once.
- */
-const mostCollected = 10_000
-const mostTold = 500
+/** So many are told apart at a time, and so many of them are told. */
+const mostCollected = 2_000
+const mostTold = 200
 
 /**
  * Collects how recorded deliveries differ from the documentation, and tells `vss.drift` every two seconds. The counts
@@ -21,23 +19,23 @@ const mostTold = 500
 export function createDriftTeller(deps: { pool: Pool; lifecycle: Lifecycle; logger: Logger }) {
   const { pool, lifecycle, logger } = deps
   const told = createTeller<'failing'>(logger)
-  let observed: Observed = new Map()
+  let observed = new DriftTally(mostCollected)
 
   function observe(recorded: readonly Recorded[]): void {
     for (const { entry } of recorded) {
-      for (const difference of driftOf(entry.verdict)) add(observed, difference, seenIn(entry))
+      for (const difference of driftOf(entry.verdict)) observed.add(difference, seenIn(entry))
     }
   }
 
   async function tell(): Promise<void> {
-    if (observed.size === 0) return
-    const telling = observed
-    observed = new Map()
+    if (observed.isEmpty) return
+    const telling = observed.mostFrequent(mostTold)
+    observed = new DriftTally(mostCollected)
     try {
-      await noteDrift(pool, mostFrequent(telling))
+      await noteDrift(pool, telling)
       told.over('failing', 'vss.drift is written again')
     } catch (error) {
-      for (const drift of telling.values()) add(observed, drift, drift)
+      for (const drift of telling) observed.add(drift, drift)
       told.once('failing', 'warn', 'could not write to vss.drift', { err: error })
     }
   }
@@ -51,46 +49,6 @@ export function createDriftTeller(deps: { pool: Pool; lifecycle: Lifecycle; logg
   return { observe }
 }
 
-type Observed = Map<string, Drift>
-type Difference = Pick<Drift, 'kind' | 'path' | 'value'>
-type Sightings = Omit<Drift, keyof Difference>
-
 function seenIn({ deliveryId, receivedAtMs }: Recorded['entry']): Sightings {
   return { firstSeenMs: receivedAtMs, lastSeenMs: receivedAtMs, deliveries: 1, sampleDeliveryId: deliveryId }
-}
-
-const unnamed: Difference = { kind: 'other', path: '', value: '' }
-
-function add(observed: Observed, difference: Difference, seen: Sightings): void {
-  const key = keyOf(difference)
-  const known = observed.get(key)
-  if (known === undefined) {
-    const hasRoom = observed.size < mostCollected || difference.kind === 'other'
-    if (!hasRoom) add(observed, unnamed, seen)
-    else {
-      const { kind, path, value } = difference
-      const { firstSeenMs, lastSeenMs, deliveries, sampleDeliveryId } = seen
-      observed.set(key, { kind, path, value, firstSeenMs, lastSeenMs, deliveries, sampleDeliveryId })
-    }
-    return
-  }
-  known.deliveries += seen.deliveries
-  known.firstSeenMs = Math.min(known.firstSeenMs, seen.firstSeenMs)
-  if (seen.lastSeenMs >= known.lastSeenMs) {
-    known.lastSeenMs = seen.lastSeenMs
-    known.sampleDeliveryId = seen.sampleDeliveryId
-  }
-}
-
-/** The most frequent of them, and all others as one. */
-function mostFrequent(observed: Observed): Drift[] {
-  if (observed.size <= mostTold) return [...observed.values()]
-  const sorted = [...observed.values()].sort((one, other) => other.deliveries - one.deliveries)
-  const frequent: Observed = new Map()
-  for (const drift of sorted) add(frequent, frequent.size < mostTold ? drift : unnamed, drift)
-  return [...frequent.values()]
-}
-
-function keyOf({ kind, path, value }: Difference): string {
-  return `${kind} ${path} ${value}`
 }

@@ -9,6 +9,7 @@ import {
 } from '@vss-pipeline/runtime/service'
 import {
   advanceWatermark,
+  deliveriesWait,
   type KnownIngest,
   type Pool,
   readWatermark,
@@ -117,7 +118,7 @@ export function judgeWatermark(
     untilMs: mark.untilMs,
     reason: explain(mark, nowMs),
   }))
-  if (oldestOpenMs !== null) bounds.push({ untilMs: oldestOpenMs, reason: 'deliveries wait in the queue' })
+  if (oldestOpenMs !== null) bounds.push({ untilMs: oldestOpenMs, reason: deliveriesWait })
   if (bounds.length === 0) return { untilMs: null, reason: 'no ingest runs' }
   const least = bounds.reduce((one, other) => (other.untilMs < one.untilMs ? other : one))
   // Redis has told no ingest how far it may come.

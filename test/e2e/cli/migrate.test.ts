@@ -19,7 +19,10 @@ it('brings an empty database up to date, once', async () => {
   const second = await vss(['migrate', '--database-url', database.url])
   expect(second).toEqual({ exitCode: 0, stdout: 'schema vss is up to date\n', stderr: '' })
 
-  expect(await vss(['status'], env)).toMatchObject({ exitCode: 0, stderr: '' })
+  // Nothing runs, which is for status to say: but it can read the rows.
+  const after = await vss(['status'], env)
+  expect(after.stderr).toBe('')
+  expect(after.stdout).toContain('Ledger (deliveries since ')
 })
 
 it('names a database that is away, without its password', async () => {

@@ -4,21 +4,13 @@ import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import {
   findSessions,
   follow,
+  readDatabaseState,
   readDelivery,
   readFeedState,
   readNumberSearch,
   readSession,
 } from '@vss-pipeline/reader'
-import {
-  addUpMinutes,
-  advanceWatermark,
-  beatFeed,
-  createWriter,
-  noteDrift,
-  type Pool,
-  pingDatabase,
-  readWatermark,
-} from '@vss-pipeline/storage'
+import { beatFeed, createWriter, type Pool, pingDatabase } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { beforeAll, expect, test } from 'vitest'
 import {
@@ -30,17 +22,15 @@ import {
 } from '../../../packages/storage/src/privileges.ts'
 import { readBody } from '../../support/accounting.ts'
 import { createEmptyDatabase, rowsOf } from '../../support/databases.ts'
-import { callLeg, delivery, deliveryIdAt, rejectedDelivery, session } from '../../support/entries.ts'
+import { callLeg, delivery, deliveryIdAt, session } from '../../support/entries.ts'
 import { completedSession, errorSession } from '../../support/example-sessions.ts'
 import { monthStart, partitionName } from '../../support/ledger-partitions.ts'
 import { openPool } from '../../support/open-storage.ts'
+import { as, createRoles, roles, rolesFile, withUser } from '../../support/roles.ts'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { startTestPostgres } from '../../support/servers/postgres.ts'
 import { vss } from '../../support/vss-command.ts'
 
-const roles = Object.keys(privileges) as Role[]
-
-const rolesFile = new URL('../../../deploy/postgres/roles.sql', import.meta.url)
 const denied = /permission denied|must be owner/
 
 /** The URL of a server that only this file uses: roles belong to a whole server, and other test files share one. */
@@ -257,68 +247,6 @@ test('the reader follows the feed, commits, and removes its consumer', async () 
   expect(restart.stderr).toMatch(/permission denied for function feed_restart.*its role may not do this/)
 })
 
-test.each([
-  ['README.md', 1],
-  ['docs/consuming.md', 31],
-])('the reader may run the queries of %s, and sees rows', async (page, count) => {
-  const databaseUrl = await migratedDatabase()
-  const workers = openPool(as('vss_writer', databaseUrl))
-  const writer = createWriter({ pool: workers, pipelineVersion: 'test' })
-  const reader = openPool(as('vss_reader', databaseUrl))
-  await tellOfIngest(workers)
-  // The queries look for a call of yesterday, by the database's calendar, that was answered and sounded bad.
-  const { rows } = await reader.query<{ noon: Date }>(
-    `SELECT (current_date - 1 + interval '12 hours')::timestamptz AS noon`,
-  )
-  const startedAtMs = rows[0]!.noon.getTime()
-  const legs = [callLeg('A', { callId: '1f048a83-ea6d-11ee-911b-e9023a97c284' })]
-  const seen = { answered: true, mosBand: 'bad', mosMin: 1.5, clientRequestId: 'order-7' } as const
-  const call = session({ startedAtMs, ...seen, legs, anomalies: ['duration_mismatch'] })
-  const failure = session({ startedAtMs: Date.now() - 60_000, answered: false, status: 'BUSY' })
-  await writer.write([delivery(call), delivery(failure), rejectedDelivery()])
-  const writerPool = openPool(as('vss_writer', databaseUrl))
-  await noteDrift(writerPool, [
-    {
-      kind: 'unknown_field',
-      path: 'payload.id',
-      value: '',
-      firstSeenMs: startedAtMs,
-      lastSeenMs: startedAtMs,
-      deliveries: 1,
-      sampleDeliveryId: deliveryIdAt(startedAtMs),
-    },
-  ])
-  await addUpMinutes(writerPool)
-
-  const queries = await queriesOf(page)
-  expect(queries).toHaveLength(count)
-  const cursor = await until(
-    'The session in the feed',
-    async () => (await reader.query<{ cursor: string }>('SELECT cursor FROM vss.changes()')).rows[0]?.cursor,
-    { timeoutMs: 5_000 },
-  )
-  for (const query of queries) {
-    // The query with $1 commits the cursor that the query before it gave.
-    const { rowCount } = await reader.query(query, query.includes('$1') ? [cursor] : [])
-    expect(rowCount, query).toBeGreaterThan(0)
-  }
-})
-
-/** Remembers an ingest, as a worker does. */
-async function tellOfIngest(pool: Pool): Promise<void> {
-  const now = Date.now()
-  const told = [{ id: 'one', place: 'host', hasSpool: false, untilMs: now, toldAtMs: now }]
-  const { version } = await readWatermark(pool)
-  const isOurs = await advanceWatermark(pool, {
-    version,
-    completeUntilMs: now,
-    reason: 'test',
-    told,
-    gone: [],
-  })
-  expect(isOurs).toBe(true)
-}
-
 test.each(['vss_reader', 'vss_support', 'vss_operator'] as const)('%s may find sessions', async (role) => {
   const databaseUrl = await migratedDatabase()
   const writer = createWriter({ pool: openPool(as('vss_writer', databaseUrl)), pipelineVersion: 'test' })
@@ -336,6 +264,18 @@ test.each(['vss_reader', 'vss_support', 'vss_operator'] as const)('%s may find s
   expect(sessions).toMatchObject([{ sessionId: call.sessionId }])
 })
 
+test.each(['vss_reader', 'vss_support', 'vss_operator'] as const)(
+  '%s may read the state that vss status shows',
+  async (role) => {
+    const databaseUrl = await migratedDatabase()
+    const state = await readDatabaseState(openPool(as(role, databaseUrl)), new Date())
+    expect(state).toMatchObject({
+      partitions: { months: 3 },
+      rejectReasons: { sinceThen: { deliveries: 0 } },
+    })
+  },
+)
+
 test('privileges.ts has every table, view and function of the schema, with their columns', async () => {
   const databaseUrl = await migratedDatabase()
 
@@ -344,7 +284,6 @@ test('privileges.ts has every table, view and function of the schema, with their
     `SELECT relname AS name, array_agg(attname::text ORDER BY attnum) AS columns
      FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
      WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
-       AND relname <> 'migrations'
      GROUP BY relname`,
   )
   const inSchemaFunctions = await rowsOf<{ name: string }>(
@@ -576,26 +515,11 @@ test('the roles have no password until they are given one', async () => {
   }
 })
 
-/** The statements in the SQL blocks of a page. Each ends with a semicolon at the end of a line. */
-async function queriesOf(page: string): Promise<string[]> {
-  const text = await readFile(new URL(`../../../${page}`, import.meta.url), 'utf8')
-  const blocks = [...text.matchAll(/^```sql\n(.*?)^```$/gms)].map(([, block]) => block!)
-  return blocks.flatMap((block) => block.split(/;$/m)).filter((statement) => statement.trim() !== '')
-}
-
 async function migratedDatabase(): Promise<string> {
   const { url: databaseUrl } = await createEmptyDatabase(serverUrl)
   await createRoles(databaseUrl)
   await migrate({ databaseUrl: as('vss_migrator', databaseUrl) })
   return databaseUrl
-}
-
-/** Makes the roles as docs/deploying.md says, each with its own name as its password. */
-async function createRoles(databaseUrl: string): Promise<void> {
-  await runSql(databaseUrl, await readFile(rolesFile, 'utf8'))
-  for (const role of ['vss_migrator', ...roles]) {
-    await runSql(databaseUrl, `ALTER ROLE ${role} PASSWORD '${role}'`)
-  }
 }
 
 /** Drops the roles, and first the databases of earlier tests, because the roles own something in each. */
@@ -606,17 +530,6 @@ async function dropRoles(): Promise<void> {
   )
   for (const { name } of databases) await runSql(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`)
   await runSql(serverUrl, `DROP ROLE IF EXISTS vss_migrator, ${roles.join(', ')}`)
-}
-
-function as(role: Role | 'vss_migrator', databaseUrl: string): string {
-  return withUser(databaseUrl, { user: role, password: role })
-}
-
-function withUser(databaseUrl: string, { user, password }: { user: string; password: string }): string {
-  const url = new URL(databaseUrl)
-  url.username = user
-  url.password = password
-  return url.href
 }
 
 async function runSql(databaseUrl: string, statements: string): Promise<void> {

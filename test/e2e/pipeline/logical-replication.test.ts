@@ -7,9 +7,9 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { rowsOf } from '../../support/databases.ts'
 import { callLeg, delivery, session } from '../../support/entries.ts'
 import { openPool } from '../../support/open-storage.ts'
+import { as, createRoles } from '../../support/roles.ts'
 import { startTestPostgres } from '../../support/servers/postgres.ts'
 
-const rolesFile = new URL('../../../deploy/postgres/roles.sql', import.meta.url)
 const page = new URL('../../../docs/consuming.md', import.meta.url)
 
 /** Two servers: a subscription to a database of the same server waits for itself. */
@@ -30,9 +30,8 @@ beforeAll(async () => {
 test('the statements of docs/consuming.md keep sessions and legs in a second Postgres, by logical replication', async () => {
   const publisher = databaseOf(servers.publisher, 'vss')
   await rowsOf(servers.publisher, 'CREATE DATABASE vss')
-  await rowsOf(publisher, await readFile(rolesFile, 'utf8'))
-  await rowsOf(publisher, `ALTER ROLE vss_migrator PASSWORD 'vss_migrator'`)
-  const owner = Object.assign(new URL(publisher), { username: 'vss_migrator', password: 'vss_migrator' }).href
+  await createRoles(publisher)
+  const owner = as('vss_migrator', publisher)
   await migrate({ databaseUrl: owner })
   await migrate({ databaseUrl: servers.subscriber })
   const writer = createWriter({ pool: openPool(publisher), pipelineVersion: 'test' })

@@ -2,6 +2,7 @@ import { type Delivery, webhookPath } from '@vss-pipeline/delivery'
 import { closeServer, createMetricsRegistry, listen, type Registry } from '@vss-pipeline/runtime/service'
 import { request } from 'undici'
 import { expect, onTestFinished } from 'vitest'
+import { type Answers, createAnswers } from '../../../services/ingest/src/answers.ts'
 import { createApp } from '../../../services/ingest/src/app.ts'
 import { createAuthenticator } from '../../../services/ingest/src/authentication.ts'
 import { type IngestConfig, loadConfig } from '../../../services/ingest/src/config.ts'
@@ -20,6 +21,7 @@ export interface RunningIngest {
   logLines: string[]
   registry: Registry
   metrics: IngestMetrics
+  answers: Answers
   openConnections(): Promise<number>
   /** How many requests were refused, by reason, without the reasons that have none. */
   refused(): Promise<Record<string, number>>
@@ -44,6 +46,8 @@ export async function startIngest(
   const { logger, lines } = createRecordingLogger('trace')
   const registry = createMetricsRegistry()
   const metrics = createIngestMetrics(registry)
+  const answers = createAnswers({ metrics, logger })
+  onTestFinished(answers.close)
   const kept: Delivery[] = []
   const waiting = createWaitingBytes({ maxWaitingBytes: config.maxWaitingBytes, logger })
   const keep = options.createKeep?.(metrics, waiting) ?? (async (delivery) => void kept.push(delivery))
@@ -54,10 +58,10 @@ export async function startIngest(
     keep,
     mark: { floorMs: 0 },
     waiting,
-    metrics,
+    answers,
     logger,
   })
-  const server = createIngestServer({ app, config, metrics })
+  const server = createIngestServer({ app, config, answers })
   const port = await listen(server, { host: '127.0.0.1', port: 0, variables: { host: 'HOST', port: 'PORT' } })
   onTestFinished(() => closeServer(server, { graceMs: 0 }))
   return {
@@ -67,6 +71,7 @@ export async function startIngest(
     logLines: lines,
     registry,
     metrics,
+    answers,
     openConnections: () =>
       new Promise((resolve, reject) => {
         server.getConnections((error, count) => (error ? reject(error) : resolve(count)))

@@ -2,10 +2,11 @@ import { until } from '@vss-pipeline/local-stack'
 import {
   createConsumer,
   createProducer,
-  fetchQueueStatus,
+  fetchRedisState,
   observeQueue,
   type Producer,
   readQueueStatus,
+  tellProcess,
 } from '@vss-pipeline/queue'
 import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -47,6 +48,7 @@ test('an empty queue has no batches of any state, and no oldest one', async () =
     jobs: { waiting: 0, active: 0, delayed: 0, failed: 0 },
     deliveries: 0,
     oldestWaitingSeconds: 0,
+    isPaused: false,
   })
 })
 
@@ -82,10 +84,20 @@ test('the age of the oldest counts from its receipt, wherever it stands in a lon
   expect(oldestWaitingSeconds).toBeLessThan(100)
 })
 
+test('the deliveries of a paused queue wait, and it shows that it is paused', async () => {
+  await enqueue(2)
+  const { queue } = producer.shards[0]!
+  await queue.pause()
+  await enqueue(1)
+  expect(await read()).toMatchObject({ jobs: { waiting: 3 }, deliveries: 3, isPaused: true })
+  await queue.resume()
+  expect(await read()).toMatchObject({ jobs: { waiting: 3 }, deliveries: 3, isPaused: false })
+})
+
 describe('metrics', () => {
   test('show the depth by state and the age of the oldest, as of each reading', async () => {
     const registry = createMetricsRegistry()
-    observeQueue({ registry, shards: producer.shards, client: producer.client })
+    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
     const before = await registry.metrics()
     expect(before).toMatch(/^vss_queue_jobs\{state="waiting"\} 0$/m)
     expect(before).toMatch(/^vss_queue_oldest_waiting_seconds 0$/m)
@@ -97,19 +109,47 @@ describe('metrics', () => {
     expect(after).toMatch(/^vss_queue_oldest_waiting_seconds 9\d(\.\d+)?$/m)
   })
 
-  test('show no value while Redis is away, without a wait', async () => {
+  test('keep their values while Redis is away, and say that it is, without a wait', async () => {
     const registry = createMetricsRegistry()
-    observeQueue({ registry, shards: producer.shards, client: producer.client })
+    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
     await enqueue(1)
-    expect(await registry.metrics()).toMatch(/^vss_queue_jobs\{state="waiting"\} 1$/m)
+    const before = await registry.metrics()
+    expect(before).toMatch(/^vss_queue_jobs\{state="waiting"\} 1$/m)
+    expect(before).toMatch(/^vss_redis_up 1$/m)
     await redis.stop()
     onTestFinished(redis.start)
     await untilConnectionLost(producer)
     const startedAt = performance.now()
     const metrics = await registry.metrics()
     expect(performance.now() - startedAt).toBeLessThan(500)
-    expect(metrics).not.toMatch(/^vss_queue_(jobs|oldest_waiting_seconds)\b/m)
-    expect(metrics).toMatch(/^process_cpu_seconds_total /m)
+    expect(metrics).toMatch(/^vss_redis_up 0$/m)
+    for (const name of ['vss_queue_jobs', 'vss_queue_oldest_waiting_seconds', 'vss_redis_memory_share']) {
+      expect(samplesOf(metrics, name), name).toEqual(samplesOf(before, name))
+    }
+  })
+
+  test('show how many workers tell that they run', async () => {
+    const registry = createMetricsRegistry()
+    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
+    expect(await registry.metrics()).toMatch(/^vss_workers_connected 0$/m)
+    const report = () => ({ isDatabaseThere: true, payloadVersions: [], shards: 1 })
+    const tellings = [1, 2].map(() =>
+      tellProcess({ client: redis.client, prefix, service: 'worker', report }),
+    )
+    onTestFinished(async () => void (await Promise.all(tellings.map((telling) => telling.close()))))
+    await Promise.all(tellings.map((telling) => telling.tell()))
+    expect(await registry.metrics()).toMatch(/^vss_workers_connected 2$/m)
+  })
+
+  test('show the used share of maxmemory, and 0 without one', async () => {
+    const registry = createMetricsRegistry()
+    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
+    expect(await registry.metrics()).toMatch(/^vss_redis_memory_share 0$/m)
+    const [, used] = /used_memory:(\d+)/.exec(await redis.client.info('memory'))!
+    await redis.client.config('SET', 'maxmemory', 2 * Number(used))
+    onTestFinished(async () => void (await redis.client.config('SET', 'maxmemory', 0)))
+    const [sample] = samplesOf(await registry.metrics(), 'vss_redis_memory_share')
+    expect(Number(sample!.split(' ')[1])).toBeCloseTo(0.5, 1)
   })
 })
 
@@ -122,7 +162,7 @@ test('metrics of a consumer come within 2 s though Redis hangs', async () => {
     handle: async () => 'done',
   })
   const registry = createMetricsRegistry()
-  observeQueue({ registry, shards: consumer.shards, client: consumer.client })
+  observeQueue({ registry, prefix, shards: consumer.shards, client: consumer.client })
   await untilConnected(consumer)
   redis.freeze()
   onTestFinished(async () => {
@@ -130,32 +170,55 @@ test('metrics of a consumer come within 2 s though Redis hangs', async () => {
     await consumer.close()
   })
   const startedAt = performance.now()
-  expect(await registry.metrics()).not.toMatch(/^vss_queue_jobs\{/m)
+  const metrics = await registry.metrics()
   expect(performance.now() - startedAt).toBeLessThan(2_000)
+  expect(metrics).toMatch(/^vss_redis_up 0$/m)
+  // Nothing was read before, so nothing is known.
+  expect(metrics).not.toMatch(/^vss_(queue|redis_memory)\w+(\{.*\})? /m)
 })
+
+/** The lines of a metric. */
+function samplesOf(metrics: string, name: string): string[] {
+  return metrics.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+}
 
 describe('fetching the status once', () => {
   test('connects, reads and leaves no connection behind', async () => {
     await enqueue(2)
-    const { status, durabilityProblems } = await fetchQueueStatus({ redisUrl: redis.url, prefix, logger })
-    expect(status.jobs.waiting).toBe(2)
-    expect(durabilityProblems).toEqual([])
+    const state = await fetchRedisState({ redisUrl: redis.url, prefix, logger })
+    expect(state.queue.jobs.waiting).toBe(2)
+    expect(state.isPrefixKnown).toBe(true)
+    expect(state.redis).toMatchObject({
+      isAppendOnly: true,
+      appendFsync: 'always',
+      evictionPolicy: 'noeviction',
+    })
+    expect(state.redis.usedBytes).toBeGreaterThan(0)
     const isGone = async () => !((await redis.client.client('LIST')) as string).includes('name=vss-status')
     await until('the end of its connection', isGone, { timeoutMs: 2_000 })
+  })
+
+  test('knows a prefix under which nothing ever was', async () => {
+    const state = await fetchRedisState({ redisUrl: redis.url, prefix: freshPrefix(), logger })
+    expect(state).toMatchObject({
+      isPrefixKnown: false,
+      queue: { deliveries: 0 },
+      processes: { running: [] },
+    })
   })
 
   test('fails with the reason when Redis cannot be reached', async () => {
     await redis.stop()
     onTestFinished(redis.start)
     const startedAt = performance.now()
-    await expect(fetchQueueStatus({ redisUrl: redis.url, prefix, logger })).rejects.toThrow(/ECONNREFUSED/)
+    await expect(fetchRedisState({ redisUrl: redis.url, prefix, logger })).rejects.toThrow(/ECONNREFUSED/)
     expect(performance.now() - startedAt).toBeLessThan(5_000)
   })
 
   test('fails with the reason when the password is wrong, without showing it', async () => {
     const url = new URL(redis.url)
     url.password = 'hunter2'
-    const error = await fetchQueueStatus({ redisUrl: url.href, prefix, logger }).catch((error) => error)
+    const error = await fetchRedisState({ redisUrl: url.href, prefix, logger }).catch((error) => error)
     expect(error.message).toMatch(/WRONGPASS/)
     expect(error.message).not.toContain('hunter2')
   })
@@ -164,7 +227,7 @@ describe('fetching the status once', () => {
     redis.freeze()
     onTestFinished(redis.thaw)
     const startedAt = performance.now()
-    await expect(fetchQueueStatus({ redisUrl: redis.url, prefix, logger })).rejects.toThrow()
+    await expect(fetchRedisState({ redisUrl: redis.url, prefix, logger })).rejects.toThrow()
     expect(performance.now() - startedAt).toBeLessThan(6_000)
   })
 })

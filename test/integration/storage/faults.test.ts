@@ -1,5 +1,5 @@
 import { until } from '@vss-pipeline/local-stack'
-import { countByOutcome, readSession } from '@vss-pipeline/reader'
+import { readDatabaseState, readSession } from '@vss-pipeline/reader'
 import {
   createPool,
   createWriter,
@@ -103,7 +103,7 @@ test('a table that is not there yet is schema_missing to writers and readers, an
     code: 'schema_missing',
     sqlState: '42P01',
   })
-  await expect(countByOutcome(pool, new Date())).rejects.toMatchObject({
+  await expect(readDatabaseState(pool, new Date())).rejects.toMatchObject({
     code: 'schema_missing',
     sqlState: '42P01',
   })

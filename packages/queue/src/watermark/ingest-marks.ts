@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { nowInScript } from '../time-in-script.ts'
 
 /**
  * The marks of the ingests, in one hash of Redis. An ingest's mark tells how far it is: what it received before that
@@ -57,9 +58,6 @@ function ingestsKey(prefix: string): string {
 function boundKey(prefix: string): string {
   return `${prefix}:watermark-bound`
 }
-
-const nowInScript = `local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)`
 
 /** A mark that somebody has told anew is not retired: it is not the same any more. */
 const retireInScript = (firstArgument: number) => `for i = ${firstArgument}, #ARGV, 2 do
@@ -177,6 +175,11 @@ function parseMark(id: string, text: string): IngestMark {
     clockMs: typeof clockMs === 'number' ? clockMs : Number(toldAtMs),
     text,
   }
+}
+
+/** Whether any ingest has ever told its mark under the prefix, and a worker has not forgotten it. */
+export async function hasMarks(client: Redis, prefix: string): Promise<boolean> {
+  return (await client.exists(ingestsKey(prefix), boundKey(prefix))) > 0
 }
 
 /** Forgets retired marks, after Postgres has forgotten them. */

@@ -3,7 +3,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { ConfigError } from './config-error.ts'
-import { addresses, flag, integer, one, oneOf, pairs, secrets, share, text, url } from './kinds.ts'
+import {
+  addresses,
+  apiAddress,
+  flag,
+  integer,
+  one,
+  oneOf,
+  pairs,
+  secrets,
+  share,
+  text,
+  url,
+} from './kinds.ts'
 import { readVariable, requireVariable } from './variable.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'env-test-'))
@@ -125,6 +137,34 @@ describe('a URL', () => {
       expect(message).not.toContain('hunter2')
     },
   )
+})
+
+describe('the address of an API', () => {
+  const read = (given: string) => readVariable({ VSS_API_URL: given }, 'VSS_API_URL', apiAddress())
+
+  test.each([
+    ['https://voice.8x8.com', 'https://voice.8x8.com'],
+    [' https://gateway.example.com/8x8/ ', 'https://gateway.example.com/8x8'],
+    ['http://127.0.0.1:8081', 'http://127.0.0.1:8081'],
+    ['http://localhost', 'http://localhost'],
+    ['http://[::1]:1', 'http://[::1]:1'],
+  ])('may be %s', (given, address) => {
+    expect(read(given)).toBe(address)
+  })
+
+  test.each([
+    'http://voice.8x8.com',
+    'http://127.0.0.1.example.com',
+    'ftp://127.0.0.1',
+    'https://user:hunter2@voice.8x8.com',
+    'https://voice.8x8.com/?key=hunter2',
+    'voice.8x8.com',
+    'hunter2',
+  ])('may not be %s, which is not shown', (given) => {
+    const message = errorOf(() => read(given))
+    expect(message).toMatch(/^VSS_API_URL .*: it takes a URL that begins with https:\/\/, or with http/)
+    expect(message).not.toContain('hunter2')
+  })
 })
 
 describe('a list of addresses', () => {

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { isLoopback } from '../loopback.ts'
 import { ConfigError } from './config-error.ts'
 import type { Kind } from './variable.ts'
 
@@ -53,6 +54,25 @@ export function url(...protocols: string[]): Kind<string> {
       throw new ConfigError(`${name} begins with "${protocol}": it takes ${takes}`)
     }
     return value
+  })
+}
+
+/**
+ * The address of an API that gets a key with every request: over HTTPS, or on this machine. It may have a path, and is
+ * given without a slash at its end. Errors do not show it, because somebody may have put a password into it.
+ */
+export function apiAddress(): Kind<string> {
+  const takes = 'a URL that begins with https://, or with http:// on this machine'
+  return trimmed(takes, (value, _refuse, name) => {
+    const address = URL.canParse(value) ? new URL(value) : undefined
+    const isSafe =
+      address?.protocol === 'https:' || (address?.protocol === 'http:' && isLoopback(address.hostname))
+    if (address === undefined || !isSafe)
+      throw new ConfigError(`${name} is no such address: it takes ${takes}`)
+    if (address.username + address.password + address.search + address.hash !== '') {
+      throw new ConfigError(`${name} has more than a host and a path: it takes ${takes}`)
+    }
+    return address.href.replace(/\/$/, '')
   })
 }
 

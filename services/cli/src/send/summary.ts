@@ -1,4 +1,5 @@
-import { alignColumns, displayCount, displayValue, indent, renderFields, title } from '../text.ts'
+import { displayCount } from '@vss-pipeline/runtime'
+import { alignColumns, displayValue, indent, renderFields, title } from '../text.ts'
 import type { Bodies } from './bodies.ts'
 import type { LatencySummary } from './latencies.ts'
 import type { AnswerCount, Tally } from './tally.ts'

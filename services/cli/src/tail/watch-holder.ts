@@ -1,7 +1,7 @@
 import { type FeedState, readFeedState } from '@vss-pipeline/reader'
-import { repeatEvery } from '@vss-pipeline/runtime'
+import { displaySpan, repeatEvery } from '@vss-pipeline/runtime'
 import { closePool, createPool } from '@vss-pipeline/storage'
-import { displaySpan, displayValue } from '../text.ts'
+import { displayValue } from '../text.ts'
 
 /** A transaction that is open for less is none to tell of: a flush takes milliseconds. */
 const lookEveryMs = 2_000

@@ -22,6 +22,8 @@ export interface Spool {
   readonly reserveProblem: string | undefined
   /** How much it held at the thread's last answer. */
   readonly content: Readonly<SpoolContent>
+  /** It has not been empty since then, or for longer: milliseconds since the Unix epoch; null when it is empty. */
+  readonly notEmptySinceMs: number | null
   /** Whether it is well below its limit. */
   readonly hasRoom: boolean
   /** Resolves when the deliveries are on disk, all of them. @throws SpoolUnavailableError */
@@ -69,6 +71,7 @@ export async function openSpool(options: {
   const waiting: { resolve: (answer: SpoolAnswer) => void; reject: (error: Error) => void }[] = []
   const [opened] = (await once(thread, 'message')) as [SpoolOpened]
   let content = opened.content
+  let notEmptySinceMs = content.oldestMs
   let isClosing = false
   let hasLeft = false
 
@@ -76,6 +79,7 @@ export async function openSpool(options: {
   // promise: all that was acknowledged is on disk.
   thread.on('message', (answer: SpoolAnswer) => {
     content = answer.content
+    notEmptySinceMs = earlier(content.oldestMs, notEmptySinceMs)
     const call = waiting.shift()
     if ('error' in answer) call?.reject(answer.isOutage ? unavailable(answer.error) : answer.error)
     else call?.resolve(answer)
@@ -97,6 +101,9 @@ export async function openSpool(options: {
     reserveProblem: opened.reserveProblem,
     get content() {
       return content
+    },
+    get notEmptySinceMs() {
+      return notEmptySinceMs
     },
     get hasRoom() {
       return content.bytes < nearlyFullShare * options.maxBytes
@@ -144,4 +151,9 @@ export async function openSpool(options: {
       await ended
     },
   }
+}
+
+/** @param oldestMs null empties the spool, and ends what was before. */
+function earlier(oldestMs: number | null, sinceMs: number | null): number | null {
+  return oldestMs === null || sinceMs === null ? oldestMs : Math.min(oldestMs, sinceMs)
 }

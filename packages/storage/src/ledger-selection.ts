@@ -1,0 +1,134 @@
+import type { Outcome, Reason } from '@vss-pipeline/vss'
+import type { ClientBase } from 'pg'
+
+/** A delivery as the ledger has it. */
+export interface LedgerDelivery {
+  deliveryId: string
+  receivedAtMs: number
+  sourceIp: string | null
+  /** Null when the batch that it travelled in could not be decoded. */
+  body: Buffer | null
+  bodySha256: Buffer | null
+  sessionId: string | null
+  source: 'webhook' | 'import'
+  outcome: Outcome
+  reasons: Reason[]
+}
+
+/** Deliveries of the ledger: those to which every given member applies. */
+export interface LedgerSelection {
+  /** Received then or later. */
+  readonly since?: Date
+  /** Received before. */
+  readonly until: Date
+  /** Any of these. */
+  readonly outcomes?: readonly Outcome[]
+  /** The code of one of its reasons. */
+  readonly reason?: string
+  /** A code that no reason of it has. */
+  readonly withoutReason?: string
+  /** A code that is among the anomalies of its session. */
+  readonly anomaly?: string
+  readonly sessionId?: string
+  readonly deliveryId?: string
+  /** The release that judged it last. */
+  readonly writtenBy?: string
+}
+
+/** A place between two deliveries, in the order of receipt. */
+export interface LedgerPlace {
+  readonly receivedAtMs: number
+  readonly deliveryId: string
+}
+
+/** Reads a page of the selected deliveries with their bodies, the first received first. */
+export async function selectLedger(
+  client: ClientBase,
+  options: { selection: LedgerSelection; after: LedgerPlace | null; limit: number },
+): Promise<LedgerDelivery[]> {
+  const { text, values } = selectLedgerStatement(options)
+  const { rows } = await client.query<LedgerRowAsRead>(text, values)
+  return rows.map((row) => ({
+    deliveryId: row.delivery_id,
+    receivedAtMs: row.received_at.getTime(),
+    sourceIp: row.source_ip,
+    body: row.body,
+    bodySha256: row.body_sha256,
+    sessionId: row.session_id,
+    source: row.source,
+    outcome: row.outcome,
+    reasons: row.reasons,
+  }))
+}
+
+interface LedgerRowAsRead {
+  delivery_id: string
+  received_at: Date
+  source_ip: string | null
+  body: Buffer | null
+  body_sha256: Buffer | null
+  session_id: string | null
+  source: 'webhook' | 'import'
+  outcome: Outcome
+  reasons: Reason[]
+}
+
+function selectLedgerStatement({
+  selection,
+  after,
+  limit,
+}: {
+  selection: LedgerSelection
+  after: LedgerPlace | null
+  limit: number
+}): { text: string; values: unknown[] } {
+  const { since, until, outcomes, reason, withoutReason, anomaly, sessionId, deliveryId, writtenBy } =
+    selection
+  const values: unknown[] = []
+  const given = (value: unknown) => `$${values.push(value)}`
+  const time = (value: Date) => `${given(value.toISOString())}::timestamptz`
+  const withCode = (code: string) => `reasons @> ${given(JSON.stringify([{ code }]))}::jsonb`
+  const conditions = [`received_at < ${time(until)}`]
+  if (since) conditions.push(`received_at >= ${time(since)}`)
+  if (after) {
+    const receivedAt = time(new Date(after.receivedAtMs))
+    // The first condition leaves out earlier months.
+    conditions.push(
+      `received_at >= ${receivedAt}`,
+      `(received_at, delivery_id) > (${receivedAt}, ${given(after.deliveryId)}::uuid)`,
+    )
+  }
+  if (outcomes) {
+    // One by one, because the index of the rejected answers a single outcome.
+    conditions.push(`(${outcomes.map((outcome) => `outcome = ${literal(outcome)}`).join(' OR ')})`)
+  }
+  if (reason !== undefined) conditions.push(`outcome = 'rejected'`, withCode(reason))
+  if (withoutReason !== undefined) conditions.push(`NOT ${withCode(withoutReason)}`)
+  if (anomaly !== undefined) {
+    conditions.push(
+      `EXISTS (SELECT FROM vss.sessions WHERE sessions.session_id = delivery.session_id AND anomalies @> ARRAY[${given(anomaly)}] OFFSET 0)`,
+    )
+  }
+  if (sessionId !== undefined) conditions.push(`session_id = ${given(sessionId)}::uuid`)
+  if (deliveryId !== undefined) conditions.push(`delivery_id = ${given(deliveryId)}::uuid`)
+  if (writtenBy !== undefined) conditions.push(`pipeline_version = ${given(writtenBy)}`)
+  const text = `SELECT
+  delivery_id, received_at, host(source_ip) AS source_ip, body, body_sha256, session_id, source, outcome, reasons
+FROM vss.deliveries AS delivery
+WHERE ${conditions.join('\n  AND ')}
+ORDER BY received_at, delivery_id
+LIMIT ${given(limit)}`
+  return { text, values }
+}
+
+const outcomeLiterals: Record<Outcome, string> = {
+  stored: `'stored'`,
+  duplicate: `'duplicate'`,
+  superseded: `'superseded'`,
+  rejected: `'rejected'`,
+}
+
+/** A literal in the statement lets the planner see that a partial index has it. */
+function literal(outcome: Outcome): string {
+  return outcomeLiterals[outcome]
+}

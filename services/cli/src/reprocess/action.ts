@@ -1,0 +1,108 @@
+import { displayCount, pipelineVersion } from '@vss-pipeline/runtime'
+import type { LedgerSelection } from '@vss-pipeline/storage'
+import { confirm } from '../confirm.ts'
+import { withDatabase } from '../database.ts'
+import { CommandFailure, UsageError } from '../failure.ts'
+import type { ReprocessCommandOptions } from '../reprocess.ts'
+import { readDatabaseSetting } from '../settings.ts'
+import { displayJson } from '../text.ts'
+import { type ReprocessSummary, renderSummary } from './summary.ts'
+import { createReprocessTally } from './tally.ts'
+
+/** A page of a rare selection may read a month. */
+const longestStatementMs = 10 * 60_000
+
+/** Judges the selected deliveries again, and prints what came of it. @throws CommandFailure */
+export async function runReprocess(options: ReprocessCommandOptions, env: NodeJS.ProcessEnv): Promise<void> {
+  const database = readDatabaseSetting(options, env)
+  const selection = selectionOf(options)
+  const isDryRun = options.dryRun === true
+  if (!isDryRun) {
+    await confirm({
+      consequence: 'reprocessing writes sessions and outcomes anew',
+      details: 'See with --dry-run which.',
+      question: 'Judge these deliveries again?',
+      yes: options.yes,
+    })
+  }
+  const { reprocess } = await import('@vss-pipeline/pipeline')
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  const tally = createReprocessTally()
+  const startedAtMs = performance.now()
+  let doneUntilMs: number | null = null
+  const summary = (): ReprocessSummary => ({
+    dryRun: isDryRun,
+    complete: !stop.signal.aborted,
+    judged: tally.judged,
+    seconds: (performance.now() - startedAtMs) / 1000,
+    counts: tally.counts,
+    doneUntil: doneUntilMs === null ? null : new Date(doneUntilMs).toISOString(),
+  })
+  try {
+    await withDatabase(
+      database,
+      async (pool) => {
+        const pages = reprocess({
+          pool,
+          selection,
+          pipelineVersion,
+          isDryRun,
+          ...(options.rate !== undefined && { deliveriesPerSecond: options.rate }),
+          signal: stop.signal,
+        })
+        for await (const page of pages) {
+          for (const delivery of page.deliveries) tally.add(delivery)
+          doneUntilMs = page.doneUntilMs
+          showProgress(summary())
+        }
+      },
+      { statementTimeoutMs: longestStatementMs },
+    )
+  } catch (error) {
+    hideProgress()
+    if (error instanceof CommandFailure)
+      throw new CommandFailure(`${error.message}${goOnAt(summary())}`, { cause: error })
+    throw error
+  }
+  hideProgress()
+  const end = summary()
+  console.log(options.json ? displayJson(end) : renderSummary(end))
+  if (!end.complete) throw new CommandFailure(`stopped${goOnAt(end)}`)
+}
+
+function selectionOf(options: ReprocessCommandOptions): LedgerSelection {
+  const { since, until = new Date(), outcome, reason, anomaly, session, delivery, writtenBy } = options
+  if (since !== undefined && since >= until) throw new UsageError('--since is not before --until')
+  return {
+    until,
+    ...(since !== undefined && { since }),
+    ...(outcome !== undefined && { outcomes: [outcome] }),
+    ...(reason !== undefined && { reason }),
+    ...(reason !== killsWorker && delivery === undefined && { withoutReason: killsWorker }),
+    ...(anomaly !== undefined && { anomaly }),
+    ...(session !== undefined && { sessionId: session }),
+    ...(delivery !== undefined && { deliveryId: delivery }),
+    ...(writtenBy !== undefined && { writtenBy }),
+  }
+}
+
+/** Such a delivery may kill this process as well. */
+const killsWorker = 'kills_worker'
+
+function goOnAt({ doneUntil, judged }: ReprocessSummary): string {
+  return doneUntil === null ? '' : `: ${displayCount(judged)} judged; go on with --since ${doneUntil}`
+}
+
+/** Shows a line on standard error, where that is a terminal. */
+function showProgress({ judged, seconds, doneUntil }: ReprocessSummary): void {
+  if (!process.stderr.isTTY) return
+  const rate = Math.round(judged / seconds)
+  process.stderr.write(
+    `\r\u001b[K${displayCount(judged)} judged, ${displayCount(rate)}/s, until ${doneUntil}`,
+  )
+}
+
+function hideProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
+}

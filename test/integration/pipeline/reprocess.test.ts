@@ -1,0 +1,395 @@
+import { randomUUID } from 'node:crypto'
+import type { Delivery } from '@vss-pipeline/delivery'
+import { generateEvents } from '@vss-pipeline/generator'
+import { enrich, reject, reprocess, validate } from '@vss-pipeline/pipeline'
+import {
+  addUpMinutes,
+  type LedgerSelection,
+  type Pool,
+  type Rejudged,
+  type RejudgeOptions,
+  rejudgePage,
+} from '@vss-pipeline/storage'
+import type { LedgerEntry } from '@vss-pipeline/vss'
+import fc from 'fast-check'
+import { v7 as uuidv7 } from 'uuid'
+import { describe, expect, test } from 'vitest'
+import { openStorage, type Storage } from '../../support/open-storage.ts'
+import { bodyOf, completedExample, type WireEvent } from '../../support/vendor-examples.ts'
+
+const receivedAtMs = Date.now() - 3_600_000
+const all: LedgerSelection = { until: new Date(receivedAtMs + 1_800_000) }
+let received = 0
+
+describe('a rejected delivery that passes now', () => {
+  test('makes its session, keeps its id and its time, and its history tells what it was', async () => {
+    const storage = await openStorage()
+    const one = deliveryOf(eventOf(randomUUID()))
+    await write(storage, [rejectedBefore(one)])
+    const { rows: before } = await storage.pool.query('SELECT processed_at FROM vss.deliveries')
+
+    const results = await reprocessAll(storage.pool)
+
+    const sessionId = sessionIdOf(one)
+    expect(results).toMatchObject([
+      { deliveryId: one.deliveryId, sessionId, from: 'rejected', to: 'stored', effect: 'judged' },
+    ])
+    const { rows } = await storage.pool.query(
+      `SELECT outcome, reasons, delivery.session_id, delivery.pipeline_version, history, session.revision, session.delivery_id,
+         session.received_at
+       FROM vss.deliveries AS delivery JOIN vss.sessions AS session USING (session_id)`,
+    )
+    expect(rows).toEqual([
+      {
+        outcome: 'stored',
+        reasons: [],
+        session_id: sessionId,
+        pipeline_version: 'today',
+        history: [
+          {
+            outcome: 'rejected',
+            reasons: [oldReason],
+            pipeline_version: '1.2.3',
+            processed_at: expect.stringMatching(/^20/),
+          },
+        ],
+        revision: 1,
+        delivery_id: one.deliveryId,
+        received_at: new Date(one.receivedAtMs),
+      },
+    ])
+    expect(new Date(rows[0].history[0].processed_at)).toEqual(before[0].processed_at)
+  })
+
+  test('is superseded by what stands when it is older, and a duplicate when it says the same', async () => {
+    const storage = await openStorage()
+    const event = eventOf(randomUUID())
+    const [same, other, standing, newer] = [
+      deliveryOf(event),
+      deliveryOf({ ...event, payload: { ...event.payload, clientRequestId: 'older' } }),
+      deliveryOf(event),
+      deliveryOf({ ...event, payload: { ...event.payload, clientRequestId: 'newer' } }),
+    ]
+    await write(storage, [rejectedBefore(same), rejectedBefore(other), today(standing)])
+    expect(await currentOf(storage.pool)).toMatchObject([{ delivery_id: standing.deliveryId, revision: 1 }])
+
+    expect((await reprocessAll(storage.pool)).map(({ to }) => to)).toEqual([
+      'duplicate',
+      'superseded',
+      'stored',
+    ])
+    expect(await currentOf(storage.pool)).toMatchObject([{ delivery_id: standing.deliveryId, revision: 1 }])
+
+    await write(storage, [rejectedBefore(newer)])
+    await reprocessAll(storage.pool)
+    expect(await currentOf(storage.pool)).toMatchObject([
+      { delivery_id: newer.deliveryId, client_request_id: 'newer', revision: 2 },
+    ])
+  })
+})
+
+test('a session is written again only where its values differ, and its outcome stays', async () => {
+  const storage = await openStorage()
+  const [differs, same] = [deliveryOf(eventOf(randomUUID())), deliveryOf(eventOf(randomUUID()))]
+  await write(storage, [readOtherwise(differs), today(same)])
+  const unchanged = await rowOf(storage.pool, same)
+
+  const results = await reprocessAll(storage.pool)
+
+  expect(results.map(({ from, to, effect }) => [from, to, effect])).toEqual([
+    ['stored', 'stored', 'session_rewritten'],
+    ['stored', 'stored', 'none'],
+  ])
+  const rewritten = await rowOf(storage.pool, differs)
+  expect(rewritten).toMatchObject({ revision: 2, caller: '+12314377870', pipeline_version: 'today', legs: 2 })
+  expect(await rowOf(storage.pool, same)).toEqual(unchanged)
+})
+
+test('a delivery that would be rejected now leaves its session as it stands; one that stands for nothing is rejected', async () => {
+  const storage = await openStorage()
+  const event = eventOf(randomUUID())
+  const [older, newer] = [deliveryOf(event), deliveryOf(event)]
+  const badBody = bodyOf({ ...event, payload: { ...event.payload, sessionStatus: undefined } })
+  await write(storage, [
+    { ...today(older), body: badBody },
+    { ...today(newer), body: badBody },
+  ])
+  const before = await currentOf(storage.pool)
+
+  const results = await reprocessAll(storage.pool)
+
+  expect(results.map(({ from, to, effect }) => [from, to, effect])).toEqual([
+    ['duplicate', 'rejected', 'judged'],
+    ['stored', 'stored', 'would_reject'],
+  ])
+  expect(await currentOf(storage.pool)).toEqual(before)
+  await expectMinutesToAgree(storage.pool)
+})
+
+test('a delivery without a body, or whose body names another session now, stays as it is', async () => {
+  const storage = await openStorage()
+  const [lost, moved] = [deliveryOf(eventOf(randomUUID())), deliveryOf(eventOf(randomUUID()))]
+  const undecodable = { code: 'undecodable_batch', path: '', message: 'lost' } as const
+  await write(storage, [
+    { ...reject(lost, [undecodable]), body: null },
+    { ...today(moved), body: bodyOf(eventOf(randomUUID())) },
+  ])
+  const before = await currentOf(storage.pool)
+
+  const results = await reprocessAll(storage.pool)
+
+  expect(results.map(({ effect }) => effect)).toEqual(['no_body', 'other_session'])
+  expect(await currentOf(storage.pool)).toEqual(before)
+})
+
+test('a dry run tells the same, and changes nothing', async () => {
+  const storage = await openStorage()
+  const deliveries = Array.from({ length: 30 }, () => deliveryOf(eventOf(randomUUID())))
+  await write(
+    storage,
+    deliveries.map((one, index) => [rejectedBefore, readOtherwise, today][index % 3]!(one)),
+  )
+  const before = await contentsOf(storage.pool)
+
+  const dry = await reprocessAll(storage.pool, { isDryRun: true })
+
+  expect(await contentsOf(storage.pool)).toEqual(before)
+  expect(await reprocessAll(storage.pool)).toEqual(dry)
+  expect(await contentsOf(storage.pool)).not.toEqual(before)
+})
+
+test('each condition selects the deliveries to which it applies', async () => {
+  const storage = await openStorage()
+  const [rejected, stored, flagged, killer] = Array.from({ length: 4 }, () =>
+    deliveryOf(eventOf(randomUUID())),
+  )
+  const anomaly = {
+    ...flagged!,
+    body: bodyOf(Object.assign(eventOf(sessionIdOf(flagged!)), { surprise: 1 })),
+  }
+  await write(storage, [
+    rejectedBefore(rejected!),
+    today(stored!),
+    today(anomaly),
+    reject(killer!, [{ code: 'kills_worker', path: '', message: 'killed' }]),
+  ])
+  const selected = async (selection: Partial<LedgerSelection>) =>
+    (await reprocessAll(storage.pool, { isDryRun: true, selection: { ...all, ...selection } })).map(
+      ({ deliveryId }) =>
+        [rejected, stored, flagged, killer].findIndex((one) => one!.deliveryId === deliveryId),
+    )
+
+  expect(await selected({})).toEqual([0, 1, 2, 3])
+  expect(await selected({ outcomes: ['stored'] })).toEqual([1, 2])
+  expect(await selected({ outcomes: ['stored', 'rejected'] })).toEqual([0, 1, 2, 3])
+  expect(await selected({ reason: 'invalid_field' })).toEqual([0])
+  expect(await selected({ withoutReason: 'kills_worker' })).toEqual([0, 1, 2])
+  expect(await selected({ anomaly: 'unknown_field' })).toEqual([2])
+  expect(await selected({ sessionId: sessionIdOf(stored!) })).toEqual([1])
+  expect(await selected({ deliveryId: killer!.deliveryId })).toEqual([3])
+  expect(await selected({ writtenBy: '1.2.3' })).toEqual([0, 1, 2, 3])
+  expect(await selected({ writtenBy: '1.2.4' })).toEqual([])
+  expect(await selected({ since: new Date(stored!.receivedAtMs) })).toEqual([1, 2, 3])
+  expect(await selected({ until: new Date(stored!.receivedAtMs) })).toEqual([0])
+})
+
+test('a value that Postgres refuses is rejected alone', async () => {
+  const storage = await openStorage()
+  const deliveries = Array.from({ length: 20 }, () => deliveryOf(eventOf(randomUUID())))
+  await write(storage, deliveries.map(rejectedBefore))
+  const bad = deliveries[7]!.deliveryId
+  const judge = (delivery: Delivery) => {
+    const entry = today(delivery)
+    if (delivery.deliveryId !== bad || entry.verdict.kind === 'rejected') return entry
+    return { ...entry, verdict: { ...entry.verdict, session: { ...entry.verdict.session, caller: '\0' } } }
+  }
+
+  const results = await rejudgePages(storage.pool, { limit: 20, judge })
+
+  expect(results.map(({ to }) => to)).toEqual(
+    deliveries.map(({ deliveryId }) => (deliveryId === bad ? 'rejected' : 'stored')),
+  )
+  const { rows } = await storage.pool.query(`SELECT delivery_id, reasons FROM vss.rejected`)
+  expect(rows).toMatchObject([{ delivery_id: bad, reasons: [{ code: 'refused_by_database' }] }])
+})
+
+test('what an earlier release judged in any order becomes as if this release had judged it, once and for all', async () => {
+  const arbitrary = fc.record({
+    seed: fc.integer(),
+    verdicts: fc.infiniteStream(
+      fc.constantFrom(today, today, rejectedBefore, readOtherwise) as fc.Arbitrary<typeof today>,
+    ),
+    order: fc.infiniteStream(fc.nat()),
+    flushSize: fc.integer({ min: 1, max: 20 }),
+    stopAfter: fc.integer({ min: 0, max: 3 }),
+  })
+  const [fresh, again] = [await openStorage(), await openStorage()]
+  await fc.assert(
+    fc.asyncProperty(arbitrary, async ({ seed, verdicts, order, flushSize, stopAfter }) => {
+      const deliveries = [
+        ...generateEvents({ seed, count: 60, dirtyShare: 0.7, startAtMs: receivedAtMs }),
+      ].map(({ body }) => deliveryOf(body))
+      for (const { pool } of [fresh, again]) await pool.query(emptyTables)
+      await write(fresh, deliveries.map(today))
+      const earlier = deliveries
+        .map((one) => ({ entry: verdicts.next().value!(one), place: order.next().value! }))
+        .sort((one, other) => one.place - other.place)
+        .map(({ entry }) => entry)
+      for (let first = 0; first < earlier.length; first += flushSize) {
+        await write(again, earlier.slice(first, first + flushSize))
+      }
+
+      // It is stopped in between, and begun again.
+      await rejudgePages(again.pool, { limit: 7, judge: today, mostPages: stopAfter })
+      await reprocessAll(again.pool)
+      expect(await contentsOf(again.pool)).toEqual(await contentsOf(fresh.pool))
+      await expectMinutesToAgree(again.pool)
+
+      const before = await everythingOf(again.pool)
+      expect((await reprocessAll(again.pool)).filter(({ effect }) => effect !== 'none')).toEqual([])
+      expect(await everythingOf(again.pool)).toEqual(before)
+    }),
+    { numRuns: 20 },
+  )
+})
+
+test('two that run at once, beside a writer, leave the same as one', async () => {
+  const deliveries = [...generateEvents({ seed: 'two', count: 1_000, dirtyShare: 0.5 })].map(({ body }) =>
+    deliveryOf(body),
+  )
+  const [fresh, again] = [await openStorage(), await openStorage()]
+  await write(fresh, deliveries.map(today))
+  const late = deliveries.filter((_, index) => index % 5 === 0)
+  await write(again, deliveries.filter((_, index) => index % 5 !== 0).map(rejectedBefore))
+
+  await Promise.all([reprocessAll(again.pool), reprocessAll(again.pool), write(again, late.map(today))])
+
+  expect(await contentsOf(again.pool)).toEqual(await contentsOf(fresh.pool))
+  await expectMinutesToAgree(again.pool)
+  const { rows } = await again.pool.query(
+    'SELECT max(jsonb_array_length(history)) AS most FROM vss.deliveries',
+  )
+  expect(rows).toEqual([{ most: 1 }])
+})
+
+const oldReason = { code: 'invalid_field', path: 'payload.details.callA', message: 'expected less' } as const
+
+/** Rejects a delivery, as an earlier release did; it rejected what is still rejected for its own reasons. */
+function rejectedBefore(delivery: Delivery): LedgerEntry {
+  const entry = today(delivery)
+  return entry.verdict.kind === 'rejected' ? entry : reject(delivery, [oldReason])
+}
+
+/** Reads a delivery as an earlier release did, which did not know callers and one leg. */
+function readOtherwise(delivery: Delivery): LedgerEntry {
+  const entry = today(delivery)
+  if (entry.verdict.kind === 'rejected') return entry
+  const { session } = entry.verdict
+  return {
+    ...entry,
+    verdict: { kind: 'session', session: { ...session, caller: null, legs: session.legs.slice(0, 1) } },
+  }
+}
+
+function today(delivery: Delivery): LedgerEntry {
+  return enrich(validate(delivery))
+}
+
+function eventOf(sessionId: string): WireEvent {
+  const event = completedExample()
+  event.payload.sessionId = sessionId
+  return event
+}
+
+/** Each is received a millisecond after the one before. */
+function deliveryOf(event: WireEvent | Uint8Array): Delivery {
+  const ms = receivedAtMs + received++
+  const body = event instanceof Uint8Array ? event : bodyOf(event)
+  return { deliveryId: uuidv7({ msecs: ms }), receivedAtMs: ms, sourceIp: null, body: Buffer.from(body) }
+}
+
+function sessionIdOf({ body }: Delivery): string {
+  return JSON.parse(Buffer.from(body).toString()).payload.sessionId
+}
+
+async function write({ writer }: Storage, entries: LedgerEntry[]): Promise<void> {
+  for (let first = 0; first < entries.length; first += 100)
+    await writer.write(entries.slice(first, first + 100))
+}
+
+async function reprocessAll(
+  pool: Pool,
+  { isDryRun = false, selection = all }: { isDryRun?: boolean; selection?: LedgerSelection } = {},
+): Promise<Rejudged[]> {
+  const results: Rejudged[] = []
+  for await (const page of reprocess({ pool, selection, pipelineVersion: 'today', isDryRun })) {
+    results.push(...page.deliveries)
+  }
+  return results
+}
+
+/** Judges pages of a few deliveries again, all of them or so many. */
+async function rejudgePages(
+  pool: Pool,
+  options: { limit: number; judge: typeof today; mostPages?: number },
+): Promise<Rejudged[]> {
+  const { limit, judge, mostPages = Number.POSITIVE_INFINITY } = options
+  const page = { selection: all, limit, judge, pipelineVersion: 'today', isDryRun: false }
+  const results: Rejudged[] = []
+  let after: RejudgeOptions['after'] = null
+  for (let pages = 0; pages < mostPages; pages++) {
+    const { deliveries, next } = await rejudgePage(pool, { ...page, after })
+    if (next === null) break
+    results.push(...deliveries)
+    after = next
+  }
+  return results
+}
+
+const emptyTables =
+  'TRUNCATE vss.sessions, vss.call_legs, vss.deliveries, vss.minute_tallies, vss.minute_counts'
+
+async function currentOf(pool: Pool): Promise<object[]> {
+  return (await pool.query('SELECT * FROM vss.sessions ORDER BY session_id')).rows
+}
+
+async function rowOf(pool: Pool, delivery: Delivery): Promise<object> {
+  const { rows } = await pool.query(
+    `SELECT *, (SELECT count(*)::integer FROM vss.call_legs WHERE call_legs.session_id = sessions.session_id) AS legs
+     FROM vss.sessions WHERE session_id = $1`,
+    [sessionIdOf(delivery)],
+  )
+  return rows[0]
+}
+
+/** The rows as they would be had the deliveries been judged by one release alone, in any order. */
+async function contentsOf(pool: Pool) {
+  const sessions = await pool.query(
+    `SELECT to_jsonb(sessions) - '{processed_at,revision,pipeline_version,change_xid,anomaly_details}'::text[] AS session
+     FROM vss.sessions ORDER BY session_id`,
+  )
+  const legs = await pool.query('SELECT * FROM vss.call_legs ORDER BY session_id, leg')
+  const rejected = await pool.query(
+    'SELECT delivery_id, session_id, reasons FROM vss.rejected ORDER BY delivery_id',
+  )
+  return { sessions: sessions.rows, legs: legs.rows, rejected: rejected.rows }
+}
+
+async function everythingOf(pool: Pool) {
+  const sessions = await pool.query('SELECT *, xmin FROM vss.sessions ORDER BY session_id')
+  const deliveries = await pool.query('SELECT *, xmin, xmax FROM vss.deliveries ORDER BY delivery_id')
+  return { sessions: sessions.rows, deliveries: deliveries.rows }
+}
+
+async function expectMinutesToAgree(pool: Pool): Promise<void> {
+  await addUpMinutes(pool)
+  const counted = await pool.query(
+    `SELECT minute, outcome, sum(deliveries)::integer AS deliveries FROM vss.minutes
+     GROUP BY 1, 2 HAVING sum(deliveries) <> 0 ORDER BY 1, 2`,
+  )
+  const recorded = await pool.query(
+    `SELECT date_trunc('minute', received_at) AS minute, outcome, count(*)::integer AS deliveries FROM vss.deliveries
+     GROUP BY 1, 2 ORDER BY 1, 2`,
+  )
+  expect(counted.rows).toEqual(recorded.rows)
+}
