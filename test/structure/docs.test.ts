@@ -12,7 +12,7 @@ const generatedPages = ['docs/settings.md', 'test/bench/results.md']
 
 const writtenPages = [
   ...readdirSync(projectRoot).filter((name) => name.endsWith('.md')),
-  ...filesIn('docs').filter((path) => !generatedPages.includes(path)),
+  ...filesIn('docs').filter((path) => path.endsWith('.md') && !generatedPages.includes(path)),
   ...filesIn('examples').filter((path) => path.endsWith('.md')),
 ]
 const pages = [...writtenPages, ...generatedPages]

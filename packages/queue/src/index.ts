@@ -22,6 +22,7 @@ export {
 export type { IngestReport, ProcessReport, ServiceName, WorkerReport } from './processes/report.ts'
 export * from './producer.ts'
 export * from './queue-metrics.ts'
+export * from './queue-reader.ts'
 export { fetchRedisState, type RedisState, readRedisState } from './redis-state.ts'
 export type { RedisServer } from './server.ts'
 export { type QueueStatus, readQueueStatus } from './status.ts'

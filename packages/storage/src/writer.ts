@@ -1,6 +1,6 @@
 import { operations, runOperation } from '@vss-pipeline/runtime'
-import type { Outcome, Reason } from '@vss-pipeline/vss'
-import { type LedgerEntry, reasonsOf } from '@vss-pipeline/vss'
+import type { Outcome, Reason } from '@vss-pipeline/vss/vocabulary'
+import { type LedgerEntry, reasonsOf } from '@vss-pipeline/vss/vocabulary'
 import { expectUtf8 } from './encoding.ts'
 import { dataErrorState, isAboutCharacters, toStorageFault } from './errors.ts'
 import { flush } from './flush.ts'

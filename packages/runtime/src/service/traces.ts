@@ -2,15 +2,20 @@ import type { SettingsOf } from '../settings/index.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
 
-/** The settings of traces, which all services have. */
+/** The settings of traces, which the services on a delivery's way have. */
 export type TraceSettings = Pick<
   SettingsOf<'ingest'>,
   Extract<keyof SettingsOf<'ingest'>, `otel${string}`> | 'shutdownTimeoutMs'
 >
 
+/** Whether a service records traces at all. */
+export function hasTraceSettings(config: object): config is TraceSettings {
+  return 'otelSdkDisabled' in config
+}
+
 /** Records traces where `OTEL_…` asks for them. Otherwise the SDK of OpenTelemetry is not loaded. */
 export async function startTracesWhereAsked(deps: {
-  service: 'ingest' | 'worker'
+  service: string
   config: TraceSettings
   logger: Logger
   lifecycle: Lifecycle

@@ -27,7 +27,7 @@ export const settings = {
   REDIS_URL: {
     kind: url('redis:', 'rediss:'),
     default: { vss: none('that of npm start'), 'npm start': none('a Redis that it starts') },
-    readBy: ['ingest', 'worker', 'vss', 'npm start'],
+    readBy: ['ingest', 'worker', 'console', 'vss', 'npm start'],
     help: 'The Redis that holds the queue.',
   },
   REDIS_WAIT_REPLICAS: {
@@ -39,26 +39,26 @@ export const settings = {
   QUEUE_PREFIX: {
     kind: text(),
     default: '{vss}',
-    readBy: ['ingest', 'worker', 'vss'],
+    readBy: ['ingest', 'worker', 'console', 'vss'],
     help: 'Begins the name of every key in Redis. The braces keep all keys in one slot of a cluster.',
   },
   QUEUE_SHARDS: {
     // A bound, because each queue costs every worker a connection.
     kind: integer({ min: 1, max: 64 }),
     default: 1,
-    readBy: ['ingest', 'worker', 'vss'],
+    readBy: ['ingest', 'worker', 'console', 'vss'],
     help: 'The number of queues that batches are spread over: the same for every program. Do not lower it while batches wait.',
   },
   DATABASE_URL: {
     kind: databaseUrl(),
     default: { vss: none('that of npm start'), 'npm start': none('a Postgres that it starts') },
-    readBy: ['worker', 'migrate', 'vss', 'npm start'],
+    readBy: ['worker', 'console', 'migrate', 'vss', 'npm start'],
     help: 'The Postgres that holds the rows: one host.',
   },
   HOST: {
     kind: text('an address or a host name'),
     default: '127.0.0.1',
-    readBy: ['ingest', 'worker', 'npm start'],
+    readBy: ['ingest', 'worker', 'console', 'npm start'],
     help: 'The address to listen on. The container image sets 0.0.0.0.',
   },
   PORT: {
@@ -70,13 +70,13 @@ export const settings = {
   OPS_HOST: {
     kind: text('an address or a host name'),
     default: sameAs('HOST'),
-    readBy: ['ingest', 'worker'],
+    readBy: ['ingest', 'worker', 'console'],
     help: 'The address of /livez, /readyz and /metrics. The public must not reach it.',
   },
   OPS_PORT: {
     kind: integer({ min: 0, max: 65_535 }),
-    default: { ingest: 9464, worker: 9465 },
-    readBy: ['ingest', 'worker'],
+    default: { ingest: 9464, worker: 9465, console: 9466 },
+    readBy: ['ingest', 'worker', 'console'],
     help: 'The port of /livez, /readyz and /metrics.',
   },
   WEBHOOK_SECRETS: {
@@ -106,7 +106,7 @@ export const settings = {
   TRUSTED_PROXIES: {
     kind: addresses(),
     default: [],
-    readBy: ['ingest'],
+    readBy: ['ingest', 'console'],
     help: 'The addresses of proxies whose X-Forwarded-For is trusted, separated by commas.',
   },
   MAX_BODY_BYTES: {
@@ -168,14 +168,32 @@ export const settings = {
   LOG_LEVEL: {
     kind: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',
-    readBy: ['ingest', 'worker'],
+    readBy: ['ingest', 'worker', 'console'],
     help: 'The least severe lines that are logged.',
   },
   SHUTDOWN_TIMEOUT_MS: {
     kind: integer({ min: 100, max: 600_000 }),
     default: 20_000,
-    readBy: ['ingest', 'worker'],
+    readBy: ['ingest', 'worker', 'console'],
     help: 'Milliseconds after SIGTERM to finish the work in hand.',
+  },
+  CONSOLE_PORT: {
+    kind: integer({ min: 0, max: 65_535 }),
+    default: 8090,
+    readBy: ['console', 'npm start'],
+    help: 'The port of the console. 0 picks a free one, which the log line "listening" names.',
+  },
+  CONSOLE_PASSWORD: {
+    kind: text('a password'),
+    default: { console: none('no password') },
+    readBy: ['console'],
+    help: 'The password of the console. Unless HOST is loopback it needs one, of 8 characters or more: openssl rand -base64 18.',
+  },
+  CONSOLE_NUMBERS: {
+    kind: oneOf('masked', 'on-click', 'shown'),
+    default: 'masked',
+    readBy: ['console'],
+    help: "The phone numbers on the console's pages: masked for good, masked until somebody clicks, which is logged, or shown.",
   },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     kind: url('http:', 'https:'),

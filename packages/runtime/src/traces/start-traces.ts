@@ -26,7 +26,7 @@ const longestFlushMs = 2_000
 
 /** Records this process' operations, and sends them to the collector until the service stops. */
 export function startTraces(deps: {
-  service: 'ingest' | 'worker'
+  service: string
   config: TraceSettings
   logger: Logger
   lifecycle: Lifecycle
