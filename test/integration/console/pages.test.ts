@@ -113,6 +113,7 @@ test.each([
   await visitor.get('/sessions')
   await visitor.post(`${path}/numbers`, {})
   expect(isShown()).toEqual(mode === 'masked' ? [false, false] : [true, true])
+  expect((await visitor.get(`${path}/numbers`)).headers.get('location')).toBe(path)
   const log = running.logLines.filter((line) => line.includes('the numbers of a session were shown'))
   expect(log.map((line) => JSON.parse(line))).toEqual(
     mode === 'masked' ? [] : [expect.objectContaining({ sessionId: one.sessionId, address: '127.0.0.1' })],
