@@ -63,7 +63,9 @@ function overview(
   state: LiveState,
   page: { span: SpanName; buckets: readonly OutcomeBucket[] | null; nowMs: number },
 ): Markup {
-  const { verdict, findings, databaseProblem, readAtMs } = state
+  const { verdict, databaseProblem, readAtMs } = state
+  // The verdict of exit 1 is the first of them.
+  const findings = state.findings.slice(verdict.exit === 1 ? 1 : 0)
   const tone = { ok: 'ok', warning: 'warn', error: 'bad' }[verdict.level]
   return html`<section class="notice verdict ${tone}" role="status">
       <p>${verdict.text}</p>
@@ -75,7 +77,7 @@ function overview(
     ${
       findings.length === 0
         ? ''
-        : html`<h2>Findings</h2><ul class="plain">${findings.map(
+        : html`<h2>${verdict.exit === 1 ? 'Also' : 'Findings'}</h2><ul class="plain">${findings.map(
             ({ level, text, remedy }) =>
               html`<li class="panel ${level === 'error' ? 'bad-edge' : 'warn-edge'}">${visible(text)}.<span class="sub">To do: ${remedy}.</span></li>`,
           )}</ul>`
