@@ -140,7 +140,7 @@ async function readMissingRoles(client: ClientBase): Promise<string[]> {
      )`,
     [['vss_migrator', ...Object.keys(privileges)]],
   )
-  return rows.map(({ name }) => name)
+  return rows.map(({ name }) => name).sort()
 }
 
 async function readWorkerRoles(client: ClientBase): Promise<DatabaseCheckup['workerRoles']> {

@@ -8,6 +8,7 @@ import { addIngests } from './ingests.ts'
 import { addMigrate } from './migrate.ts'
 import { hidePrivate } from './private-arguments.ts'
 import { addQueue } from './queue.ts'
+import { addRejected } from './rejected.ts'
 import { addReprocess } from './reprocess.ts'
 import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
@@ -55,6 +56,7 @@ Examples:
   addDrift(program, env)
   addQueue(program, env)
   addWebhook(program, env)
+  addRejected(program, env)
   addReprocess(program, env)
   return program
 }

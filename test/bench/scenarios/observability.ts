@@ -1,94 +1,94 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { ourPipeline } from '../contestant.ts'
+import { type Contestant, ourPipeline, type Running } from '../contestant.ts'
 import { cpuOf, rateOf } from '../figures.ts'
-import { type Events, makeEvents } from '../load/events.ts'
-import { type Measured, sideBySide } from '../measure.ts'
+import { makeEvents } from '../load/events.ts'
+import type { Measured } from '../measure.ts'
+import { measurePair } from '../pair.ts'
 import type { Scenario } from '../scenario.ts'
-import type { BenchServers } from '../servers.ts'
-import { acknowledge, type Slice } from '../slices.ts'
+import { acknowledge } from '../slices.ts'
 
 const scrapeIntervalMs = 1_000
-/** Slices that a fresh process is given before it is measured, and then. */
-const slices = { toWarmUp: 6, measured: 6 } as const
-/** An ingest process is fast or slow as a whole, so it takes more of them than of other contestants. */
+/** An ingest process is fast or slow as a whole, so that it takes several of each. */
 const startsARound = 3
+const slices = { toWarmUp: 6, measured: 8 } as const
 
 const withoutMetrics = new URL('../without-metrics.ts', import.meta.url).href
 
 /** The cost of metrics and traces to acknowledgements. */
 export const observability: Scenario = {
   name: 'observability',
-  async run(bench) {
-    const { servers, rounds, scale, onStep } = bench
+  async run({ servers, rounds, scale, onStep }) {
     const events = makeEvents(12_000 * scale, 'observability')
     const collector = await startCollector()
-    const traced = {
-      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
-    }
     const contestants = [
-      { name: 'neither', settings: { NODE_OPTIONS: `--import ${withoutMetrics}` }, isScraped: false },
-      { name: 'metrics', settings: {}, isScraped: true },
-      {
-        name: 'metrics, 1 % traced',
-        settings: { ...traced, OTEL_TRACES_SAMPLER_ARG: '0.01' },
-        isScraped: true,
-      },
-      { name: 'metrics, all traced', settings: traced, isScraped: true },
-    ]
-    const cpu = contestants.map(({ name }): Measured => ({ name, samples: [] }))
-    const rates = await sideBySide({
-      rounds: rounds * startsARound,
-      onStep,
-      contestants: contestants.map(({ name, settings, isScraped }, index) => ({
-        name,
-        async measure() {
-          const measured = await measureFresh({ servers, events, settings, isScraped })
-          cpu[index]!.samples.push(cpuOf(measured, ['ingest']).ingest!)
-          return rateOf(measured)
+      scraped(
+        ourPipeline({
+          workers: 0,
+          settings: {
+            OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+            OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+            OTEL_TRACES_SAMPLER_ARG: '0.01',
+          },
+        }),
+      ),
+      ourPipeline({ workers: 0, settings: { NODE_OPTIONS: `--import ${withoutMetrics}` } }),
+    ] as const
+    const names = ['metrics, and 1 % traced', 'neither'] as const
+    const rates = names.map((name): Measured => ({ name, samples: [] }))
+    const cpu = names.map((name): Measured => ({ name, samples: [] }))
+    const post = (running: Running) => acknowledge(servers, running, events)
+    for (let start = 0; start < rounds * startsARound; start++) {
+      onStep(`with and without, start ${start + 1} of ${rounds * startsARound}`)
+      await servers.reset()
+      const measured = await measurePair({
+        servers,
+        contestants,
+        turns: slices.measured,
+        async warmUp(running) {
+          for (let slice = 0; slice < slices.toWarmUp; slice++) await post(running)
         },
-      })),
-    })
+        measure: async (running) => ({ ack: await post(running) }),
+      })
+      for (const [index, { ack }] of measured.entries()) {
+        rates[index]!.samples.push(rateOf(ack!))
+        cpu[index]!.samples.push(cpuOf(ack!, ['ingest']).ingest!)
+      }
+    }
     collector.stop()
-    const comparedWith = contestants[0]!.name
     return [
       {
         title: 'Metrics and traces',
-        method: `Acknowledgements as above, each time by a fresh ingest. Its metrics are scraped every second; its spans go to a collector that drops them. Neither: counters and histograms do nothing, and nobody scrapes.`,
+        method: `Acknowledgements as above, in alternating turns, by ${startsARound} ingests of each a round. Metrics are scraped every second; spans go to a collector that drops them. Neither: counters and histograms do nothing, and nobody scrapes.`,
         tables: [
-          { unit: 'deliveries/s', measured: rates, comparedWith },
-          { unit: 'ingest CPU µs/delivery', measured: cpu, comparedWith },
+          { unit: 'deliveries/s', measured: rates, comparedWith: names[1] },
+          { unit: 'ingest CPU µs/delivery', measured: cpu, comparedWith: names[1] },
         ],
       },
     ]
   },
 }
 
-async function measureFresh(options: {
-  servers: BenchServers
-  events: Events
-  settings: NodeJS.ProcessEnv
-  isScraped: boolean
-}): Promise<Slice[]> {
-  const { servers, events, settings, isScraped } = options
-  await servers.reset()
-  const running = await ourPipeline({ workers: 0, settings }).start(servers)
-  const scraping = isScraped ? setInterval(() => scrape(running.ingest.opsUrl!), scrapeIntervalMs) : undefined
-  try {
-    const measured: Slice[] = []
-    for (let slice = 0; slice < slices.toWarmUp + slices.measured; slice++) {
-      measured.push(await acknowledge(servers, running, events))
-    }
-    return measured.slice(slices.toWarmUp)
-  } finally {
-    clearInterval(scraping)
-    await running.stop()
+/** The contestant, whose metrics are read as Prometheus does. */
+function scraped(contestant: Contestant): Contestant {
+  return {
+    ...contestant,
+    async start(servers) {
+      const running = await contestant.start(servers)
+      const scraping = setInterval(() => scrape(running.ingest.opsUrl!), scrapeIntervalMs)
+      return {
+        ...running,
+        stop() {
+          clearInterval(scraping)
+          return running.stop()
+        },
+      }
+    },
   }
 }
 
-/** A scrape that comes too late, at the stop, measures nothing and breaks nothing. */
+/** A scrape that meets the stop measures nothing and breaks nothing. */
 function scrape(opsUrl: string): void {
   fetch(`${opsUrl}/metrics`)
     .then((response) => response.text())

@@ -21,6 +21,7 @@ interface Trial {
 }
 
 const uuid = '1f048a84-ea6d-11ee-911b-078f7290bf52'
+const deliveryId = '019a5c7e-5f3a-7cc4-8f0e-0123456789ab'
 const acme = ['--sub-account', 'acme']
 
 /** Every command. A new one gets a row here. */
@@ -39,6 +40,9 @@ const trials: Record<string, Trial> = {
   'ingests list': { needs: ['postgres'] },
   'ingests forget': { args: ['some-id', '--yes'], needs: ['postgres'] },
   drift: { needs: ['postgres'] },
+  rejected: { needs: ['postgres'] },
+  'rejected show': { args: [deliveryId], needs: ['postgres'] },
+  'rejected export': { needs: ['postgres'], hasJson: false },
   reprocess: { args: ['--since', '1h', '--yes'], needs: ['postgres'] },
   'queue list': { needs: ['redis'] },
   'queue pause': { args: ['--yes'], needs: ['redis'] },
@@ -174,12 +178,17 @@ function wordsOf(name: string): string[] {
 
 /** The commands that do something. */
 function namesOf(command: Command): string[] {
-  return command.commands.flatMap((child) =>
-    child.commands.length === 0 ? [child.name()] : namesOf(child).map((name) => `${child.name()} ${name}`),
-  )
+  return command.commands.flatMap((child) => [
+    ...(doesSomething(child) ? [child.name()] : []),
+    ...namesOf(child).map((name) => `${child.name()} ${name}`),
+  ])
 }
 
 /** The commands that only have commands. */
 function groupsOf(program: Command): string[] {
-  return program.commands.filter(({ commands }) => commands.length > 0).map((group) => group.name())
+  return program.commands.filter((command) => !doesSomething(command)).map((group) => group.name())
+}
+
+function doesSomething(command: Command): boolean {
+  return command.commands.length === 0 || command.name() === 'rejected'
 }

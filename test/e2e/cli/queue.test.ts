@@ -117,6 +117,13 @@ it('retries a failed batch that this release can read: its deliveries are record
     ),
   ).toEqual([{ outcome: 'stored', sum: 2 }])
   await until('The end of the batch', async () => (await listOf(env)).shards[0]!.jobs.failed === 1, soon)
+
+  // As docs/operating.md says.
+  const [foreign] = (await listOf(env)).shards[0]!.troubled
+  const key = (name: string) => `${pipeline.queuePrefix}:batches:${name}`
+  expect(await producer.client.zrem(key('failed'), foreign!.batchId)).toBe(1)
+  expect(await producer.client.del(key(foreign!.batchId))).toBe(1)
+  expect((await listOf(env)).shards[0]).toMatchObject({ jobs: { failed: 0 }, troubled: [] })
 })
 
 it('leaves a failed batch that this release cannot read, and what the ledger says of it', async () => {
@@ -148,7 +155,7 @@ interface Listing {
     isPaused: boolean
     jobs: Record<string, number>
     deliveries: number
-    troubled: object[]
+    troubled: { batchId: string }[]
   }[]
 }
 

@@ -108,7 +108,7 @@ export const databaseChecks = [
   {
     code: 'no_idle_timeout',
     level: 'warning',
-    remedy: "such as: ALTER DATABASE vss SET idle_in_transaction_session_timeout = '10min'",
+    remedy: 'set it for the whole server, such as to 10min: docs/deploying.md, "Managed Postgres"',
     find: ({ settings }) =>
       settings.idleInTransactionTimeoutMs === 0
         ? [

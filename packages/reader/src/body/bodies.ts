@@ -1,6 +1,6 @@
 import { isDeliveryId, receivedAtMsOf } from '@vss-pipeline/delivery'
 import type { Pool } from '@vss-pipeline/storage'
-import { readSnapshot } from './read.ts'
+import { readSnapshot } from '../read.ts'
 
 /**
  * Reads the bodies of deliveries as they were received. A role needs the privilege to read bodies: `vss_support` has it.
