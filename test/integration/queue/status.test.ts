@@ -134,7 +134,7 @@ describe('metrics', () => {
     expect(await registry.metrics()).toMatch(/^vss_workers_connected 0$/m)
     const report = () => ({ isDatabaseThere: true, payloadVersions: [], shards: 1 })
     const tellings = [1, 2].map(() =>
-      tellProcess({ client: redis.client, prefix, service: 'worker', report }),
+      tellProcess({ client: producer.client, prefix, service: 'worker', report }),
     )
     onTestFinished(async () => void (await Promise.all(tellings.map((telling) => telling.close()))))
     await Promise.all(tellings.map((telling) => telling.tell()))
