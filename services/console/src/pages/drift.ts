@@ -33,18 +33,15 @@ const columns: readonly Column<DriftRow>[] = [
   },
   {
     head: 'Place, and word',
-    cell: ({ path, value }) =>
-      html`<code>${visible(path)}</code>${value === '' ? '' : html`<span class="sub"><code>${visible(value)}</code></span>`}`,
+    cell: ({ path, value, sampleDeliveryId }) =>
+      html`<a href="/deliveries/${sampleDeliveryId}" title="A delivery with it">${path === '' ? 'a delivery' : html`<code>${visible(path)}</code>`}</a>
+      ${value === '' ? '' : html`<span class="sub"><code>${visible(value)}</code></span>`}`,
   },
   { head: 'Deliveries', isFigure: true, cell: ({ deliveries }) => count(deliveries) },
   {
     head: 'Last seen (UTC)',
     cell: ({ firstSeen, lastSeen }) =>
       html`${time(lastSeen)}<span class="sub">first ${time(firstSeen)}</span>`,
-  },
-  {
-    head: 'Sample',
-    cell: ({ sampleDeliveryId }) => html`<a href="/deliveries/${sampleDeliveryId}">open</a>`,
   },
 ]
 
