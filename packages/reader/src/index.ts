@@ -29,7 +29,6 @@ export {
 export {
   countByOutcome,
   countByTime,
-  countedDays,
   type OutcomeBucket,
   type OutcomeCounts,
 } from './minutes.ts'
