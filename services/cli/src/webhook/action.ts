@@ -10,7 +10,7 @@ import { expectFirstDelivery, explainDelivery, type FirstDelivery } from './firs
 export async function runList(options: WebhookOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const { subAccount, json } = options
   const webhooks = await withApi(subAccount, env, (api) => api.list())
-  if (json) console.log(displayJson(webhooks))
+  if (json) console.log(displayJson(webhooks.map(withoutCredentials)))
   else if (webhooks.length === 0) console.log(`sub-account ${subAccount} has no webhook`)
   else console.log(renderWebhooks(webhooks))
 }
@@ -68,7 +68,7 @@ export async function runRemove(options: RemoveOptions, env: NodeJS.ProcessEnv):
         throw new CommandFailure(`8x8 says that it removed the webhook, and still lists it: try again later`)
       }
     }
-    if (json) console.log(displayJson({ removed: !dryRun, webhook }))
+    if (json) console.log(displayJson({ removed: !dryRun, webhook: withoutCredentials(webhook) }))
     else console.log(`${dryRun ? 'would remove' : 'removed'}\n${renderWebhooks([webhook])}`)
   })
 }
@@ -83,8 +83,21 @@ interface Registration {
 }
 
 function tell({ json }: RegisterOptions, registration: Registration, words: string | null = null): void {
-  if (json) console.log(displayJson(registration))
-  else if (words !== null) console.log(words)
+  const { before, webhook } = registration
+  if (json) {
+    console.log(
+      displayJson({
+        ...registration,
+        before: before && withoutCredentials(before),
+        webhook: webhook && withoutCredentials(webhook),
+      }),
+    )
+  } else if (words !== null) console.log(words)
+}
+
+/** For programs, whose output is kept in logs as well. */
+function withoutCredentials(webhook: Webhook): Webhook {
+  return { ...webhook, url: shownUrl(webhook.url) }
 }
 
 function explainPlan({ subAccount, url }: RegisterOptions, result: Pick<Registration, 'change' | 'before'>) {
@@ -203,8 +216,12 @@ function displaySecret(hasSecret: boolean | null): string {
 }
 
 /** A URL without its user name, password and query, which may be secrets of another receiver. */
-function displayUrl(text: string): string {
-  if (!URL.canParse(text)) return displayValue(text)
+function shownUrl(text: string): string {
+  if (!URL.canParse(text)) return text
   const { protocol, host, pathname, search } = new URL(text)
-  return displayValue(`${protocol}//${host}${pathname}${search === '' ? '' : '?…'}`)
+  return `${protocol}//${host}${pathname}${search === '' ? '' : '?…'}`
+}
+
+function displayUrl(text: string): string {
+  return displayValue(shownUrl(text))
 }
