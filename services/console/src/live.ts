@@ -64,7 +64,7 @@ export function createLive(deps: { pool: Pool; queue: QueueReader; nowMs: () => 
       }),
     ])
     const facts: Facts = {
-      ...(redis ?? { isRedisAway: true }),
+      ...(redis ?? { redisProblem: 'away' as const }),
       ...(database instanceof StorageFault ? { databaseProblem: nameProblem(database) } : database.state),
     }
     latest = {

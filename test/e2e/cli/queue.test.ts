@@ -5,6 +5,7 @@ import { readDelivery } from '@vss-pipeline/reader'
 import { v7 as uuidv7 } from 'uuid'
 import { expect, it } from 'vitest'
 import { readBody } from '../../support/accounting.ts'
+import { freshPrefix } from '../../support/batches.ts'
 import { rowsOf } from '../../support/databases.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { openProducer } from '../../support/producer.ts'
@@ -56,6 +57,19 @@ it('pauses and resumes the workers', async () => {
   )
   await until('The rows', async () => (await countLedger(pipeline)) === 3, soon)
 })
+
+it.each([['list'], ['pause', '--yes'], ['resume', '--yes'], ['retry-failed', '--yes']])(
+  'says where there is no queue under the prefix, and makes none: %s',
+  async (...args) => {
+    const { redisUrl: REDIS_URL, databaseUrl: DATABASE_URL } = await startRunningPipeline({ workers: 0 })
+    const env = { REDIS_URL, DATABASE_URL, QUEUE_PREFIX: freshPrefix() }
+    const outcome = await vss(['queue', ...args], env)
+    expect(outcome).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(outcome.stderr).toMatch(/^vss: there is no queue and no process under the prefix \{/)
+    const status = JSON.parse((await vss(['status', '--json'], env)).stdout)
+    expect(status.queue.isPrefixKnown).toBe(false)
+  },
+)
 
 it('shows a delayed batch with its fault', async () => {
   const pipeline = await startRunningPipeline()

@@ -9,7 +9,7 @@ import {
   tellProcess,
 } from '@vss-pipeline/queue'
 import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
@@ -50,6 +50,15 @@ test('an empty queue has no batches of any state, and no oldest one', async () =
     oldestWaitingSeconds: 0,
     isPaused: false,
   })
+})
+
+test('the oldest has waited by the clock of Redis, also where that of the reader is ahead', async () => {
+  await enqueue(1, 30)
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 600_000 })
+  onTestFinished(() => void vi.useRealTimers())
+  const { oldestWaitingSeconds } = await read()
+  expect(oldestWaitingSeconds).toBeGreaterThanOrEqual(30)
+  expect(oldestWaitingSeconds).toBeLessThan(60)
 })
 
 test('batches are counted by state', async () => {

@@ -10,7 +10,7 @@ import { expectFirstDelivery, explainDelivery, type FirstDelivery } from './firs
 export async function runList(options: WebhookOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const { subAccount, json } = options
   const webhooks = await withApi(subAccount, env, (api) => api.list())
-  if (json) console.log(displayJson(webhooks))
+  if (json) console.log(displayJson(webhooks.map(withoutCredentials)))
   else if (webhooks.length === 0) console.log(`sub-account ${subAccount} has no webhook`)
   else console.log(renderWebhooks(webhooks))
 }
@@ -30,7 +30,7 @@ export async function runRegister(options: RegisterOptions, env: NodeJS.ProcessE
         webhook: before,
         firstDelivery: null,
       }
-      console.log(json ? displayJson(nothing) : explainPlan(options, nothing))
+      console.log(json ? registrationAsJson(nothing) : explainPlan(options, nothing))
       return
     }
     // The database is asked before anything changes, so that a wrong --database-url changes nothing.
@@ -50,7 +50,7 @@ export async function runRegister(options: RegisterOptions, env: NodeJS.ProcessE
       registration.firstDelivery = await expected.wait()
     }
     const { firstDelivery } = registration
-    if (json) console.log(displayJson(registration))
+    if (json) console.log(registrationAsJson(registration))
     else if (firstDelivery !== null) console.log(explainDelivery(firstDelivery))
     if (expected !== null && firstDelivery === null) throw new CommandFailure(nothingCame(subAccount))
     if (firstDelivery?.outcome === 'rejected') process.exitCode = 1
@@ -79,7 +79,7 @@ export async function runRemove(options: RemoveOptions, env: NodeJS.ProcessEnv):
         throw new CommandFailure(`8x8 says that it removed the webhook, and still lists it: try again later`)
       }
     }
-    if (json) console.log(displayJson({ removed: !dryRun, webhook }))
+    if (json) console.log(displayJson({ removed: !dryRun, webhook: withoutCredentials(webhook) }))
     else console.log(`${dryRun ? 'would remove' : 'removed'}\n${renderWebhooks([webhook])}`)
   })
 }
@@ -96,6 +96,20 @@ interface Registration {
 function changeTo(before: Webhook | null, { url, renew }: RegisterOptions): Registration['change'] {
   if (before === null) return 'new'
   return isAsWanted(before, url) && !renew ? 'none' : 'replaced'
+}
+
+/** For programs, whose output is kept in logs as well. */
+function registrationAsJson(registration: Registration): string {
+  const { before, webhook } = registration
+  return displayJson({
+    ...registration,
+    before: before && withoutCredentials(before),
+    webhook: webhook && withoutCredentials(webhook),
+  })
+}
+
+function withoutCredentials(webhook: Webhook): Webhook {
+  return { ...webhook, url: shownUrl(webhook.url) }
 }
 
 function explainPlan(options: RegisterOptions, registration: Registration): string {
@@ -218,8 +232,12 @@ function displaySecret(hasSecret: boolean | null): string {
 }
 
 /** A URL without its user name, password and query, which may be secrets of another receiver. */
-function displayUrl(text: string): string {
-  if (!URL.canParse(text)) return displayValue(text)
+function shownUrl(text: string): string {
+  if (!URL.canParse(text)) return text
   const { protocol, host, pathname, search } = new URL(text)
-  return displayValue(`${protocol}//${host}${pathname}${search === '' ? '' : '?…'}`)
+  return `${protocol}//${host}${pathname}${search === '' ? '' : '?…'}`
+}
+
+function displayUrl(text: string): string {
+  return displayValue(shownUrl(text))
 }
