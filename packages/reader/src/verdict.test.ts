@@ -248,6 +248,11 @@ describe('something needs the operator, and the exit is 1', () => {
       '60 of 1,062 POSTs of the last hour were refused as request_timeout.',
     ],
     [
+      'posts_refused',
+      but(posts(0, { constructor: 60 })),
+      '60 of 60 POSTs of the last hour were refused as constructor.',
+    ],
+    [
       'batches_failed',
       but({ queue: { ...queue, jobs: { ...queue.jobs, failed: 2 } } }),
       '2 batches could not be read back.',

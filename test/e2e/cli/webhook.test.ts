@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { until } from '@vss-pipeline/local-stack'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import { createTestDatabase, rowsOf } from '../../support/databases.ts'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 import { linesOver80Columns, startVss, vss } from '../../support/vss-command.ts'
 import { sendError, startWebhooksApi, type WebhooksApiServer } from '../../support/webhooks-api.ts'
@@ -163,6 +164,25 @@ it('exits 1 where no event comes, or a first one that was rejected', async () =>
   expect(stdout).toMatch(
     /^the first event came at \S+Z, and was rejected: malformed_json\nvss sessions show /m,
   )
+})
+
+it('tells programs that it is registered, also where the database goes away while it waits', async () => {
+  const api = await startWebhooksApi()
+  const server = inject('databaseUrl')
+  const database = await createTestDatabase(server)
+  onTestFinished(() => database.drop())
+  const env = { ...settingsOf(api), DATABASE_URL: database.url }
+  const running = startVss([...register, '--yes', '--wait', '1m', '--json'], env)
+  await once(running.process.stderr!, 'data')
+  const name = new URL(database.url).pathname.slice(1)
+  await rowsOf(server, `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`)
+  await rowsOf(server, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`)
+
+  const { exitCode, stdout, stderr } = await running.ended
+
+  expect(exitCode).toBe(1)
+  expect(JSON.parse(stdout)).toMatchObject({ registered: true, firstDelivery: null })
+  expect(stderr).toContain('Postgres')
 })
 
 it('changes nothing where --wait has no database', async () => {

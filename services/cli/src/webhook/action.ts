@@ -45,13 +45,17 @@ export async function runRegister(options: RegisterOptions, env: NodeJS.ProcessE
       firstDelivery: null,
     }
     if (!json) console.log(explainResult(options, registration))
-    if (expected !== null) {
-      process.stderr.write('vss: waiting for the first event: make a call\n')
-      registration.firstDelivery = await expected.wait()
+    try {
+      if (expected !== null) {
+        process.stderr.write('vss: waiting for the first event: make a call\n')
+        registration.firstDelivery = await expected.wait()
+      }
+    } finally {
+      // It is registered, whatever becomes of the database meanwhile.
+      if (json) console.log(registrationAsJson(registration))
     }
     const { firstDelivery } = registration
-    if (json) console.log(registrationAsJson(registration))
-    else if (firstDelivery !== null) console.log(explainDelivery(firstDelivery))
+    if (!json && firstDelivery !== null) console.log(explainDelivery(firstDelivery))
     if (expected !== null && firstDelivery === null) throw new CommandFailure(nothingCame(subAccount))
     if (firstDelivery?.outcome === 'rejected') process.exitCode = 1
   })
