@@ -1,5 +1,5 @@
 -- Schema vss as the migrations leave it. Written by schema.test.ts: npx vitest run schema -u
--- Not shown: the ledger's monthly partitions, and vss.migrations, the record of what was applied.
+-- Not shown: partitions of months and days, and vss.migrations, the record of what was applied.
 
 CREATE SCHEMA vss;
 COMMENT ON SCHEMA vss IS '8x8 Voice Session Summaries: one row a session and one a call leg, and the ledger of every delivery received.';
@@ -20,6 +20,20 @@ COMMENT ON COLUMN vss.activity_hours.first_minute IS 'Its first minute with a de
 COMMENT ON COLUMN vss.activity_hours.last_minute IS 'Its last minute with a delivery';
 COMMENT ON COLUMN vss.activity_hours.minutes IS 'How many minutes have a delivery';
 COMMENT ON COLUMN vss.activity_hours.longest_gap IS 'The longest time between two of these minutes with none between them; 0 where there is one minute';
+
+CREATE TABLE vss.bodies (
+  delivery_id uuid NOT NULL,
+  received_at timestamp with time zone NOT NULL,
+  body bytea NOT NULL,
+  CONSTRAINT bodies_pkey PRIMARY KEY (received_at, delivery_id)
+) PARTITION BY RANGE (received_at);
+COMMENT ON TABLE vss.bodies IS 'The request bodies of the ledger''s deliveries. Partitioned by day of received_at, in UTC.';
+COMMENT ON COLUMN vss.bodies.delivery_id IS 'As in vss.deliveries';
+COMMENT ON COLUMN vss.bodies.received_at IS 'As in vss.deliveries';
+COMMENT ON COLUMN vss.bodies.body IS 'The request body as received, byte for byte';
+
+CREATE TABLE vss.bodies_default PARTITION OF vss.bodies DEFAULT;
+COMMENT ON TABLE vss.bodies_default IS 'Bodies of days without a partition of their own';
 
 CREATE TABLE vss.call_legs (
   session_id uuid NOT NULL,
@@ -113,7 +127,6 @@ CREATE TABLE vss.deliveries (
   source text DEFAULT 'webhook'::text NOT NULL,
   history jsonb,
   CONSTRAINT deliveries_pkey PRIMARY KEY (received_at, delivery_id),
-  CONSTRAINT deliveries_body_with_sha256 CHECK (((body IS NULL) = (body_sha256 IS NULL))),
   CONSTRAINT deliveries_outcome_known CHECK ((outcome = ANY (ARRAY['stored'::text, 'duplicate'::text, 'superseded'::text, 'rejected'::text]))),
   CONSTRAINT deliveries_reasons_if_rejected CHECK (((outcome = 'rejected'::text) = (reasons <> '[]'::jsonb))),
   CONSTRAINT deliveries_source_known CHECK ((source = ANY (ARRAY['webhook'::text, 'import'::text])))
@@ -124,8 +137,8 @@ COMMENT ON TABLE vss.deliveries IS 'The ledger: one row for every delivery that 
 COMMENT ON COLUMN vss.deliveries.delivery_id IS 'UUIDv7 given by ingest and returned to the sender';
 COMMENT ON COLUMN vss.deliveries.received_at IS 'When ingest received it: the millisecond inside delivery_id';
 COMMENT ON COLUMN vss.deliveries.source_ip IS 'The sender''s address; null when it could not be known';
-COMMENT ON COLUMN vss.deliveries.body IS 'The request body as received, byte for byte; null only when the batch it travelled in could not be decoded';
-COMMENT ON COLUMN vss.deliveries.body_sha256 IS 'SHA-256 of body';
+COMMENT ON COLUMN vss.deliveries.body IS 'The request body, where a release wrote it that did not have vss.bodies; else null. vss.rejected finds it in either place';
+COMMENT ON COLUMN vss.deliveries.body_sha256 IS 'SHA-256 of the body; null only when the batch it travelled in could not be decoded';
 COMMENT ON COLUMN vss.deliveries.session_id IS 'payload.sessionId where it could be read';
 COMMENT ON COLUMN vss.deliveries.outcome IS 'stored: it made or changed the session. duplicate: the session had this content already. superseded: a newer delivery of the session decides. rejected: see reasons';
 COMMENT ON COLUMN vss.deliveries.reasons IS 'Why it was rejected: [{code, path, message}]; otherwise []';
@@ -779,6 +792,42 @@ $function$;
 REVOKE EXECUTE ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean[],boolean[],boolean[]) FROM PUBLIC;
 COMMENT ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean[],boolean[],boolean[]) IS 'Counts the figures of spans of time from the sessions themselves, once for each grouping: the three arrays have a member for each. hour is the beginning of the span. A group that is not asked for is empty, and legs is 0.';
 
+CREATE OR REPLACE FUNCTION vss.ensure_body_partitions(days_ahead integer)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '3s'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+DECLARE
+  today timestamptz := date_trunc('day', now());
+  day_start timestamptz;
+  partition_name text;
+BEGIN
+  IF days_ahead IS NULL OR days_ahead NOT BETWEEN 0 AND 60 THEN
+    RAISE EXCEPTION 'days_ahead must be between 0 and 60' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  LOCK TABLE vss.bodies IN SHARE UPDATE EXCLUSIVE MODE;
+
+  FOR day_start IN
+    -- A bound, because an ingest whose clock is wrong must not make a partition of any day.
+    SELECT date_trunc('day', received_at) FROM vss.bodies_default
+    WHERE received_at >= today - interval '31 days' AND received_at < today
+    UNION
+    SELECT today + make_interval(days => number) FROM generate_series(0, days_ahead) AS number
+    ORDER BY 1
+  LOOP
+    partition_name := 'bodies_' || to_char(day_start, 'YYYY_MM_DD');
+    IF vss.make_partition('bodies', partition_name, day_start, day_start + interval '1 day') THEN
+      RETURN NEXT partition_name;
+    END IF;
+  END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.ensure_body_partitions(integer) FROM PUBLIC;
+COMMENT ON FUNCTION vss.ensure_body_partitions(integer) IS 'Creates the partitions of vss.bodies of today and days_ahead more (0 to 60), and those of the 31 days before whose bodies are in the default partition. Returns the names of those it created. Bodies move to their own partition from the default one.';
+
 CREATE OR REPLACE FUNCTION vss.ensure_ledger_partitions(months_ahead integer)
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -788,39 +837,32 @@ CREATE OR REPLACE FUNCTION vss.ensure_ledger_partitions(months_ahead integer)
  SET "TimeZone" TO 'UTC'
 AS $function$
 DECLARE
-  first_month timestamptz := date_trunc('month', now());
+  this_month timestamptz := date_trunc('month', now());
   month_start timestamptz;
-  month_end timestamptz;
   partition_name text;
 BEGIN
   IF months_ahead IS NULL OR months_ahead NOT BETWEEN 0 AND 24 THEN
     RAISE EXCEPTION 'months_ahead must be between 0 and 24' USING ERRCODE = 'invalid_parameter_value';
   END IF;
+  -- One caller at a time; ATTACH takes this lock anyway. Two that had read the default partition would each wait for the other.
+  LOCK TABLE vss.deliveries IN SHARE UPDATE EXCLUSIVE MODE;
 
-  FOR month_number IN 0 .. months_ahead LOOP
-    month_start := first_month + make_interval(months => month_number);
-    month_end := month_start + make_interval(months => 1);
+  FOR month_start IN
+    SELECT date_trunc('month', received_at) FROM vss.deliveries_default
+    WHERE received_at >= this_month - interval '2 months' AND received_at < this_month
+    UNION
+    SELECT this_month + make_interval(months => number) FROM generate_series(0, months_ahead) AS number
+    ORDER BY 1
+  LOOP
     partition_name := 'deliveries_' || to_char(month_start, 'YYYY_MM');
-    CONTINUE WHEN to_regclass('vss.' || partition_name) IS NOT NULL;
-
-    -- One caller at a time; ATTACH takes this lock anyway.
-    LOCK TABLE vss.deliveries IN SHARE UPDATE EXCLUSIVE MODE;
-    CONTINUE WHEN to_regclass('vss.' || partition_name) IS NOT NULL;
-
-    BEGIN
-      -- ATTACH lets others read and write the ledger meanwhile; CREATE TABLE ... PARTITION OF would not.
-      EXECUTE format('CREATE TABLE vss.%I (LIKE vss.deliveries INCLUDING CONSTRAINTS INCLUDING STORAGE)', partition_name);
-      EXECUTE format('ALTER TABLE vss.deliveries ATTACH PARTITION vss.%I FOR VALUES FROM (%L) TO (%L)', partition_name, month_start, month_end);
-    EXCEPTION WHEN check_violation THEN
-      RAISE WARNING 'vss.% not created: vss.deliveries_default already holds deliveries of that month', partition_name;
-      CONTINUE;
-    END;
-    RETURN NEXT partition_name;
+    IF vss.make_partition('deliveries', partition_name, month_start, month_start + interval '1 month') THEN
+      RETURN NEXT partition_name;
+    END IF;
   END LOOP;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) FROM PUBLIC;
-COMMENT ON FUNCTION vss.ensure_ledger_partitions(integer) IS 'Creates the ledger''s partitions of this month and months_ahead more (0 to 24), and returns the names of those it created. A month whose deliveries are already in the default partition stays there, with a warning.';
+COMMENT ON FUNCTION vss.ensure_ledger_partitions(integer) IS 'Creates the ledger''s partitions of this month and months_ahead more (0 to 24), and those of the two months before whose deliveries are in the default partition. Returns the names of those it created. Deliveries move to their own partition from the default one.';
 
 CREATE OR REPLACE FUNCTION vss.feed_continue()
  RETURNS uuid
@@ -999,11 +1041,11 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
+  REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_writer;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT ON vss.feed TO vss_writer;
     GRANT SELECT ON vss.feed_ancestors TO vss_writer;
     GRANT SELECT ON vss.feed_status TO vss_writer;
@@ -1014,8 +1056,10 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
+    GRANT INSERT ON vss.bodies TO vss_writer;
     GRANT INSERT ON vss.minute_tallies TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.add_up_minutes(integer) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.ensure_body_partitions(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.feed_heartbeat() TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.note_drift(jsonb) TO vss_writer;
@@ -1029,8 +1073,8 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_reader;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
     GRANT SELECT ON vss.leg_numbers TO vss_reader;
@@ -1069,12 +1113,13 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_support;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
     GRANT SELECT ON vss.leg_numbers TO vss_support;
     GRANT SELECT ON vss.deliveries TO vss_support;
+    GRANT SELECT ON vss.bodies TO vss_support;
     GRANT SELECT ON vss.rejected TO vss_support;
     GRANT SELECT ON vss.minutes TO vss_support;
     GRANT SELECT ON vss.minute_tallies TO vss_support;
@@ -1104,12 +1149,13 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_operator;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
     GRANT SELECT ON vss.leg_numbers TO vss_operator;
     GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version, history) ON vss.deliveries TO vss_operator;
+    GRANT SELECT ON vss.bodies TO vss_operator;
     GRANT SELECT ON vss.rejected TO vss_operator;
     GRANT SELECT ON vss.minutes TO vss_operator;
     GRANT SELECT, INSERT ON vss.minute_tallies TO vss_operator;
@@ -1138,8 +1184,8 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_analyst;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
     GRANT SELECT ON vss.minutes TO vss_analyst;
     GRANT SELECT ON vss.minute_tallies TO vss_analyst;
     GRANT SELECT ON vss.minute_counts TO vss_analyst;
@@ -1157,6 +1203,45 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.grant_to_roles() FROM PUBLIC;
 COMMENT ON FUNCTION vss.grant_to_roles() IS 'Gives the roles of deploy/postgres/roles.sql what they need, where they have been let into the schema. Written by privileges.ts, and called, at the end of every migrate.';
+
+CREATE OR REPLACE FUNCTION vss.make_partition(parent text, partition_name text, range_start timestamp with time zone, range_end timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  -- They move in about a second. Whoever reads or writes the default partition waits meanwhile.
+  most_moved constant integer := 100000;
+  astray integer;
+BEGIN
+  IF to_regclass('vss.' || quote_ident(partition_name)) IS NOT NULL THEN RETURN false; END IF;
+
+  -- ATTACH takes this lock as well. It keeps others from adding rows of the range while these move.
+  EXECUTE format('LOCK TABLE vss.%I IN ACCESS EXCLUSIVE MODE', parent || '_default');
+  EXECUTE format(
+    'SELECT count(*) FROM (SELECT FROM vss.%I WHERE received_at >= $1 AND received_at < $2 LIMIT $3) AS astray',
+    parent || '_default'
+  ) INTO astray USING range_start, range_end, most_moved + 1;
+  IF astray > most_moved THEN
+    RAISE WARNING 'vss.% not created: vss.%_default holds more than % of its rows', partition_name, parent, most_moved;
+    RETURN false;
+  END IF;
+
+  -- ATTACH lets others read and write the other partitions meanwhile; CREATE TABLE ... PARTITION OF would not.
+  EXECUTE format('CREATE TABLE vss.%I (LIKE vss.%I INCLUDING CONSTRAINTS INCLUDING STORAGE)', partition_name, parent);
+  IF astray > 0 THEN
+    EXECUTE format(
+      'WITH moved AS (DELETE FROM vss.%I WHERE received_at >= $1 AND received_at < $2 RETURNING *)
+       INSERT INTO vss.%I SELECT * FROM moved',
+      parent || '_default', partition_name
+    ) USING range_start, range_end;
+  END IF;
+  EXECUTE format('ALTER TABLE vss.%I ATTACH PARTITION vss.%I FOR VALUES FROM (%L) TO (%L)', parent, partition_name, range_start, range_end);
+  RETURN true;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.make_partition(text,text,timestamp with time zone,timestamp with time zone) FROM PUBLIC;
+COMMENT ON FUNCTION vss.make_partition(text,text,timestamp with time zone,timestamp with time zone) IS 'Creates a partition, moves the rows of its range there from the default partition, and returns true; false where it is there already, or more than 100,000 rows would move: these stay, with a warning.';
 
 CREATE OR REPLACE FUNCTION vss.mark_change()
  RETURNS trigger
@@ -1730,16 +1815,24 @@ CREATE VIEW vss.rejected AS
     session_id,
     vss.utf8_text(body) AS body_text,
     body
-   FROM vss.deliveries
-  WHERE (outcome = 'rejected'::text);
+   FROM ( SELECT delivery_id,
+            received_at,
+            source_ip,
+            reasons,
+            session_id,
+            COALESCE(body, ( SELECT body
+                   FROM vss.bodies
+                  WHERE ((received_at = received_at) AND (delivery_id = delivery_id)))) AS body
+           FROM vss.deliveries
+          WHERE (outcome = 'rejected'::text)) rejected;
 COMMENT ON VIEW vss.rejected IS 'The deliveries that could not become a session, with what was wrong.';
 COMMENT ON COLUMN vss.rejected.delivery_id IS 'UUIDv7 given by ingest and returned to the sender';
 COMMENT ON COLUMN vss.rejected.received_at IS 'When ingest received it';
 COMMENT ON COLUMN vss.rejected.source_ip IS 'The sender''s address; null when it could not be known';
 COMMENT ON COLUMN vss.rejected.reasons IS 'Why: [{code, path, message}]';
 COMMENT ON COLUMN vss.rejected.session_id IS 'payload.sessionId where it could be read';
-COMMENT ON COLUMN vss.rejected.body_text IS 'The body as text; null where it is not UTF-8';
-COMMENT ON COLUMN vss.rejected.body IS 'The request body as received, byte for byte';
+COMMENT ON COLUMN vss.rejected.body_text IS 'The body as text; null where it is not UTF-8, was lost or has been let go';
+COMMENT ON COLUMN vss.rejected.body IS 'The request body as received, byte for byte; null where the batch it travelled in could not be decoded, or retention has let it go';
 
 CREATE VIEW vss.feed_status AS
  SELECT barrier,

@@ -1,3 +1,4 @@
+export { bodyOfDelivery } from './bodies.ts'
 export { columnNameOf, memberAsRead } from './column-name.ts'
 export {
   type CallLegColumns,
@@ -14,7 +15,7 @@ export { beatFeed, continueFeed, type FeedBeat, restartFeed } from './feed.ts'
 export { refreshFigures } from './figures.ts'
 export type { LedgerDelivery, LedgerPlace, LedgerSelection } from './ledger-selection.ts'
 export { addUpMinutes, insertTallies, pruneMinutes, type Tally } from './minutes.ts'
-export { ensureLedgerPartitions } from './partitions.ts'
+export { ensurePartitions } from './partitions.ts'
 export { pingDatabase } from './ping.ts'
 export { closePool, createPool, type Pool } from './pool.ts'
 export { handlingOf } from './postgres-types.ts'

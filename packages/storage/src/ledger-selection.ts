@@ -1,12 +1,13 @@
 import type { Outcome, Reason } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
+import { bodyOfDelivery } from './bodies.ts'
 
 /** A delivery as the ledger has it. */
 export interface LedgerDelivery {
   deliveryId: string
   receivedAtMs: number
   sourceIp: string | null
-  /** Null when the batch that it travelled in could not be decoded. */
+  /** Null when the batch that it travelled in could not be decoded, or retention has let it go. */
   body: Buffer | null
   bodySha256: Buffer | null
   sessionId: string | null
@@ -113,7 +114,8 @@ function selectLedgerStatement({
   if (deliveryId !== undefined) conditions.push(`delivery_id = ${given(deliveryId)}::uuid`)
   if (writtenBy !== undefined) conditions.push(`pipeline_version = ${given(writtenBy)}`)
   const text = `SELECT
-  delivery_id, received_at, host(source_ip) AS source_ip, body, body_sha256, session_id, source, outcome, reasons
+  delivery_id, received_at, host(source_ip) AS source_ip, body_sha256, session_id, source, outcome, reasons,
+  ${bodyOfDelivery} AS body
 FROM vss.deliveries AS delivery
 WHERE ${conditions.join('\n  AND ')}
 ORDER BY received_at, delivery_id

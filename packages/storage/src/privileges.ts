@@ -5,13 +5,14 @@
  * A migration that makes a table, a view or a function adds its line here. The owner, vss_migrator, may do everything.
  */
 import { columnNameOf } from './column-name.ts'
-import { type Columns, callLegColumns, deliveryColumns, sessionColumns } from './columns.ts'
+import { bodyColumns, type Columns, callLegColumns, deliveryColumns, sessionColumns } from './columns.ts'
 
-/** Every table and view, with all its columns. Partitions have no grants, because all statements name `deliveries`. */
+/** Every table and view, with all its columns. Partitions have no grants, because all statements name the whole table. */
 export const tables = {
   sessions: namesOf(sessionColumns),
   call_legs: namesOf(callLegColumns),
   deliveries: namesOf(deliveryColumns),
+  bodies: namesOf(bodyColumns),
   rejected: ['delivery_id', 'received_at', 'source_ip', 'reasons', 'session_id', 'body_text', 'body'],
   leg_numbers: ['session_id', 'leg', 'number', 'number_backwards'],
   feed: ['is_only', 'feed_id', 'system_identifier', 'timeline', 'barrier', 'beaten_at'],
@@ -152,6 +153,7 @@ export const functions = [
   'check_transaction_ids()',
   'commit(text, text, boolean)',
   'count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[])',
+  'ensure_body_partitions(integer)',
   'ensure_ledger_partitions(integer)',
   'feed_continue()',
   'feed_end()',
@@ -159,6 +161,7 @@ export const functions = [
   'feed_holder()',
   'feed_restart()',
   'grant_to_roles()',
+  'make_partition(text, text, timestamp with time zone, timestamp with time zone)',
   'mark_change()',
   'mark_lost_sessions()',
   'note_drift(jsonb)',
@@ -216,6 +219,7 @@ const readsAll: RolePrivileges['tables'] = {
   call_legs: { SELECT: 'every' },
   leg_numbers: { SELECT: 'every' },
   deliveries: { SELECT: 'every' },
+  bodies: { SELECT: 'every' },
   rejected: { SELECT: 'every' },
 }
 
@@ -248,12 +252,14 @@ export const privileges = {
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
       // ON CONFLICT needs the key. A worker adds to the ledger, and does not read it.
       deliveries: { SELECT: ['received_at', 'delivery_id'], INSERT: 'every' },
+      bodies: { INSERT: 'every' },
       watermark: { SELECT: 'every', UPDATE: ['complete_until', 'reason', 'updated_at'] },
       ingests: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
       minute_tallies: { INSERT: 'every' },
     },
     functions: [
       'add_up_minutes(integer)',
+      'ensure_body_partitions(integer)',
       'ensure_ledger_partitions(integer)',
       'feed_heartbeat()',
       'note_drift(jsonb)',

@@ -59,6 +59,8 @@ async function start(deps: {
   })
   lifecycle.onClose('database pool', () => closePool(pool))
 
+  await keepPartitionsAhead({ pool, lifecycle, logger })
+
   const progress = createProgress({ stuckAfterMs })
   const stop = new AbortController()
   const writer = createWriter({ pool, pipelineVersion })
@@ -119,7 +121,6 @@ async function start(deps: {
   })
   const database = watchDatabase({ pool, lifecycle })
   keepPresent({ prefix: config.queuePrefix, consumer, database, lifecycle })
-  keepPartitionsAhead({ pool, lifecycle, logger })
   keepFeedBeating({ pool, lifecycle, logger })
   keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })
   keepMinutesAddedUp({ pool, lifecycle, logger })

@@ -127,6 +127,9 @@ test('the writer cannot read or change the ledger, change tables, or give itself
     'SET ROLE vss_migrator',
     'SELECT * FROM vss.migrations',
     'SELECT body FROM vss.deliveries',
+    'SELECT body FROM vss.bodies',
+    'SELECT delivery_id FROM vss.bodies',
+    'DELETE FROM vss.bodies',
     `SELECT body FROM vss.${month}`,
     'SELECT * FROM vss.minutes',
     'SELECT * FROM vss.drift',
@@ -134,6 +137,8 @@ test('the writer cannot read or change the ledger, change tables, or give itself
     'SELECT outcome, source_ip FROM vss.deliveries',
     'SELECT body_text FROM vss.rejected',
     `INSERT INTO vss.deliveries SELECT * FROM vss.deliveries RETURNING body`,
+    `INSERT INTO vss.bodies VALUES (gen_random_uuid(), now(), '') RETURNING body`,
+    `SELECT vss.make_partition('sessions', 'mine', now(), now())`,
   ]
   expect(await outcomesOf(as('vss_writer', databaseUrl), statements)).toEqual(
     statements.map((statement) => [statement, expect.stringMatching(denied)]),
@@ -195,6 +200,7 @@ test('the reader sees every table and view of the pipeline but no body, and writ
   const statements = [
     'SELECT * FROM vss.deliveries',
     'SELECT body FROM vss.deliveries',
+    'SELECT delivery_id FROM vss.bodies',
     `SELECT body FROM vss.${partitionName(0)}`,
     'SELECT body_text FROM vss.rejected',
     'INSERT INTO vss.sessions DEFAULT VALUES',
@@ -346,6 +352,7 @@ test('only vss_support and vss_operator may read bodies, in tables or in views',
   const databaseUrl = await migratedDatabase()
   const statements = [
     'SELECT body FROM vss.deliveries',
+    'SELECT body FROM vss.bodies',
     'SELECT body FROM vss.rejected',
     'SELECT body_text FROM vss.rejected',
   ]
@@ -387,6 +394,7 @@ test('vss_operator may correct an outcome and delete sessions with their legs, b
   const statements = [
     'DELETE FROM vss.deliveries',
     'UPDATE vss.deliveries SET body = NULL',
+    'DELETE FROM vss.bodies',
     'UPDATE vss.deliveries SET received_at = now()',
     `DROP TABLE vss.${partitionName(0)}`,
     'SELECT vss.grant_to_roles()',

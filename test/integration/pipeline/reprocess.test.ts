@@ -347,7 +347,7 @@ async function rejudgePages(
 }
 
 const emptyTables =
-  'TRUNCATE vss.sessions, vss.call_legs, vss.deliveries, vss.minute_tallies, vss.minute_counts'
+  'TRUNCATE vss.sessions, vss.call_legs, vss.deliveries, vss.minute_tallies, vss.minute_counts; DELETE FROM vss.bodies'
 
 async function currentOf(pool: Pool): Promise<object[]> {
   return (await pool.query('SELECT * FROM vss.sessions ORDER BY session_id')).rows
