@@ -2,6 +2,7 @@
 #
 #   node services/ingest/src/main.ts
 #   node services/worker/src/main.ts
+#   node services/console/src/main.ts
 #   node packages/storage/src/migrate.ts
 #   vss ...                                  the operator's command
 
@@ -16,7 +17,7 @@ WORKDIR /app
 COPY --from=manifests /app ./
 # No dependency in use here needs its install script: the native ones come as prebuilt packages.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
-  --workspace services/ingest --workspace services/worker --workspace services/cli
+  --workspace services/ingest --workspace services/worker --workspace services/console --workspace services/cli
 
 FROM node:24-slim
 LABEL org.opencontainers.image.title="vss-pipeline" \

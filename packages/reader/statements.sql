@@ -31,6 +31,18 @@ SELECT
 FROM vss.deliveries
 WHERE received_at = to_timestamp($1::double precision / 1000) AND delivery_id = $2;
 
+SELECT
+  delivery_id, received_at, source_ip, encode(body_sha256, 'hex') AS body_sha256, session_id, outcome,
+  reasons, processed_at, pipeline_version, source, history
+FROM vss.deliveries AS delivery
+WHERE received_at >= $1::timestamptz - interval '1 minute' AND processed_at >= $1 AND source = 'webhook'
+  AND (outcome = 'rejected' OR EXISTS (
+    SELECT FROM vss.sessions AS session
+    WHERE session.session_id = delivery.session_id AND session.sub_account_id = $2
+  ))
+ORDER BY received_at, delivery_id
+LIMIT 1;
+
 SELECT *
 FROM (
   SELECT change.cursor COLLATE "C" AS cursor, change.kind AS change_kind,

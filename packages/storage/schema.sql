@@ -1044,7 +1044,7 @@ BEGIN
   REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_writer;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_writer;
     REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT ON vss.feed TO vss_writer;
     GRANT SELECT ON vss.feed_ancestors TO vss_writer;
@@ -1058,6 +1058,7 @@ BEGIN
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
     GRANT INSERT ON vss.bodies TO vss_writer;
     GRANT INSERT ON vss.minute_tallies TO vss_writer;
+    GRANT SELECT ON vss.sub_account_activity TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.add_up_minutes(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.ensure_body_partitions(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) TO vss_writer;
@@ -1073,7 +1074,7 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_reader;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_reader;
     REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
@@ -1091,6 +1092,7 @@ BEGIN
     GRANT SELECT ON vss.quality_by_country_pair TO vss_reader;
     GRANT SELECT ON vss.busiest_hours TO vss_reader;
     GRANT SELECT ON vss.this_week TO vss_reader;
+    GRANT SELECT ON vss.migrations TO vss_reader;
     GRANT SELECT ON vss.feed TO vss_reader;
     GRANT SELECT ON vss.feed_ancestors TO vss_reader;
     GRANT SELECT ON vss.feed_status TO vss_reader;
@@ -1113,7 +1115,7 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_support;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_support;
     REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
@@ -1132,6 +1134,7 @@ BEGIN
     GRANT SELECT ON vss.quality_by_country_pair TO vss_support;
     GRANT SELECT ON vss.busiest_hours TO vss_support;
     GRANT SELECT ON vss.this_week TO vss_support;
+    GRANT SELECT ON vss.migrations TO vss_support;
     GRANT SELECT ON vss.feed TO vss_support;
     GRANT SELECT ON vss.feed_ancestors TO vss_support;
     GRANT SELECT ON vss.feed_status TO vss_support;
@@ -1149,7 +1152,7 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_operator;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_operator;
     REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
@@ -1168,6 +1171,7 @@ BEGIN
     GRANT SELECT ON vss.quality_by_country_pair TO vss_operator;
     GRANT SELECT ON vss.busiest_hours TO vss_operator;
     GRANT SELECT ON vss.this_week TO vss_operator;
+    GRANT SELECT ON vss.migrations TO vss_operator;
     GRANT SELECT ON vss.feed TO vss_operator;
     GRANT SELECT ON vss.feed_ancestors TO vss_operator;
     GRANT SELECT ON vss.feed_status TO vss_operator;
@@ -1184,7 +1188,7 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress FROM vss_analyst;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_analyst;
     REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
     GRANT SELECT ON vss.minutes TO vss_analyst;
     GRANT SELECT ON vss.minute_tallies TO vss_analyst;

@@ -6,6 +6,7 @@ import type { Bench, Scenario, ScenarioResult } from './scenario.ts'
 import { footprint } from './scenarios/footprint.ts'
 import { growth } from './scenarios/growth.ts'
 import { latency } from './scenarios/latency.ts'
+import { observability } from './scenarios/observability.ts'
 import { quietBacklog } from './scenarios/quiet-backlog.ts'
 import { spool } from './scenarios/spool.ts'
 import { throughput } from './scenarios/throughput.ts'
@@ -13,7 +14,15 @@ import { type BenchServers, startBenchServers } from './servers.ts'
 import { type Steps, showStep } from './steps.ts'
 import { UsageError } from './usage-error.ts'
 
-const scenarios: readonly Scenario[] = [throughput, latency, quietBacklog, growth, footprint, spool]
+const scenarios: readonly Scenario[] = [
+  throughput,
+  latency,
+  quietBacklog,
+  growth,
+  footprint,
+  spool,
+  observability,
+]
 const names = scenarios.map(({ name }) => name)
 const resultsFile = new URL('./results.md', import.meta.url)
 

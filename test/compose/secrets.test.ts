@@ -7,6 +7,8 @@ import { createStack } from './stack.ts'
 
 const ofMigrator = 'of-the-migrator'
 const ofWriter = 'of-the-writer'
+const ofSupport = 'of-support'
+const ofConsole = 'of-the-console'
 const newSecret = 'Bearer of-the-new-secret'
 const oldSecret = 'Bearer of-the-old-secret'
 
@@ -15,6 +17,8 @@ test('with secrets in files, only a sender with a secret may post, and no enviro
     'webhook-secrets': `${newSecret}\n${oldSecret}\n`,
     'redis-url': 'redis://redis:6379\n',
     'database-url': `postgres://vss_writer:${ofWriter}@postgres:5432/vss\n`,
+    'support-database-url': `postgres://vss_support:${ofSupport}@postgres:5432/vss\n`,
+    'console-password': `${ofConsole}\n`,
     'owner-database-url': `postgres://vss_migrator:${ofMigrator}@postgres:5432/vss\n`,
   })
   const stack = await createStack({
@@ -23,11 +27,12 @@ test('with secrets in files, only a sender with a secret may post, and no enviro
   })
   const { code, output } = await stack.compose(['up', '-d', 'roles'])
   expect(code, output).toBe(0)
-  const isMade = `SELECT count(*) FROM pg_roles WHERE rolname IN ('vss_migrator', 'vss_writer')`
-  await until('The roles', async () => (await stack.psql(isMade)) === '2', { timeoutMs: 10_000 })
+  const isMade = `SELECT count(*) FROM pg_roles WHERE rolname IN ('vss_migrator', 'vss_writer', 'vss_support')`
+  await until('The roles', async () => (await stack.psql(isMade)) === '3', { timeoutMs: 10_000 })
   for (const [role, password] of [
     ['vss_migrator', ofMigrator],
     ['vss_writer', ofWriter],
+    ['vss_support', ofSupport],
   ]) {
     await stack.psql(`ALTER ROLE ${role} PASSWORD '${password}'`)
   }
@@ -44,10 +49,11 @@ test('with secrets in files, only a sender with a secret may post, and no enviro
   )
   const status = await stack.compose(['run', '--rm', '--no-deps', '-T', 'migrate', 'vss', 'status'])
   expect(status.code, status.output).toBe(0)
-  for (const service of ['ingest', 'worker', 'migrate', 'roles', 'postgres'] as const) {
+  for (const service of ['ingest', 'worker', 'console', 'migrate', 'roles', 'postgres'] as const) {
     const [container] = await stack.containers(service)
     const inspected = JSON.stringify(container!.inspected)
-    for (const secret of [oldSecret, newSecret, ofWriter, ofMigrator]) expect(inspected).not.toContain(secret)
+    for (const secret of [oldSecret, newSecret, ofWriter, ofMigrator, ofSupport, ofConsole])
+      expect(inspected).not.toContain(secret)
   }
 })
 

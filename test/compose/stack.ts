@@ -4,7 +4,7 @@ import { inject, onTestFinished } from 'vitest'
 import { type CommandResult, compose, docker } from './command.ts'
 
 /** The services that keep running; roles and migrate end. */
-const lastingServices = ['ingest', 'worker', 'postgres', 'redis'] as const
+const lastingServices = ['ingest', 'worker', 'console', 'postgres', 'redis'] as const
 export type Service = (typeof lastingServices)[number] | 'migrate' | 'roles'
 
 export interface Container {
@@ -54,9 +54,13 @@ export async function createStack(
   options: { settings?: NodeJS.ProcessEnv; files?: readonly string[] } = {},
 ): Promise<Stack> {
   const projectName = inject('projectName')
-  const port = await choosePort(0)
+  const [port, consolePort] = [await choosePort(0), await choosePort(0)]
   const { files = [] } = options
-  const ownSettings = { INGEST_PORT: `127.0.0.1:${port}`, ...options.settings }
+  const ownSettings = {
+    INGEST_PORT: `127.0.0.1:${port}`,
+    CONSOLE_PUBLISHED: `127.0.0.1:${consolePort}`,
+    ...options.settings,
+  }
 
   async function runCompose(
     args: readonly string[],

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 const programs = [
   ['ingest', 'services/ingest/src/main.ts', 'SPOOL_DIR (default: no spool)'],
   ['worker', 'services/worker/src/main.ts', 'WORKER_CONCURRENCY (default: 64)'],
+  ['console', 'services/console/src/main.ts', 'CONSOLE_NUMBERS (default: masked)'],
   ['migrate', 'packages/storage/src/migrate.ts', 'DATABASE_URL (required)'],
   ['npm start', 'packages/local-stack/src/start.ts', 'DATA_DIR (default: .data)'],
 ] as const

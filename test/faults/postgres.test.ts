@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { chownSync, cpSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { cpSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { until } from '@vss-pipeline/local-stack'
@@ -16,7 +16,8 @@ import {
 import { isFlushBlocked } from '../support/ledger-lock.ts'
 import { openAdminPool } from '../support/open-storage.ts'
 import { isWorkerReady, surviveEndOfPostgres, surviveLockedLedger } from '../support/outages.ts'
-import { mayMount, mountSmallDisk } from '../support/small-disk.ts'
+import { folderOf, logOf, mountDiskForPostgres, moveLedgerTo } from '../support/postgres-disk.ts'
+import { mayMount } from '../support/small-disk.ts'
 
 const run = promisify(execFile)
 const canMount = mayMount()
@@ -241,42 +242,6 @@ async function countDeadlocks(admin: Pool): Promise<number> {
     'SELECT deadlocks::int AS count FROM pg_stat_database WHERE datname = current_database()',
   )
   return rows[0]?.count ?? 0
-}
-
-function folderOf({ spoolDir }: FaultyPipeline): string {
-  return join(dirname(spoolDir), 'postgres')
-}
-
-function logOf(pipeline: FaultyPipeline): string {
-  return readFileSync(`${folderOf(pipeline)}.log`, 'utf8')
-}
-
-/** Mounts a small disk that Postgres may write to. It is unmounted when the test has finished. */
-function mountDiskForPostgres(pipeline: FaultyPipeline, name: string, megabytes: number) {
-  const mount = join(dirname(pipeline.spoolDir), name)
-  mkdirSync(mount)
-  const disk = mountSmallDisk(mount, megabytes)
-  onTestFinished(async () => {
-    await pipeline.postgres.stop()
-    disk.unmount()
-  })
-  const folder = join(mount, 'postgres')
-  mkdirSync(folder, { mode: 0o700 })
-  giveToPostgres(pipeline, folder)
-  return { ...disk, folder }
-}
-
-function giveToPostgres(pipeline: FaultyPipeline, path: string): void {
-  const { uid, gid } = statSync(folderOf(pipeline))
-  chownSync(path, uid, gid)
-}
-
-async function moveLedgerTo(admin: Pool, folder: string): Promise<void> {
-  await admin.query(`CREATE TABLESPACE small LOCATION '${folder}'`)
-  const { rows } = await admin.query<{ name: string }>(
-    `SELECT inhrelid::regclass AS name FROM pg_inherits WHERE inhparent = 'vss.deliveries'::regclass`,
-  )
-  for (const { name } of rows) await admin.query(`ALTER TABLE ${name} SET TABLESPACE small`)
 }
 
 /** Moves the write-ahead log to another folder. Postgres must be stopped. */

@@ -50,6 +50,16 @@ test('a pooler is restarted twice under load: no delivery is lost', async () => 
   expect(pipeline.log.some((line) => line.includes('the database is away'))).toBe(true)
 })
 
+test('vss doctor finds a pooler that pools by statement', async () => {
+  const database = await createTestDatabase(inject('databaseUrl'))
+  onTestFinished(() => database.drop())
+  const bouncer = await startPgBouncer(database.url, 'statement')
+  const env = { DATABASE_URL: bouncer.url, REDIS_URL: inject('redisUrl') }
+  const { findings } = JSON.parse((await vss(['doctor', '--json'], env)).stdout)
+  expect(findings).toContainEqual(expect.objectContaining({ code: 'pooler_by_statement', level: 'error' }))
+  expect(findings).not.toContainEqual(expect.objectContaining({ code: 'postgres_away' }))
+})
+
 /** Starts a pipeline with two workers, which share the pooler's connections. */
 async function startBehindPgBouncer(): Promise<{ pipeline: RunningPipeline; bouncer: PgBouncer }> {
   const database = await createTestDatabase(inject('databaseUrl'))

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { choosePort, createTemporaryFolder } from '@vss-pipeline/local-stack'
 import { onTestFinished } from 'vitest'
-import { type ListeningProgram, startListening } from './listening-program.ts'
+import { type ListeningProgram, startListening } from '../support/listening-program.ts'
 
 export interface PgBouncer {
   /** The database's URL through PgBouncer. */
@@ -11,8 +11,11 @@ export interface PgBouncer {
   restart(): Promise<void>
 }
 
-/** Starts a PgBouncer in transaction mode in front of a database. It stops when the test has finished. */
-export async function startPgBouncer(databaseUrl: string): Promise<PgBouncer> {
+/** Starts a PgBouncer in front of a database. It stops when the test has finished. */
+export async function startPgBouncer(
+  databaseUrl: string,
+  poolMode: 'transaction' | 'statement' = 'transaction',
+): Promise<PgBouncer> {
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())
   const port = await choosePort(0)
@@ -28,7 +31,7 @@ listen_addr = 127.0.0.1
 listen_port = ${port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = ${poolMode}
 ${process.getuid?.() === 0 ? 'user = nobody' : ''}
 `,
   )

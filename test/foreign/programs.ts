@@ -1,32 +1,13 @@
-import { execFileSync } from 'node:child_process'
-import { findOnPath } from '@vss-pipeline/local-stack'
+import { installMissingPrograms } from '../support/debian-programs.ts'
 
-/** The Debian package of each program. */
-const packages = {
-  nginx: 'nginx-light',
-  haproxy: 'haproxy',
-  caddy: 'caddy',
-  pgbouncer: 'pgbouncer',
-  slowhttptest: 'slowhttptest',
-  zzuf: 'zzuf',
-} as const
-
-/** Installs missing programs where it runs as root on Debian. @throws Error elsewhere, with the command to run. */
+/** Installs the programs that these tests need. */
 export default function setup(): void {
-  // Debian has servers in /usr/sbin, which is not on an ordinary user's PATH.
-  process.env.PATH += ':/usr/sbin'
-  const missing = Object.entries(packages).filter(([program]) => findOnPath(program) === undefined)
-  if (missing.length === 0) return
-  const names = missing.map(([, name]) => name)
-  const line = `apt-get install --no-install-recommends ${names.join(' ')}`
-  if (process.getuid?.() !== 0 || findOnPath('apt-get') === undefined) {
-    throw new Error(`test:foreign needs ${missing.map(([program]) => program).join(', ')}: run sudo ${line}`)
-  }
-  console.log(`Installing ${names.join(', ')}`)
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  execFileSync('apt-get', ['update', '--quiet=2'], { env, stdio: 'inherit' })
-  execFileSync('apt-get', ['install', '--yes', '--quiet=2', '--no-install-recommends', ...names], {
-    env,
-    stdio: 'ignore',
+  installMissingPrograms('test:foreign', {
+    nginx: 'nginx-light',
+    haproxy: 'haproxy',
+    caddy: 'caddy',
+    pgbouncer: 'pgbouncer',
+    slowhttptest: 'slowhttptest',
+    zzuf: 'zzuf',
   })
 }

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { choosePort, createTemporaryFolder } from '@vss-pipeline/local-stack'
 import { onTestFinished } from 'vitest'
-import { startListening } from './listening-program.ts'
+import { startListening } from '../support/listening-program.ts'
 
 interface Proxy {
   name: string

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { operations } from '@vss-pipeline/runtime'
 import { anomalyCodes, outcomeNames, reasonCodes } from '@vss-pipeline/vss'
 import { describe, expect, test } from 'vitest'
+import { headingsOf, toAnchor, withoutCode } from './headings.ts'
 
 const projectRoot = resolve(import.meta.dirname, '..', '..')
 
@@ -10,7 +12,7 @@ const generatedPages = ['docs/settings.md', 'test/bench/results.md']
 
 const writtenPages = [
   ...readdirSync(projectRoot).filter((name) => name.endsWith('.md')),
-  ...filesIn('docs').filter((path) => !generatedPages.includes(path)),
+  ...filesIn('docs').filter((path) => path.endsWith('.md') && !generatedPages.includes(path)),
   ...filesIn('examples').filter((path) => path.endsWith('.md')),
 ]
 const pages = [...writtenPages, ...generatedPages]
@@ -52,7 +54,8 @@ test('the programs name pages of docs, and headings in them, that exist', () => 
   expect(mentions.filter(({ heading }) => heading !== undefined)).not.toEqual([])
   const wrong = mentions.filter(
     ({ page, heading }) =>
-      !existsSync(join(projectRoot, page)) || (heading !== undefined && !headingsOf(page).includes(heading)),
+      !existsSync(join(projectRoot, page)) ||
+      (heading !== undefined && !headingsOf(read(page)).includes(heading)),
   )
   expect(wrong).toEqual([])
 })
@@ -71,12 +74,20 @@ test('docs/operating.md has every metric, and no other', () => {
   expect(documented.toSorted()).toEqual([...new Set(defined)].toSorted())
 })
 
+test('docs/operating.md has every operation, and no other', () => {
+  const defined = Object.keys(operations).map((name) => `vss:${name}`)
+  const documented = [...read('docs/operating.md').matchAll(/^\| `(vss:\w+)` \|/gm)].map(([, name]) => name)
+  expect(documented.toSorted()).toEqual(defined.toSorted())
+})
+
 test('docs/operating.md has every finding with its level, and no other', () => {
-  const source = read('packages/reader/src/findings.ts')
-  const defined = [...source.matchAll(/code: '(\w+)',\s+level: '(\w+)'/g)].map(([, ...row]) => row)
-  const documented = [...read('docs/operating.md').matchAll(/^\| `(\w+)` \| (error|warning) \|/gm)].map(
-    ([, ...row]) => row,
+  const sources = ['packages/reader/src/findings.ts', ...filesIn('packages/reader/src/doctor')].map(read)
+  const defined = sources.flatMap((source) =>
+    [...source.matchAll(/code: '(\w+)',\s+level: '(\w+)'/g)].map(([, ...row]) => row),
   )
+  const documented = [
+    ...read('docs/operating.md').matchAll(/^\| `([a-z0-9_]+)` \| (error|warning) \|/gm),
+  ].map(([, ...row]) => row)
   expect(defined).not.toEqual([])
   expect(documented.toSorted()).toEqual(defined.toSorted())
 })
@@ -102,27 +113,10 @@ function sourceFilesIn(folder: string): string[] {
   return filesIn(folder).filter((file) => /\/src\/.*(?<!\.test)\.ts$/.test(file))
 }
 
-/** A page without its fenced blocks: what begins with # there is no heading. */
-function withoutCode(text: string): string {
-  return text.replaceAll(/^```.*?^```$/gms, '')
-}
-
-function headingsOf(page: string): string[] {
-  return [...withoutCode(read(page)).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!)
-}
-
 /** Whether a link leads somewhere from the page that has it. */
 function isThere(page: string, target: string): boolean {
   const [path = '', anchor] = target.split('#')
   const file = path === '' ? page : join(dirname(page), path)
   if (!existsSync(join(projectRoot, file))) return false
-  return anchor === undefined || headingsOf(file).map(toAnchor).includes(anchor)
-}
-
-/** As GitHub makes it of a heading. */
-function toAnchor(heading: string): string {
-  return heading
-    .toLowerCase()
-    .replaceAll(/[^\w\- ]/g, '')
-    .replaceAll(' ', '-')
+  return anchor === undefined || headingsOf(read(file)).map(toAnchor).includes(anchor)
 }

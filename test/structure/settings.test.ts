@@ -86,19 +86,25 @@ describe('docker-compose.yml', () => {
     services: Record<string, { environment: Values; ports: string[]; stop_grace_period: string }>
   }
 
-  test.each(['ingest', 'worker', 'migrate'] as const)('gives %s settings that it reads', (program) => {
-    checkValues(program, compose.services[program]!.environment, otherInCompose)
-  })
+  test.each(['ingest', 'worker', 'console', 'migrate'] as const)(
+    'gives %s settings that it reads',
+    (program) => {
+      checkValues(program, compose.services[program]!.environment, otherInCompose)
+    },
+  )
 
-  test('publishes the port that ingest listens on, and stops no service before its time', () => {
+  test('publishes the ports that ingest and the console listen on, and stops no service before its time', () => {
     expect(compose.services.ingest!.ports).toEqual([
       `\${INGEST_PORT:-127.0.0.1:${settings.PORT.default}}:${settings.PORT.default}`,
+    ])
+    expect(compose.services.console!.ports).toEqual([
+      `\${CONSOLE_PUBLISHED:-127.0.0.1:${settings.CONSOLE_PORT.default}}:${settings.CONSOLE_PORT.default}`,
     ])
     const [, graceSeconds] = /:-(\d+)s\}$/.exec(compose.services.worker!.stop_grace_period) ?? []
     expect(Number(graceSeconds) * 1_000).toBeGreaterThan(settings.SHUTDOWN_TIMEOUT_MS.default)
   })
 
-  test.each(['ingest', 'worker', 'migrate'] as const)(
+  test.each(['ingest', 'worker', 'console', 'migrate'] as const)(
     'with secrets in files gives %s what it reads',
     (program) => {
       const overlay = parse(readFileSync(join(projectRoot, 'deploy', 'compose', 'secrets.yml'), 'utf8'))
@@ -117,14 +123,17 @@ describe('deploy/kubernetes', () => {
   const configMap: Values = manifests.find(({ kind }) => kind === 'ConfigMap').data
   const templates = manifests.flatMap(({ spec }) => spec?.template ?? [])
 
-  test.each(['ingest', 'worker', 'migrate'] as const)('gives %s settings that it reads', (program) => {
-    const container = containerOf(program)
-    const entries = container.env.map(({ name, value }: { name: string; value: string }) => [name, value])
-    checkValues(program, Object.fromEntries(entries))
-  })
+  test.each(['ingest', 'worker', 'console', 'migrate'] as const)(
+    'gives %s settings that it reads',
+    (program) => {
+      const container = containerOf(program)
+      const entries = container.env.map(({ name, value }: { name: string; value: string }) => [name, value])
+      checkValues(program, Object.fromEntries(entries))
+    },
+  )
 
-  test('has settings for both services, as they are by default', () => {
-    const read: string[] = [...settingNames('ingest'), ...settingNames('worker')]
+  test('has settings for all services, as they are by default', () => {
+    const read: string[] = [...settingNames('ingest'), ...settingNames('worker'), ...settingNames('console')]
     expect(Object.keys(configMap).filter((name) => !read.includes(name))).toEqual([])
     const ofIngest = Object.entries(configMap).filter(([name]) =>
       (settingNames('ingest') as string[]).includes(name),
@@ -132,13 +141,14 @@ describe('deploy/kubernetes', () => {
     checkValues('ingest', Object.fromEntries(ofIngest))
   })
 
-  test.each(['ingest', 'worker'] as const)(
+  test.each(['ingest', 'worker', 'console'] as const)(
     'has the ports of %s, and does not stop it before its time',
     (program) => {
       const ports: { name: string; containerPort: number }[] = containerOf(program).ports
       const portOf = Object.fromEntries(ports.map(({ name, containerPort }) => [name, containerPort]))
       expect(portOf).toEqual({
         ...(program === 'ingest' && { http: settings.PORT.default }),
+        ...(program === 'console' && { http: settings.CONSOLE_PORT.default }),
         ops: settings.OPS_PORT.default[program],
       })
       expect(templateOf(program).metadata.annotations['prometheus.io/port']).toBe(String(portOf.ops))
@@ -162,6 +172,7 @@ const entryPoints = [
   'packages/local-stack/src/start.ts',
   'packages/storage/src/migrate.ts',
   'services/cli/src/main.ts',
+  'services/console/src/main.ts',
   'services/ingest/src/main.ts',
   'services/worker/src/main.ts',
 ]

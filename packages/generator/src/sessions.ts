@@ -1,4 +1,4 @@
-import { errorMeanings } from '@vss-pipeline/vss'
+import { errorMeanings } from '@vss-pipeline/vss/vocabulary'
 import type { Clock } from './clocks.ts'
 import type { Random } from './random.ts'
 import { type LegPlan, pickScenario, type ScenarioName, type SessionPlan, scenarios } from './scenarios.ts'

@@ -8,6 +8,7 @@ const options = {
   ingestUrl: 'http://127.0.0.1:8080',
   ingestOpsUrl: 'http://127.0.0.1:9464',
   workerOpsUrl: 'http://127.0.0.1:9465',
+  consoleUrl: 'http://127.0.0.1:8090',
   folder: '.data',
   databaseUrlFile: '.data/database-url',
   authHeader: undefined,

@@ -15,6 +15,7 @@ export function renderBanner(options: {
   ingestUrl: string
   ingestOpsUrl: string
   workerOpsUrl: string
+  consoleUrl: string
   /** The data folder. `vss` looks for the servers in .data unless DATA_DIR names another folder. */
   folder: string
   /** The file with the URL of the embedded Postgres; undefined when DATABASE_URL was given. */
@@ -22,7 +23,7 @@ export function renderBanner(options: {
   /** The header that ingest asks for; undefined when it asks for none. */
   authHeader: string | undefined
 }): string {
-  const { ingestUrl, ingestOpsUrl, workerOpsUrl, folder, databaseUrlFile, authHeader } = options
+  const { ingestUrl, ingestOpsUrl, workerOpsUrl, consoleUrl, folder, databaseUrlFile, authHeader } = options
   const url = `${ingestUrl}${webhookPath}`
   const header = authHeader ? ` -H '${authHeader}: one of WEBHOOK_SECRETS' \\\n   ` : ''
   const query = `select * from vss.sessions
@@ -35,6 +36,7 @@ export function renderBanner(options: {
   return `
 ${strong('vss-pipeline is running.')} Ctrl-C stops it.
 
+  console  ${consoleUrl}
   webhook  ${url}
   metrics  ${ingestOpsUrl}/metrics  ${workerOpsUrl}/metrics
   data     ${folder}

@@ -5,7 +5,7 @@ import { LocalStackError } from './errors.ts'
 import { killRecorded, stopRecorded } from './process-record.ts'
 
 /** The processes of a data folder, in the order in which they stop: services before the servers that they use. */
-const stopOrder = ['ingest', 'worker', 'redis', 'postgres'] as const
+const stopOrder = ['console', 'ingest', 'worker', 'redis', 'postgres'] as const
 
 /** SQLITE_BUSY of https://www.sqlite.org/rescode.html */
 const sqliteBusy = 5

@@ -23,12 +23,15 @@ const compileCache = join(projectRoot, 'node_modules', '.cache', 'node')
 
 const readyTimeoutMs = 30_000
 
-export type ServiceName = 'ingest' | 'worker'
+export type ServiceName = 'ingest' | 'worker' | 'console'
+
+/** The variable of a service's own listener; a worker has none. */
+const portVariables: { [name in ServiceName]?: string } = { ingest: 'PORT', console: 'CONSOLE_PORT' }
 
 export interface RunningService {
   name: ServiceName
   pid: number
-  /** The URL of ingest's listener; a worker has only the ops listener. */
+  /** The URL of the listener of ingest or the console; a worker has only the ops listener. */
   url: string
   /** The URL of the ops listener: `/livez`, `/readyz`, `/metrics`. */
   opsUrl: string
@@ -58,7 +61,7 @@ export interface ServiceOptions {
  * Starts one service as a process of its own, and waits until its `/readyz` answers 200. The service ends when this
  * process ends in any way.
  *
- * @param options.env `PORT` is ingest's port: any free one when it is 0 or missing.
+ * @param options.env `PORT` is ingest's port, and `CONSOLE_PORT` the console's: any free one when it is 0 or missing.
  * @throws LocalStackError with the service's last line of output when it ends instead.
  * @throws ConfigError for a setting that decides where and how long it runs.
  */
@@ -110,11 +113,13 @@ async function settle(
     DATABASE_URL_FILE: _databaseUrlFile,
     REDIS_URL_FILE: _redisUrlFile,
     PORT_FILE: _portFile,
+    CONSOLE_PORT_FILE: _consolePortFile,
     OPS_PORT_FILE: _opsPortFile,
     ...env
   } = options.env
   const opsPort = await choosePort(options.opsPort ?? 0)
-  const port = name === 'ingest' ? Number(env.PORT) || (await choosePort(0)) : opsPort
+  const portVariable = portVariables[name]
+  const port = portVariable === undefined ? opsPort : Number(env[portVariable]) || (await choosePort(0))
   const origin = (host: string, port: number) => `http://${addressOf(host)}:${port}`
   return {
     env: {
@@ -123,7 +128,7 @@ async function settle(
       NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? compileCache,
       DATABASE_URL: options.databaseUrl,
       REDIS_URL: options.redisUrl,
-      PORT: String(port),
+      ...(portVariable !== undefined && { [portVariable]: String(port) }),
       OPS_PORT: String(opsPort),
     },
     url: origin(readSetting(env, name, 'HOST'), port),

@@ -15,6 +15,8 @@ export interface StartConfig {
   host: string
   /** Ingest's port; 0 is any free one. */
   port: number
+  /** The console's port; 0 is any free one. */
+  consolePort: number
   /** The header that ingest asks for; undefined when it asks for none. */
   authHeader: string | undefined
   /** The folder of ingest's spool. */
@@ -32,6 +34,7 @@ export function loadStartConfig(env: NodeJS.ProcessEnv): StartConfig {
     mayInstallRedis: !settings.vssNoApt,
     host: settings.host,
     port: settings.port,
+    consolePort: settings.consolePort,
     authHeader: settings.webhookSecrets.length > 0 ? settings.webhookAuthHeader : undefined,
     spoolDir: settings.spoolDir ?? join(folder, 'spool'),
   }

@@ -8,19 +8,20 @@ import { claimDataFolder, type DataFolder, stopEverythingIn } from './data-folde
 import { LocalStackError } from './errors.ts'
 import { formatLogLine } from './log-lines.ts'
 import { startPipeline } from './pipeline.ts'
-import { isPortFree } from './ports.ts'
+import { choosePort, isPortFree } from './ports.ts'
 import { pingRedis } from './redis-ping.ts'
+import { type ServiceOptions, startService } from './services.ts'
 import { startStack } from './stack.ts'
 import { loadStartConfig, type StartConfig, shortPath } from './start-config.ts'
 import { abortOnStopSignals } from './stop-signals.ts'
 
 /**
- * Runs `npm start`: starts Postgres and Redis unless they are given, migrates, starts ingest and one worker, and waits
- * for Ctrl-C. Exits 0 when it is told to stop. Exits 1 when a part does not start or ends by itself.
+ * Runs `npm start`: starts Postgres and Redis unless they are given, migrates, starts ingest, one worker and the console,
+ * and waits for Ctrl-C. Exits 0 when it is told to stop. Exits 1 when a part does not start or ends by itself.
  */
 async function main(): Promise<void> {
   allowSlowLinks()
-  // Closed in reverse of the start: ingest, the worker, Redis, Postgres, the folder.
+  // Closed in reverse of the start: the console, ingest, the worker, Redis, Postgres, the folder.
   const started = new AsyncDisposableStack()
   let folder: DataFolder | undefined
   const signal = abortOnStopSignals({
@@ -66,16 +67,23 @@ async function start(
     throw new LocalStackError(`DATABASE_URL: ${error.message}`)
   })
 
-  const pipeline = await startPipeline({
+  const shared: ServiceOptions = {
     ...stack,
     env: { ...process.env, SPOOL_DIR: config.spoolDir, SPOOL_DIR_FILE: '' },
-    port: config.port,
-    opsPorts: settings.OPS_PORT.default,
     folder: config.folder,
     onLine: (service, line) => print(formatLogLine(service, line)),
     signal,
-  })
+  }
+  const opsPorts = settings.OPS_PORT.default
+  const pipeline = await startPipeline({ ...shared, port: config.port, opsPorts })
   started.defer(() => pipeline.stop())
+  const consolePort = String(await choosePort(config.consolePort))
+  const pages = await startService('console', {
+    ...shared,
+    env: { ...shared.env, CONSOLE_PORT: consolePort },
+    opsPort: opsPorts.console,
+  })
+  started.defer(() => pages.stop())
 
   const databaseUrlFile = join(config.folder, 'database-url')
   keepUrl(databaseUrlFile, stack.databaseUrl, config.databaseUrl !== undefined)
@@ -83,12 +91,14 @@ async function start(
   print(
     renderBanner({
       ...pipeline,
+      consoleUrl: pages.url,
       folder: shortPath(config.folder),
       databaseUrlFile: config.databaseUrl ? undefined : shortPath(databaseUrlFile),
       authHeader: config.authHeader,
     }),
   )
-  return { ended: Promise.race([stack.ended, pipeline.ended]) }
+  const consoleEnded = pages.ended.then((how) => `console ${how}`)
+  return { ended: Promise.race([stack.ended, pipeline.ended, consoleEnded]) }
 }
 
 async function checkPort({ host, port }: StartConfig): Promise<void> {

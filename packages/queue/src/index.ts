@@ -1,3 +1,4 @@
+export { fetchRedisCheckup, type RedisCheckup } from './checkup.ts'
 export {
   encodeBatch,
   openBatch,
@@ -9,6 +10,7 @@ export {
 export * from './consumer/consumer.ts'
 export type { BatchEnd, BatchInHand } from './consumer/process-job.ts'
 export { findDurabilityProblems } from './durability.ts'
+export * from './operate.ts'
 export {
   type OwnReport,
   type ProcessList,
@@ -20,6 +22,7 @@ export {
 export type { IngestReport, ProcessReport, ServiceName, WorkerReport } from './processes/report.ts'
 export * from './producer.ts'
 export * from './queue-metrics.ts'
+export * from './queue-reader.ts'
 export { fetchRedisState, type RedisState, readRedisState } from './redis-state.ts'
 export type { RedisServer } from './server.ts'
 export { type QueueStatus, readQueueStatus } from './status.ts'

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createRandomBytes, type Delivery } from '@vss-pipeline/delivery'
+import { operations, runOperation } from '@vss-pipeline/runtime'
 import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
 import type { Redis } from 'ioredis'
 import { v7 as uuidv7 } from 'uuid'
@@ -92,37 +93,50 @@ export function createProducer(options: {
     if (reached < waitReplicas) throw new Error(`${reached} of ${waitReplicas} replicas have the batch`)
   }
 
+  async function add(deliveries: readonly Delivery[], batchId: string): Promise<void> {
+    if (client.status !== 'ready') throw new QueueUnavailableError('there is no connection to Redis')
+    const payload = encodeBatch(deliveries)
+    try {
+      if (watch.isNearlyFull) throw new Error(nearlyFull)
+      // A batch on too few replicas comes again from its sender. Redis must not add it at each try.
+      if (isRefusing) await awaitReplicas()
+      const shard = shardOf(shards, batchId)
+      const oldestMs = oldestReceipt(deliveries)
+      await inOneWrite(client, () =>
+        Promise.all([
+          // Redis gets it first, so that no reader sees the batch closed before it was open.
+          noteOpenBatch(client, shard, { id: batchId, oldestMs }),
+          shard.queue.add(nameBatch(deliveries.length), payload, { jobId: batchId, timestamp: oldestMs }),
+        ]),
+      )
+      await awaitReplicas()
+      told.over('refusing', 'Redis takes batches again')
+      isRefusing = false
+    } catch (error) {
+      // The reason alone, because the error carries the command's arguments, which are the batch.
+      told.once('refusing', 'warn', 'Redis does not take batches', { reason: (error as Error).message })
+      isRefusing = true
+      throw new QueueUnavailableError('Redis did not take the batch', { cause: error })
+    }
+  }
+
   return {
     shards,
     client,
     get isBacklogged() {
       return watch.isBacklogged
     },
-    async enqueue(deliveries, batchId = uuidv7({ random: nextRandom() })) {
-      if (client.status !== 'ready') throw new QueueUnavailableError('there is no connection to Redis')
-      const payload = encodeBatch(deliveries)
-      try {
-        if (watch.isNearlyFull) throw new Error(nearlyFull)
-        // A batch on too few replicas comes again from its sender. Redis must not add it at each try.
-        if (isRefusing) await awaitReplicas()
-        const shard = shardOf(shards, batchId)
-        const oldestMs = oldestReceipt(deliveries)
-        await inOneWrite(client, () =>
-          Promise.all([
-            // Redis gets it first, so that no reader sees the batch closed before it was open.
-            noteOpenBatch(client, shard, { id: batchId, oldestMs }),
-            shard.queue.add(nameBatch(deliveries.length), payload, { jobId: batchId, timestamp: oldestMs }),
-          ]),
-        )
-        await awaitReplicas()
-        told.over('refusing', 'Redis takes batches again')
-        isRefusing = false
-      } catch (error) {
-        // The reason alone, because the error carries the command's arguments, which are the batch.
-        told.once('refusing', 'warn', 'Redis does not take batches', { reason: (error as Error).message })
-        isRefusing = true
-        throw new QueueUnavailableError('Redis did not take the batch', { cause: error })
-      }
+    enqueue(deliveries, batchId = uuidv7({ random: nextRandom() })) {
+      return runOperation(
+        operations.send,
+        (started) => ({
+          started,
+          batchId,
+          queue: shardOf(shards, batchId).queue.qualifiedName,
+          deliveries,
+        }),
+        () => add(deliveries, batchId),
+      )
     },
     async probe() {
       if (watch.isNearlyFull) throw new Error(nearlyFull)

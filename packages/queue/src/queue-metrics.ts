@@ -1,62 +1,85 @@
-import { withinMs } from '@vss-pipeline/runtime'
-import { Gauge, type Registry } from '@vss-pipeline/runtime/service'
+import { createScrapedReading, Gauge, type Registry } from '@vss-pipeline/runtime/service'
 import type { Redis } from 'ioredis'
-import { jobStates, type QueueStatus, readShards } from './status.ts'
+import { readMemoryShare } from './memory.ts'
+import { countProcesses } from './processes/processes.ts'
+import { jobStates, readShards } from './status.ts'
 import type { Shard } from './topology.ts'
 
-/** A scrape must not wait for a Redis that hangs. */
-const scrapeTimeoutMs = 1_000
-
 /**
- * Adds the depth of the queues to a registry. Every reading of the metrics reads it anew. Where there are several queues,
- * the label `shard` has their number.
+ * Adds the state of Redis and of the queues to a registry, as this process sees it. Every scrape reads it anew. While
+ * Redis is away the last values stay, so that an alert on them goes on; `vss_redis_up` tells that they are old. Where
+ * there are several queues, the label `shard` has their number.
  */
-export function observeQueue(deps: { registry: Registry; shards: readonly Shard[]; client: Redis }): void {
-  const { registry, shards, client } = deps
+export function observeQueue(deps: {
+  registry: Registry
+  prefix: string
+  shards: readonly Shard[]
+  client: Redis
+}): void {
+  const { registry, prefix, shards, client } = deps
   const registers = [registry]
-  let pending: Promise<QueueStatus[] | undefined> | undefined
-
-  /** Reads once for all gauges of a scrape. @returns undefined while Redis is away. */
-  async function read(): Promise<QueueStatus[] | undefined> {
-    if (client.status !== 'ready') return undefined
-    pending ??= withinMs(readShards(shards, client), scrapeTimeoutMs, 'no answer')
-      .catch(() => undefined)
-      .finally(() => {
-        pending = undefined
-      })
-    return pending
-  }
-
+  const read = createScrapedReading(async () => {
+    if (client.status !== 'ready') throw new Error('there is no connection to Redis')
+    const [statuses, memoryShare, workers] = await Promise.all([
+      readShards(shards, client),
+      readMemoryShare(client),
+      countProcesses(client, prefix, 'worker'),
+    ])
+    return { statuses, memoryShare, workers }
+  })
   const shardLabel = shards.length > 1 ? (['shard'] as const) : []
   const labelOf = (shard: number) => (shards.length > 1 ? { shard } : {})
 
+  new Gauge({
+    name: 'vss_redis_up',
+    help: '1 while Redis answers this process, else 0.',
+    registers,
+    async collect() {
+      this.set((await read()) === undefined ? 0 : 1)
+    },
+  })
+  // A gauge without labels begins with 0, which would be made up: hence the calls of remove().
+  new Gauge({
+    name: 'vss_redis_memory_share',
+    help: 'Used share of the maxmemory of Redis, 0 to 1; 0 where none is set.',
+    registers,
+    async collect() {
+      const seen = await read()
+      if (seen) this.set(seen.memoryShare)
+    },
+  }).remove()
+  new Gauge({
+    name: 'vss_workers_connected',
+    help: 'Workers that have told Redis in the last 10 s that they run.',
+    registers,
+    async collect() {
+      const seen = await read()
+      if (seen) this.set(seen.workers)
+    },
+  }).remove()
   new Gauge({
     name: 'vss_queue_jobs',
     help: 'Batches in the queue, by state.',
     labelNames: ['state', ...shardLabel],
     registers,
     async collect() {
-      // While Redis is away there is no value, because an old one would be wrong.
-      this.reset()
-      const statuses = await read()
-      statuses?.forEach(({ jobs }, shard) => {
+      const seen = await read()
+      seen?.statuses.forEach(({ jobs }, shard) => {
         for (const state of jobStates) this.set({ state, ...labelOf(shard) }, jobs[state])
       })
     },
   })
-  new Gauge({
+  const oldest = new Gauge({
     name: 'vss_queue_oldest_waiting_seconds',
     help: 'Age of the oldest delivery that is not written yet, since its receipt; 0 when there is none.',
     labelNames: shardLabel,
     registers,
     async collect() {
-      this.reset()
-      // A reset of a gauge without labels leaves a 0.
-      if (shards.length === 1) this.remove()
-      const statuses = await read()
-      statuses?.forEach(({ oldestWaitingSeconds }, shard) => {
+      const seen = await read()
+      seen?.statuses.forEach(({ oldestWaitingSeconds }, shard) => {
         this.set(labelOf(shard), oldestWaitingSeconds)
       })
     },
   })
+  if (shards.length === 1) oldest.remove()
 }

@@ -3,19 +3,21 @@ import type { Logger } from '@vss-pipeline/runtime/service'
 import type { Redis } from 'ioredis'
 import { connectRedis } from './connection.ts'
 
-const timeoutMs = 5_000
+const defaultTimeoutMs = 5_000
 
 /**
  * Connects, does the work and disconnects.
  *
- * @throws an Error with the reason when Redis cannot be reached, or the work is not done, within 5 s.
+ * @throws an Error with the reason when Redis cannot be reached, or the work is not done, within `timeoutMs`, 5 s by
+ *   default.
  */
 export async function withRedis<Result>(
-  options: { redisUrl: string; role: string; logger: Logger },
+  options: { redisUrl: string; role: string; logger: Logger; timeoutMs?: number | undefined },
   work: (client: Redis) => Promise<Result>,
 ): Promise<Result> {
+  const { timeoutMs = defaultTimeoutMs, ...connection } = options
   const client = connectRedis({
-    ...options,
+    ...connection,
     settings: { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 },
   })
   // The rejection of connect() says only that there is no connection. This error has the reason.
@@ -28,7 +30,7 @@ export async function withRedis<Result>(
     return await work(client)
   }
   try {
-    return await withinMs(connectAndWork(), timeoutMs, 'no answer within 5 s')
+    return await withinMs(connectAndWork(), timeoutMs, `no answer within ${timeoutMs / 1_000} s`)
   } catch (error) {
     throw reason ?? error
   } finally {

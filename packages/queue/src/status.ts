@@ -26,7 +26,8 @@ export function nameBatch(deliveries: number): string {
   return `batch of ${deliveries}`
 }
 
-function countInName(name: string): number {
+/** Reads the number of deliveries that {@link nameBatch} has written; 1 where the job has another name. */
+export function countInName(name: string): number {
   return Number(/^batch of (\d+)$/.exec(name)?.[1] ?? 1)
 }
 

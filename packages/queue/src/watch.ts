@@ -1,6 +1,6 @@
 import { repeatEvery } from '@vss-pipeline/runtime'
 import type { Redis } from 'ioredis'
-import { parseInfo } from './info.ts'
+import { readMemoryShare } from './memory.ts'
 import type { Shard } from './topology.ts'
 
 /** The share of `maxmemory` from which Redis counts as nearly full. Workers need the rest to drain it. */
@@ -28,17 +28,12 @@ export function watchQueue(client: Redis, shards: readonly Shard[]): QueueWatch 
 
   async function look(): Promise<void> {
     if (client.status !== 'ready') return
-    const [memory, waiting] = await Promise.all([
-      client.info('memory').catch(() => null),
+    const [memoryShare, waiting] = await Promise.all([
+      readMemoryShare(client).catch(() => null),
       countWaiting().catch(() => null),
     ])
     // A question without an answer leaves the state as it was.
-    if (memory !== null) {
-      const info = parseInfo(memory)
-      const used = Number(info.get('used_memory') ?? 0)
-      const limit = Number(info.get('maxmemory') ?? 0)
-      isNearlyFull = limit > 0 && used > fullShare * limit
-    }
+    if (memoryShare !== null) isNearlyFull = memoryShare > fullShare
     if (waiting !== null) isBacklogged = waiting >= backlogBatches
   }
   async function countWaiting(): Promise<number> {

@@ -19,6 +19,8 @@ export interface SessionSearch {
   readonly statuses?: readonly string[]
   /** A code that is among the session's anomalies. */
   readonly anomaly?: string
+  /** Such as `SG-ID`, as in `vss.session_facts`. It is looked up session by session: give `since` and `until` as well. */
+  readonly countryPair?: string
   /** The session started then or later. */
   readonly since?: Date
   /** The session started before. */
@@ -141,7 +143,17 @@ LIMIT ${parameter(values, search.limit + 1)}`
 }
 
 function sessionConditions(search: SessionSearch, values: unknown[]): string[] {
-  const { virtualNumber, clientRequestId, subAccountId, statuses, anomaly, since, until, before } = search
+  const {
+    virtualNumber,
+    clientRequestId,
+    subAccountId,
+    statuses,
+    anomaly,
+    countryPair,
+    since,
+    until,
+    before,
+  } = search
   const given = (value: unknown) => parameter(values, value)
   const conditions: string[] = []
   if (since) conditions.push(`started_at >= ${given(since.toISOString())}::timestamptz`)
@@ -159,6 +171,11 @@ function sessionConditions(search: SessionSearch, values: unknown[]): string[] {
   if (subAccountId !== undefined) conditions.push(`sub_account_id = ${given(subAccountId)}`)
   if (statuses) conditions.push(`status = ANY (${given(statuses)}::text[])`)
   if (anomaly !== undefined) conditions.push(`anomalies @> ARRAY[${given(anomaly)}]`)
+  if (countryPair !== undefined) {
+    conditions.push(
+      `(SELECT country_pair FROM vss.session_facts WHERE session_id = sessions.session_id OFFSET 0) = ${given(countryPair)}`,
+    )
+  }
   if (virtualNumber) conditions.push(matches('reverse(virtual_number)', virtualNumber, values))
   return conditions
 }

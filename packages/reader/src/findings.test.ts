@@ -26,7 +26,7 @@ const feed: NonNullable<Facts['feed']> = {
 
 test('a pipeline that works gives no finding', () => {
   const busy = { ...quiet, jobs: { ...quiet.jobs, waiting: 30, active: 64 }, oldestWaitingSeconds: 2 }
-  expect(findAll({ queue: busy, durabilityProblems: [], feed: { ...feed, heldSeconds: 9.9 } })).toEqual([])
+  expect(findAll({ queue: busy, feed: { ...feed, heldSeconds: 9.9 } })).toEqual([])
 })
 
 test('facts that could not be read give no finding', () => {
@@ -76,12 +76,6 @@ describe('the facts give a finding', () => {
       'Redis has used 91 % of its memory',
     ],
     [
-      'redis_not_durable',
-      'warning',
-      { durabilityProblems: ['appendonly is off: set appendonly yes'] },
-      'appendonly is off: set appendonly yes',
-    ],
-    [
       'feed_refused',
       'error',
       { feed: { ...feed, heldSeconds: 0, refusal: 'other server' } },
@@ -125,6 +119,6 @@ describe('the facts give a finding', () => {
 
 test('errors come first', () => {
   const queue = { ...quiet, jobs: { ...quiet.jobs, delayed: 1, failed: 2 } }
-  const levels = findAll({ queue, durabilityProblems: ['a', 'b'] }).map(({ level }) => level)
-  expect(levels).toEqual(['error', 'warning', 'warning', 'warning'])
+  const levels = findAll({ queue: { ...queue, isPaused: true } }).map(({ level }) => level)
+  expect(levels).toEqual(['error', 'warning', 'warning'])
 })

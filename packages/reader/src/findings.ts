@@ -2,6 +2,7 @@ import type { RedisState } from '@vss-pipeline/queue'
 import { displayBytes, displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime'
 import type { DatabaseState } from './database-state.ts'
 import { describeStall, feedRemedy, feedStall } from './feed-stall.ts'
+import { applyChecks, type Check, type Finding, sortFindings } from './finding.ts'
 import {
   findFilledSpools,
   findMissingIngest,
@@ -11,27 +12,13 @@ import {
 } from './missing.ts'
 import { findRefusedPosts, findUnavailable } from './posts.ts'
 
-/** Something that an operator should know, and what to do about it. */
-export interface Finding {
-  readonly code: FindingCode
-  /** `error`: deliveries wait, or are lost, until somebody acts. `warning`: the pipeline works, but could work better. */
-  readonly level: 'warning' | 'error'
-  /** One sentence without a full stop. It holds no phone number. */
-  readonly text: string
-  readonly remedy: string
-}
-
 /** The known facts about the pipeline. A part that could not be read is absent. */
 export interface Facts extends Partial<RedisState>, Partial<DatabaseState> {
   /** Redis could not be read. */
   readonly isRedisAway?: boolean
   /** Why Postgres could not be read: there is no answer, or it answers and cannot be used as it is. */
   readonly databaseProblem?: 'away' | 'unusable'
-  /** The reasons why a crash of Redis may lose acknowledged deliveries, one sentence each. */
-  readonly durabilityProblems?: readonly string[]
 }
-
-export type FindingCode = (typeof checks)[number]['code']
 
 /** A pipeline that keeps up never takes this long. */
 const lateAfterSeconds = 60
@@ -44,13 +31,13 @@ const checks = [
   {
     code: 'redis_away',
     level: 'error',
-    remedy: 'start Redis, or mend the way to it: docs/operating.md, "Redis is away, hangs or is read-only"',
+    remedy: 'start Redis, or mend the way to it: docs/runbook.md, "Redis is away"',
     find: ({ isRedisAway, ingests }) => (isRedisAway ? [`Redis is away; ${describeSpools(ingests)}`] : []),
   },
   {
     code: 'postgres_away',
     level: 'error',
-    remedy: 'start Postgres, or mend the way to it: docs/operating.md, "Postgres is away, read-only or full"',
+    remedy: 'start Postgres, or mend the way to it: docs/runbook.md, "Postgres takes no rows"',
     find: ({ databaseProblem, queue }) =>
       databaseProblem === 'away' ? [`Postgres is away; ${describeWaiting(queue)}`] : [],
   },
@@ -73,7 +60,7 @@ const checks = [
   {
     code: 'redis_full',
     level: 'error',
-    remedy: 'give Redis more memory: docs/operating.md, "Redis is full"',
+    remedy: 'give Redis more memory: docs/runbook.md, "Redis is nearly full"',
     find: ({ redis }) =>
       redis && isFull(redis)
         ? [
@@ -91,20 +78,19 @@ const checks = [
     code: 'posts_unavailable',
     level: 'error',
     remedy:
-      'see whether Redis is away, slow or full, and the spool full or missing: docs/operating.md, "Failures"',
+      'see whether Redis is away, slow or full, and the spool full or missing: docs/runbook.md, "POSTs are not kept"',
     find: ({ processes }) => findUnavailable(processes),
   },
   {
     code: 'posts_refused',
     level: 'error',
-    remedy: 'docs/operating.md, "Answers", says what the code means; 8x8 hardly sends again',
+    remedy: 'docs/runbook.md, "POSTs are refused"; 8x8 hardly sends again',
     find: ({ processes }) => findRefusedPosts(processes, notable),
   },
   {
     code: 'batches_failed',
     level: 'error',
-    remedy:
-      'their jobs are kept, and their deliveries are in the ledger as rejected: docs/operating.md, "Health"',
+    remedy: 'update the workers, then vss queue retry-failed: docs/runbook.md, "A batch failed"',
     find: ({ queue }) =>
       queue && queue.jobs.failed > 0
         ? [`${displayCountOf(queue.jobs.failed, 'batch', 'batches')} could not be read back`]
@@ -193,7 +179,7 @@ const checks = [
   {
     code: 'redis_nearly_full',
     level: 'warning',
-    remedy: 'give Redis more memory, or add workers: docs/operating.md, "Redis is full"',
+    remedy: 'give Redis more memory, or add workers: docs/runbook.md, "Redis is nearly full"',
     find: ({ redis }) =>
       redis?.isNearlyFull && !isFull(redis)
         ? [`Redis has used ${Math.floor((100 * redis.usedBytes) / redis.maxBytes!)} % of its memory`]
@@ -208,29 +194,12 @@ const checks = [
         ? [`${displayCountOf(queue.jobs.delayed, 'batch', 'batches')} met a fault and will be tried again`]
         : [],
   },
-  {
-    code: 'redis_not_durable',
-    level: 'warning',
-    remedy: 'docs/deploying.md, "Managed Redis", has the settings that it needs',
-    find: ({ durabilityProblems = [] }) => durabilityProblems,
-  },
-] as const satisfies readonly {
-  code: string
-  level: Finding['level']
-  remedy: string
-  /** @returns a text for each finding of this kind. */
-  find: (facts: Facts) => readonly string[]
-}[]
+] as const satisfies readonly Check<Facts>[]
 
 /** Finds all that these facts tell an operator, errors first. */
 export function findAll(facts: Facts): Finding[] {
-  const findings = checks.flatMap(({ code, level, remedy, find }) =>
-    find(facts).map((text): Finding => ({ code, level, text, remedy })),
-  )
-  return findings.sort((one, other) => rank[one.level] - rank[other.level])
+  return sortFindings(applyChecks(checks, facts))
 }
-
-const rank: Record<Finding['level'], number> = { error: 0, warning: 1 }
 
 /** With Redis away nobody knows how much the spools hold: only which ingests had one at their last word. */
 function describeSpools(ingests: DatabaseState['ingests'] | undefined): string {

@@ -1,5 +1,7 @@
+import type { Pool } from '@vss-pipeline/storage'
 import type { Outcome } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
+import { readSnapshot } from './read.ts'
 
 /** `vss.minutes` keeps its counts for so many days. */
 export const countedDays = 35
@@ -28,4 +30,48 @@ export async function countByOutcome(client: Pick<ClientBase, 'query'>, since: D
   const counts: OutcomeCounts = { stored: 0, duplicate: 0, superseded: 0, rejected: 0 }
   for (const { outcome, deliveries } of rows) counts[outcome] = deliveries
   return counts
+}
+
+/** The deliveries of a bucket of time, by outcome. */
+export interface OutcomeBucket extends OutcomeCounts {
+  /** Its beginning, ISO 8601 in UTC. */
+  readonly at: string
+}
+
+/**
+ * Counts deliveries by outcome and time, for a chart: one row a bucket, also where there was none.
+ *
+ * @param options.since the beginning of a minute, in the last {@link countedDays} days
+ * @param options.bucketSeconds a number of whole minutes
+ * @throws StorageFault
+ */
+export async function countByTime(
+  pool: Pool,
+  options: { since: Date; until: Date; bucketSeconds: number },
+): Promise<OutcomeBucket[]> {
+  const { since, until, bucketSeconds } = options
+  const { rows } = await readSnapshot(pool, (client) =>
+    client.query<OutcomeCounts & { at: Date }>(
+      `SELECT start AS at, ${(['stored', 'duplicate', 'superseded', 'rejected'] as const)
+        .map(
+          (outcome) =>
+            `coalesce(sum(deliveries) FILTER (WHERE outcome = '${outcome}'), 0)::double precision AS ${outcome}`,
+        )
+        .join(', ')}
+       FROM generate_series($1::timestamptz, $2::timestamptz - interval '1 microsecond', make_interval(secs => $3)) AS start
+       LEFT JOIN (
+         SELECT date_bin(make_interval(secs => $3), minute, $1::timestamptz) AS start, outcome, sum(deliveries) AS deliveries
+         FROM (
+           SELECT minute, outcome, deliveries FROM vss.minute_counts WHERE minute >= $1 AND minute < $2
+           UNION ALL
+           SELECT minute, outcome, deliveries FROM vss.minute_tallies WHERE minute >= $1 AND minute < $2
+         ) AS counted
+         GROUP BY 1, 2
+       ) AS counted USING (start)
+       GROUP BY start
+       ORDER BY start`,
+      [since.toISOString(), until.toISOString(), bucketSeconds],
+    ),
+  )
+  return rows.map((row) => ({ ...row, at: row.at.toISOString() }))
 }

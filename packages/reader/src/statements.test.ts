@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { selectChangesStatement } from './changes.ts'
-import { selectDeliveriesStatement, selectDeliveryStatement } from './ledger.ts'
+import { selectDeliveriesStatement, selectDeliveryStatement, selectFirstDeliveryStatement } from './ledger.ts'
 import { selectCallLegsStatement, selectSessionStatement } from './sessions.ts'
 
 test('statements.sql has the statements as they are sent (else: npx vitest run statements -u)', async () => {
@@ -9,6 +9,7 @@ test('statements.sql has the statements as they are sent (else: npx vitest run s
     selectCallLegsStatement,
     selectDeliveriesStatement,
     selectDeliveryStatement,
+    selectFirstDeliveryStatement,
     selectChangesStatement,
   ]
 

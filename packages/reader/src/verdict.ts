@@ -1,5 +1,6 @@
 import { displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime'
-import { type Facts, type Finding, findAll } from './findings.ts'
+import type { Finding } from './finding.ts'
+import { type Facts, findAll } from './findings.ts'
 import type { OutcomeCounts } from './minutes.ts'
 import { ingestsOf } from './posts.ts'
 

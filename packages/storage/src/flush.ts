@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type LedgerEntry, type Outcome, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
+import { type LedgerEntry, type Outcome, reasonsOf, sessionIdOf } from '@vss-pipeline/vss/vocabulary'
 import type { ClientBase } from 'pg'
 import { insertBodies } from './bodies.ts'
 import { insertLedgerRows, type LedgerRow, selectRecordedIds } from './ledger.ts'

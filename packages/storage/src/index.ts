@@ -1,4 +1,11 @@
 export { bodyOfDelivery } from './bodies.ts'
+export {
+  type ClockReading,
+  clockReading,
+  type DatabaseCheckup,
+  readDatabaseCheckup,
+  workerApplicationName,
+} from './checkup.ts'
 export { columnNameOf, memberAsRead } from './column-name.ts'
 export {
   type CallLegColumns,
@@ -20,6 +27,7 @@ export { pingDatabase } from './ping.ts'
 export { closePool, createPool, type Pool } from './pool.ts'
 export { handlingOf } from './postgres-types.ts'
 export { type Rejudged, type RejudgedEffect, type RejudgeOptions, rejudgePage } from './rejudge.ts'
+export { reopenUndecodable } from './reopen.ts'
 export { selected } from './statements.ts'
 export { inTransaction } from './transaction.ts'
 export {

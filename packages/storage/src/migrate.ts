@@ -1,12 +1,10 @@
-import { join } from 'node:path'
 import { allowSlowLinks, answerArguments, ConfigError, readSettings } from '@vss-pipeline/runtime'
 import pg from 'pg'
 import { expectUtf8 } from './encoding.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
+import { migrationsFolder } from './migrations-folder.ts'
 import { ensurePartitions } from './partitions.ts'
 import { createGrantFunction } from './privileges.ts'
-
-const migrationsFolder = join(import.meta.dirname, '..', 'migrations')
 
 /** No other program may lock this number in the same database. */
 const migrationLockKey = 5_337_700_118_077
@@ -44,7 +42,7 @@ export async function migrate(options: {
     await createSchemaIfMissing(client)
     const applied = await applyMigrations(client)
     for (const { name } of applied) options.logger?.info({ migration: name }, 'migration applied')
-    await client.query(`${createGrantFunction}SELECT vss.grant_to_roles()`)
+    await client.query(`${commentsOnMigrations}${createGrantFunction}SELECT vss.grant_to_roles()`)
     for (const partition of await ensurePartitions(client)) {
       options.logger?.info({ partition }, 'partition created')
     }
@@ -82,6 +80,14 @@ async function applyMigrations(client: pg.Client): Promise<{ name: string }[]> {
   }
 }
 
+/** node-pg-migrate makes the table, and leaves it without comments. */
+const commentsOnMigrations = `
+COMMENT ON TABLE vss.migrations IS 'The migrations that the schema has: vss doctor compares them with those of its release.';
+COMMENT ON COLUMN vss.migrations.id IS 'Counts them';
+COMMENT ON COLUMN vss.migrations.name IS 'As its file is named, without .sql';
+COMMENT ON COLUMN vss.migrations.run_on IS 'When it ran, by the time zone of that session';
+`
+
 /** CREATE SCHEMA IF NOT EXISTS needs the right to create one, even where an administrator has created it. */
 async function createSchemaIfMissing(client: pg.Client): Promise<void> {
   const { rows } = await client.query(`SELECT FROM pg_namespace WHERE nspname = 'vss'`)
@@ -101,7 +107,7 @@ async function main(): Promise<void> {
   } catch (error) {
     if (!(error instanceof StorageFault || error instanceof ConfigError)) throw error
     console.error(`migrate: ${error.message}`)
-    process.exitCode = 1
+    process.exitCode = error instanceof ConfigError ? 2 : 1
   }
 }
 

@@ -2,10 +2,10 @@ import { toStorageFault } from './errors.ts'
 import type { Pool } from './pool.ts'
 
 /** With two months more than today's, a worker that runs once in two months keeps up. */
-const monthsAhead = 2
+export const monthsAhead = 2
 
 /** Within a week somebody has started a worker, or has ended the report that keeps partitions from being made. */
-const daysAhead = 7
+export const daysAhead = 7
 
 /**
  * Creates the partitions that are missing: those of the ledger of this month and the next two, and those of the bodies of

@@ -141,6 +141,7 @@ export const tables = {
   figure_hours: ['hour', 'is_current', 'changed_at'],
   figure_losses: ['loss', 'hour'],
   figures_progress: ['is_only', 'system_identifier', 'followed_until'],
+  migrations: ['id', 'name', 'run_on'],
 } satisfies Record<string, readonly string[]>
 
 /** Every function. */
@@ -223,6 +224,9 @@ const readsAll: RolePrivileges['tables'] = {
   rejected: { SELECT: 'every' },
 }
 
+/** They tell of which release the schema is. */
+const readsMigrations: RolePrivileges['tables'] = { migrations: { SELECT: 'every' } }
+
 /** The state of the change feed and of its consumers, for metrics and `vss status`. */
 const watches = {
   tables: {
@@ -256,6 +260,8 @@ export const privileges = {
       watermark: { SELECT: 'every', UPDATE: ['complete_until', 'reason', 'updated_at'] },
       ingests: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
       minute_tallies: { INSERT: 'every' },
+      // For the metric of silent sub-accounts.
+      sub_account_activity: { SELECT: 'every' },
     },
     functions: [
       'add_up_minutes(integer)',
@@ -272,6 +278,7 @@ export const privileges = {
     tables: {
       ...readsAllButBodies,
       ...readsFigures,
+      ...readsMigrations,
       ...watches.tables,
     },
     // The feed's own functions run as the reader, and call each other. commit() runs as its owner.
@@ -287,13 +294,14 @@ export const privileges = {
     ],
   },
   vss_support: {
-    tables: { ...readsAll, ...readsFigures, ...watches.tables },
+    tables: { ...readsAll, ...readsFigures, ...readsMigrations, ...watches.tables },
     functions: ['utf8_text(bytea)', ...watches.functions, traffic],
   },
   vss_operator: {
     tables: {
       ...readsAll,
       ...readsFigures,
+      ...readsMigrations,
       ...watches.tables,
       ingests: { SELECT: 'every', DELETE: 'every' },
       // An outcome is corrected together with its count.

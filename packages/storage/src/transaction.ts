@@ -1,3 +1,4 @@
+import { operations, runOperation } from '@vss-pipeline/runtime'
 import type { PoolClient } from 'pg'
 import { isLasting, toStorageFault } from './errors.ts'
 import type { Pool } from './pool.ts'
@@ -14,7 +15,7 @@ export async function inTransaction<Result>(
   work: (client: PoolClient) => Promise<Result>,
   begin = 'BEGIN',
 ): Promise<Result> {
-  const client = await pool.connect()
+  const client = publishStatements(await pool.connect())
   let isReusable = false
   try {
     await client.query(`${begin}; ${pool.transactionLimits}`)
@@ -28,6 +29,19 @@ export async function inTransaction<Result>(
   } finally {
     client.release(!isReusable)
   }
+}
+
+/** The client, whose statements are operations that are published. Without subscribers it is the client itself. */
+function publishStatements(client: PoolClient): PoolClient {
+  if (!operations.statement.hasSubscribers) return client
+  function query(text: string, values?: unknown[]) {
+    return runOperation(
+      operations.statement,
+      (started) => ({ started, text }),
+      () => client.query(text, values),
+    )
+  }
+  return Object.create(client, { query: { value: query } })
 }
 
 async function isRolledBack(client: PoolClient): Promise<boolean> {

@@ -1,5 +1,6 @@
-import type { Outcome, Reason } from '@vss-pipeline/vss'
-import { type LedgerEntry, reasonsOf } from '@vss-pipeline/vss'
+import { operations, runOperation } from '@vss-pipeline/runtime'
+import type { Outcome, Reason } from '@vss-pipeline/vss/vocabulary'
+import { type LedgerEntry, reasonsOf } from '@vss-pipeline/vss/vocabulary'
 import { expectUtf8 } from './encoding.ts'
 import { dataErrorState, isAboutCharacters, toStorageFault } from './errors.ts'
 import { flush } from './flush.ts'
@@ -57,7 +58,11 @@ export function createWriter(options: { pool: Pool; pipelineVersion: string }): 
   }
 
   async function writeInOneTransaction(entries: readonly LedgerEntry[]): Promise<Recorded[]> {
-    const ledgerRows = await inTransaction(pool, (client) => flush(client, entries, pipelineVersion))
+    const ledgerRows = await runOperation(
+      operations.flush,
+      (started) => ({ started, deliveries: entries }),
+      () => inTransaction(pool, (client) => flush(client, entries, pipelineVersion)),
+    )
     return ledgerRows.map(({ entry, outcome }) => ({
       deliveryId: entry.deliveryId,
       outcome,

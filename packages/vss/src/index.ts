@@ -1,6 +1,4 @@
-export { type CallLeg, enrichSession, type Session } from './enrich.ts'
-export * from './model.ts'
-export { errorMeanings } from './reference.ts'
+export { enrichSession } from './enrich.ts'
 export { driftOf } from './undocumented.ts'
 export { validateEvent } from './validate.ts'
-export * from './verdict.ts'
+export * from './vocabulary.ts'

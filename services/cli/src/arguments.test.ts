@@ -6,7 +6,9 @@ import {
   parseMoment,
   parseRate,
   parseShare,
+  parseSubAccount,
   parseUuid,
+  parseWebhookUrl,
   wholeNumber,
 } from './arguments.ts'
 
@@ -127,5 +129,31 @@ describe('parseEndpoint', () => {
 
   it('refuses credentials, because the URL is shown', () => {
     expect(() => parseEndpoint('http://user:password@example.com')).toThrow('without user name and password')
+  })
+})
+
+describe('parseWebhookUrl', () => {
+  it.each(['https://vss.example.com/webhooks/vss', 'http://127.0.0.1:8080/webhooks/vss'])(
+    'takes %s',
+    (url) => {
+      expect(parseWebhookUrl(url).href).toBe(url)
+    },
+  )
+
+  it.each(['http://vss.example.com', 'vss.example.com', 'https://user:password@example.com', 'https://a/#b'])(
+    'refuses %s',
+    (url) => {
+      expect(() => parseWebhookUrl(url)).toThrow(InvalidArgumentError)
+    },
+  )
+})
+
+describe('parseSubAccount', () => {
+  it.each(['acme_VoiceMessaging', '5hu-1.eu'])('takes %s', (id) => {
+    expect(parseSubAccount(id)).toBe(id)
+  })
+
+  it.each(['', '.', '..', '../other', 'a/b', 'a b', 'a?b', 'a'.repeat(101)])('refuses %j', (id) => {
+    expect(() => parseSubAccount(id)).toThrow('It takes the id of a sub-account')
   })
 })

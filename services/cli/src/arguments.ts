@@ -1,5 +1,6 @@
 /** Parsers of the command line's values. Each throws commander's error, which names option and value. */
 import { isUuid } from '@vss-pipeline/delivery'
+import { isLoopback } from '@vss-pipeline/runtime'
 import { InvalidArgumentError } from 'commander'
 
 /** A parser of whole numbers from `min` to `max`, both included. */
@@ -82,6 +83,29 @@ export function parseEndpoint(text: string): URL {
     throw new InvalidArgumentError('It takes a URL without user name and password: see --secret.')
   }
   return url
+}
+
+/** @returns the URL that 8x8 is to post to: over HTTPS, or on this machine, because events hold phone numbers. */
+export function parseWebhookUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))
+  if (url === undefined || !isSafe) {
+    throw new InvalidArgumentError(
+      'It takes a URL that begins with https://, or with http:// on this machine.',
+    )
+  }
+  if (url.username + url.password + url.hash !== '') {
+    throw new InvalidArgumentError('It takes a URL without user name, password and fragment.')
+  }
+  return url
+}
+
+/** @returns the id of a sub-account of 8x8: it becomes a part of a path. */
+export function parseSubAccount(text: string): string {
+  if (!/^\w[\w.-]{0,99}$/.test(text)) {
+    throw new InvalidArgumentError('It takes the id of a sub-account: letters, digits and _ . - alone.')
+  }
+  return text
 }
 
 /** Collects the values of an option that may be repeated. */

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline'
-import { CommandFailure } from './failure.ts'
+import { CommandFailure, UsageError } from './failure.ts'
 
 /** The streams to a person. Standard output is for results, so that a question goes to standard error. */
 export interface Person {
@@ -14,7 +14,7 @@ export interface Person {
  * @param options.consequence says what will happen, in a sentence without a full stop.
  * @param options.details are shown before the question.
  * @param options.question ends in a question mark.
- * @throws CommandFailure when it is not confirmed.
+ * @throws UsageError where nobody can be asked, and CommandFailure when it is not confirmed.
  */
 export async function confirm(
   options: { consequence: string; details?: string; question: string; yes: boolean | undefined },
@@ -22,7 +22,7 @@ export async function confirm(
 ): Promise<void> {
   const { consequence, details, question, yes = false } = options
   if (yes) return
-  if (!input.isTTY || !output.isTTY) throw new CommandFailure(`${consequence}: give --yes to confirm it`)
+  if (!input.isTTY || !output.isTTY) throw new UsageError(`${consequence}: give --yes to confirm it`)
   const lines = [`${consequence}.`, ...(details === undefined ? [] : [details]), `${question} [y/N] `]
   const answer = await ask(lines.join('\n'), { input, output })
   if (!/^y(es)?$/i.test(answer.trim())) throw new CommandFailure('not confirmed: nothing was changed')

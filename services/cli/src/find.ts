@@ -3,7 +3,7 @@ import { displayCount } from '@vss-pipeline/runtime'
 import { type Command, Option } from 'commander'
 import { parseMoment, parseUuid, wholeNumber } from './arguments.ts'
 import { withDatabase } from './database.ts'
-import { CommandFailure } from './failure.ts'
+import { CommandFailure, UsageError } from './failure.ts'
 import { renderSessionList } from './session-list.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
 import { displayJson } from './text.ts'
@@ -87,7 +87,7 @@ async function runFind(options: FindOptions, env: NodeJS.ProcessEnv): Promise<vo
         return await findSessions(pool, search)
       } catch (error) {
         if (error instanceof NoPlaceError) {
-          throw new CommandFailure('--before takes the place that a page before has shown', { cause: error })
+          throw new UsageError('--before takes the place that a page before has shown', { cause: error })
         }
         if (!(error instanceof StorageFault && error.sqlState === statementTimedOut)) throw error
         throw new CommandFailure(
@@ -116,11 +116,11 @@ async function runFind(options: FindOptions, env: NodeJS.ProcessEnv): Promise<vo
 /** SQLSTATE query_canceled. */
 const statementTimedOut = '57014'
 
-/** @throws CommandFailure */
+/** @throws UsageError */
 async function toSearch(options: FindOptions): Promise<SessionSearch> {
   const { requestId, callId, subAccount, until, before, limit } = options
   if (options.number === '-' && options.virtualNumber === '-') {
-    throw new CommandFailure('standard input has one number: give - to --number or to --virtual-number')
+    throw new UsageError('standard input has one number: give - to --number or to --virtual-number')
   }
   const number = options.number === undefined ? null : await readTypedNumber(options.number, '--number')
   const virtualNumber =
@@ -156,7 +156,7 @@ function toDocumented(status: string): string {
 async function checkAnomaly(code: string): Promise<void> {
   const { anomalyCodes } = await import('@vss-pipeline/vss')
   if ((anomalyCodes as readonly string[]).includes(code)) return
-  throw new CommandFailure(`--anomaly takes one of ${anomalyCodes.join(', ')}`)
+  throw new UsageError(`--anomaly takes one of ${anomalyCodes.join(', ')}`)
 }
 
 /** @param since the beginning of the time that was searched, where nobody has said it */

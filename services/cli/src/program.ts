@@ -1,15 +1,20 @@
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { Command } from 'commander'
 import { addConsumers } from './consumers.ts'
+import { addDoctor } from './doctor.ts'
 import { addDrift } from './drift.ts'
 import { addFeed } from './feed.ts'
 import { addIngests } from './ingests.ts'
 import { addMigrate } from './migrate.ts'
+import { hidePrivate } from './private-arguments.ts'
+import { addQueue } from './queue.ts'
+import { addRejected } from './rejected.ts'
 import { addReprocess } from './reprocess.ts'
 import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
 import { addStatus } from './status.ts'
 import { addTail } from './tail.ts'
+import { addWebhook } from './webhook.ts'
 
 /**
  * The command `vss` with its subcommands. A subcommand imports its packages when it runs, so that `vss` starts quickly.
@@ -24,6 +29,8 @@ export function createProgram(env: NodeJS.ProcessEnv): Command {
     )
     .version(pipelineVersion)
     .configureOutput({ outputError: (text, write) => write(`${toErrorLine(text)}\n`) })
+    // It throws instead of ending the process, so that main.ts alone decides about exit codes.
+    .exitOverride()
     .addHelpText(
       'after',
       `
@@ -40,12 +47,16 @@ Examples:
   addSend(program, env)
   addMigrate(program, env)
   addStatus(program, env)
+  addDoctor(program, env)
   addSessions(program, env)
   addTail(program, env)
   addConsumers(program, env)
   addFeed(program, env)
   addIngests(program, env)
   addDrift(program, env)
+  addQueue(program, env)
+  addWebhook(program, env)
+  addRejected(program, env)
   addReprocess(program, env)
   return program
 }
@@ -57,5 +68,5 @@ function toErrorLine(text: string): string {
     .replace(/^error: /, '')
     .replace(/\.$/, '')
     .replaceAll('\n', ' ')
-  return `vss: ${message} (see --help)`
+  return `vss: ${hidePrivate(message, process.argv.slice(2))} (see --help)`
 }

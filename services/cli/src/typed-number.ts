@@ -1,5 +1,5 @@
 import type { NumberSearch } from '@vss-pipeline/reader'
-import { CommandFailure } from './failure.ts'
+import { UsageError } from './failure.ts'
 
 /** Enough for every number, and for white space around it. */
 const longestLine = 1_024
@@ -9,13 +9,13 @@ const longestLine = 1_024
  *
  * @param typed `-` for the first line of standard input, which no list of processes shows
  * @param name the option or argument that has it
- * @throws CommandFailure
+ * @throws UsageError
  */
 export async function readTypedNumber(typed: string, name: string): Promise<NumberSearch> {
   const { fewestDigits, readNumberSearch } = await import('@vss-pipeline/reader')
   const number = readNumberSearch(typed === '-' ? await readLine() : typed)
   if (number === null) {
-    throw new CommandFailure(
+    throw new UsageError(
       `${name} is no phone number: it takes one such as +12025550123, its last ${fewestDigits} digits or more, or - to read it from standard input`,
     )
   }

@@ -1,15 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
-import { webhookPath } from '@vss-pipeline/delivery'
+import { traceOf, webhookPath } from '@vss-pipeline/delivery'
 import { createStamp } from '@vss-pipeline/delivery/stamp'
-import type { Logger } from '@vss-pipeline/runtime/service'
+import type { RequestOperation } from '@vss-pipeline/runtime'
+import { createAddressSet, createSourceAddress, type Logger } from '@vss-pipeline/runtime/service'
 import { type Context, Hono } from 'hono'
-import { createAddressSet, createSourceAddress } from './address.ts'
 import type { Answers } from './answers.ts'
 import { discardRest, readBody } from './body.ts'
 import type { IngestConfig } from './config.ts'
 import { type Keep, NotKeptError } from './keep.ts'
 import { Refusal } from './refusal.ts'
+import { announce, asOperation } from './request-operation.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'
 import type { MarkTelling } from './watermark.ts'
 
@@ -17,6 +18,8 @@ type Env = { Bindings: HttpBindings }
 
 /** Some customers register the URL with a slash behind it. The vendor sends a record once, so it must be taken there too. */
 const webhookPaths = [webhookPath, `${webhookPath}/`] as const
+
+const unexpected = 'a request failed unexpectedly'
 
 /**
  * The public listener: `POST /webhooks/vss` answers 200 with the delivery's id once the delivery is kept. The
@@ -64,26 +67,31 @@ export function createApp(deps: {
     }
   }
 
-  async function acceptDelivery(c: Context<Env>): Promise<Response> {
+  async function acceptDelivery(c: Context<Env>, operation?: RequestOperation): Promise<Response> {
     const sourceIp = admit(c.env)
     const body = await readBody(c.env, bodyLimits)
-    const delivery = stampDelivery(body, sourceIp)
+    const delivery = announce(operation, stampDelivery(body, sourceIp))
     try {
       await keep(delivery)
     } catch (error) {
-      throw error instanceof NotKeptError ? new Refusal('unavailable', { cause: error }) : error
+      if (error instanceof NotKeptError) throw new Refusal('unavailable', { cause: error })
+      logger.error({ err: error, deliveryId: delivery.deliveryId, ...traceOf(delivery) }, unexpected)
+      throw new Refusal('internal_error', { cause: error })
     }
     answers.accepted(delivery.receivedAtMs)
     return c.json({ deliveryId: delivery.deliveryId })
   }
-  for (const path of webhookPaths) app.all(path, acceptDelivery)
+  for (const path of webhookPaths) {
+    app.all(path, (c) => asOperation(c.env.incoming, (operation) => acceptDelivery(c, operation)))
+  }
   app.notFound(function refusePath(c) {
     endAfter(c.env.outgoing)
     throw new Refusal('not_found')
   })
   app.onError(async function answerRefusal(error, c) {
-    const refusal = error instanceof Refusal ? error : new Refusal('internal_error', { cause: error })
-    if (refusal.code === 'internal_error') logger.error({ err: error }, 'a request failed unexpectedly')
+    const isRefusal = error instanceof Refusal
+    const refusal = isRefusal ? error : new Refusal('internal_error', { cause: error })
+    if (!isRefusal) logger.error({ err: error }, unexpected)
     // A body that breaks off leaves nobody to answer. Where Node has answered, server.ts has counted it.
     const { incoming } = c.env
     if (refusal.code !== 'bad_request') {

@@ -1,5 +1,4 @@
-import { isIP } from 'node:net'
-import { ConfigError, readSettings, type SettingsOf } from '@vss-pipeline/runtime'
+import { ConfigError, isLoopback, readSettings, type SettingsOf } from '@vss-pipeline/runtime'
 
 /** Ingest's settings, read from the environment: the rows for ingest in packages/runtime/src/settings/table.ts. */
 export type IngestConfig = SettingsOf<'ingest'> & {
@@ -28,8 +27,4 @@ export function explainWeakness(secrets: readonly string[], host: string): strin
   const weak = secrets.find((secret) => secret.length < minSecretLength)
   if (weak === undefined || isLoopback(host)) return undefined
   return `has a secret of ${weak.length} characters: it takes ${minSecretLength} or more unless HOST is loopback`
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }

@@ -109,7 +109,7 @@ function openQueue(deps: {
     waitReplicas: config.redisWaitReplicas,
   })
   lifecycle.onClose('queue', () => producer.close())
-  observeQueue({ registry, shards: producer.shards, client: producer.client })
+  observeQueue({ registry, prefix: config.queuePrefix, shards: producer.shards, client: producer.client })
   return producer
 }
 
@@ -123,7 +123,7 @@ function startSpooler(deps: {
   producer: Producer
 }): Spooler {
   const { spool, adopt, config, logger, lifecycle, registry, producer } = deps
-  observeSpool(registry, spool)
+  observeSpool({ registry, spool, maxBytes: config.spoolMaxBytes })
   const closeTimeoutMs = config.shutdownTimeoutMs / 4
   const spooler = createSpooler({ spool, adopt, producer, logger, closeTimeoutMs })
   lifecycle.onClose('spool', () => spooler.close())

@@ -53,8 +53,9 @@ export function createIngestMetrics(registry: Registry): IngestMetrics {
   }
 }
 
-/** Shows how much the spool held at its last answer. */
-export function observeSpool(registry: Registry, spool: Spool): void {
+/** Shows how much the spool held at its last answer, and how much it may hold. */
+export function observeSpool(deps: { registry: Registry; spool: Spool; maxBytes: number }): void {
+  const { registry, spool, maxBytes } = deps
   const registers = [registry]
   new Gauge({
     name: 'vss_spool_deliveries',
@@ -66,10 +67,15 @@ export function observeSpool(registry: Registry, spool: Spool): void {
   })
   new Gauge({
     name: 'vss_spool_bytes',
-    help: 'Bytes of deliveries in the spool; SPOOL_MAX_BYTES is their limit.',
+    help: 'Bytes of deliveries in the spool.',
     registers,
     collect() {
       this.set(spool.content.bytes)
     },
   })
+  new Gauge({
+    name: 'vss_spool_max_bytes',
+    help: 'Bytes that the spool may hold: SPOOL_MAX_BYTES.',
+    registers,
+  }).set(maxBytes)
 }

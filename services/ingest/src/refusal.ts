@@ -71,10 +71,14 @@ export class Refusal extends Error {
     this.code = code
   }
 
+  get status(): number {
+    return refusals[this.code].status
+  }
+
   /** @param options.closes ends the connection, whatever the code says. */
   toResponse(options?: { closes?: boolean }): Response {
     return new Response(refusalBody(this.code), {
-      status: refusals[this.code].status,
+      status: this.status,
       headers: refusalHeaders(this.code, options),
     })
   }

@@ -17,7 +17,13 @@ import {
   runService,
   startOpsServer,
 } from '@vss-pipeline/runtime/service'
-import { closePool, createPool, createWriter, pingDatabase } from '@vss-pipeline/storage'
+import {
+  closePool,
+  createPool,
+  createWriter,
+  pingDatabase,
+  workerApplicationName,
+} from '@vss-pipeline/storage'
 import { watchDatabase } from './database-watch.ts'
 import { createDriftTeller } from './drift.ts'
 import { keepFeedBeating } from './feed-heartbeat.ts'
@@ -27,6 +33,7 @@ import { createWorkerMetrics } from './metrics.ts'
 import { keepMinutesAddedUp } from './minutes.ts'
 import { keepPartitionsAhead } from './partitions.ts'
 import { keepPresent } from './presence.ts'
+import { observeSilence } from './silence-metrics.ts'
 import { createSuspectProcessor } from './suspects.ts'
 import { keepWatermark } from './watermark.ts'
 
@@ -55,7 +62,7 @@ async function start(deps: {
   const pool = createPool({
     databaseUrl: config.databaseUrl,
     maxConnections: 4,
-    applicationName: 'vss-worker',
+    applicationName: workerApplicationName,
   })
   lifecycle.onClose('database pool', () => closePool(pool))
 
@@ -102,7 +109,7 @@ async function start(deps: {
       }
     },
   })
-  observeQueue({ registry, shards: consumer.shards, client: consumer.client })
+  observeQueue({ registry, prefix: config.queuePrefix, shards: consumer.shards, client: consumer.client })
   observeFeed({ registry, read: (limits) => readFeedState(pool, limits) })
   lifecycle.onClose('consumer', async () => {
     const closed = consumer.close()
@@ -119,11 +126,12 @@ async function start(deps: {
     progress,
     lifecycle,
   })
-  const database = watchDatabase({ pool, lifecycle })
+  const database = watchDatabase({ pool, registry, lifecycle })
   keepPresent({ prefix: config.queuePrefix, consumer, database, lifecycle })
   keepFeedBeating({ pool, lifecycle, logger })
   keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })
   keepMinutesAddedUp({ pool, lifecycle, logger })
   keepFigures({ pool, lifecycle, logger })
+  observeSilence({ registry, pool, lifecycle, logger })
   logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }

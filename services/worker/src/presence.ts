@@ -5,7 +5,7 @@ import type { DatabaseWatch } from './database-watch.ts'
 /** Tells Redis each second that this worker runs, and whether Postgres takes its rows. */
 export function keepPresent(deps: {
   prefix: string
-  consumer: Pick<Consumer, 'client'>
+  consumer: Pick<Consumer, 'client' | 'shards'>
   database: DatabaseWatch
   lifecycle: Lifecycle
 }): void {
@@ -14,7 +14,11 @@ export function keepPresent(deps: {
     client: consumer.client,
     prefix,
     service: 'worker',
-    report: () => ({ isDatabaseThere: database.isThere, payloadVersions: [...readPayloadVersions] }),
+    report: () => ({
+      isDatabaseThere: database.isThere,
+      shards: consumer.shards.length,
+      payloadVersions: [...readPayloadVersions],
+    }),
   })
   lifecycle.onClose('presence', () => telling.close())
 }

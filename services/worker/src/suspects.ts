@@ -1,4 +1,4 @@
-import type { Delivery } from '@vss-pipeline/delivery'
+import { type Delivery, traceOf } from '@vss-pipeline/delivery'
 import {
   createPipeline,
   decode,
@@ -61,7 +61,7 @@ export function createSuspectProcessor(deps: { writeOnce: Write['writeOnce']; lo
     const { deliveryId } = item
     const starts = startsOf(trail, deliveryId)
     if (starts >= fatalStarts && !isRejected(item)) {
-      logger.error({ deliveryId, starts }, 'a delivery kills its worker: it is rejected')
+      logger.error({ deliveryId, ...traceOf(item), starts }, 'a delivery kills its worker: it is rejected')
       await writeOnce([rejectKiller(item)])
       return
     }

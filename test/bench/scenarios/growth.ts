@@ -1,4 +1,5 @@
 import { displayCount } from '@vss-pipeline/runtime'
+import { loadStoredSessions } from '../../support/stored-sessions.ts'
 import { type Contestant, ourPipeline, type Running } from '../contestant.ts'
 import { rateOf } from '../figures.ts'
 import { type Events, makeEvents } from '../load/events.ts'
@@ -9,7 +10,6 @@ import { type Program, startOurs } from '../programs.ts'
 import { allStored, ledgerRows } from '../rows.ts'
 import type { Bench, FigureTable, Scenario } from '../scenario.ts'
 import { drain, endToEnd, pauseWorkers } from '../slices.ts'
-import { loadStoredSessions } from '../stored-sessions.ts'
 
 const partSize = 50_000
 

@@ -56,7 +56,7 @@ it('removes a consumer when that is confirmed, and shows it before', async () =>
     (await rowsOf<{ name: string }>(url, 'SELECT name FROM vss.consumers')).map(({ name }) => name)
 
   expect(await vss(['consumers', 'remove', 'billing'], env)).toEqual({
-    exitCode: 1,
+    exitCode: 2,
     stdout: '',
     stderr:
       'vss: consumer billing will be forgotten, and begins anew when it comes again: give --yes to confirm it\n',

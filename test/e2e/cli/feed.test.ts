@@ -28,7 +28,7 @@ it('restarts a feed when that is confirmed', async () => {
   const { url, feedId, env } = await feedOfAnotherServer()
 
   expect(await vss(['feed', 'restart'], env)).toEqual({
-    exitCode: 1,
+    exitCode: 2,
     stdout: '',
     stderr: 'vss: a restart makes every consumer read all sessions again: give --yes to confirm it\n',
   })

@@ -128,7 +128,7 @@ it('exits 1 where nothing is found, and never shows the number that was searched
   expect(away).toMatchObject({ exitCode: 1, stdout: '' })
   expect(away.stderr).toMatch(/^vss: Postgres is away: (?!.*2025).*\n$/)
   expect(short).toEqual({
-    exitCode: 1,
+    exitCode: 2,
     stdout: '',
     stderr:
       'vss: --number is no phone number: it takes one such as +12025550123, ' +

@@ -50,7 +50,7 @@ it('lists the ingests, and forgets one that is gone for good but none that runs'
   })
 
   expect(await vss(['ingests', 'forget', lost.id], env)).toEqual({
-    exitCode: 1,
+    exitCode: 2,
     stdout: '',
     stderr:
       'vss: the watermark will pass deliveries that this ingest has in its spool: give --yes to confirm it\n',

@@ -87,7 +87,7 @@ test('it changes nothing unless that is confirmed, and says which role it takes'
   const { url, env } = await databaseWithRejected(1)
 
   expect(await vss(['reprocess'], env)).toEqual({
-    exitCode: 1,
+    exitCode: 2,
     stdout: '',
     stderr: 'vss: reprocessing writes sessions and outcomes anew: give --yes to confirm it\n',
   })

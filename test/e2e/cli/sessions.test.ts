@@ -185,7 +185,7 @@ it('lists the sessions of a number that has several', async () => {
 
 it('refuses a text that is neither an id nor a number without a connection, and does not repeat it', async () => {
   expect(await vss(['sessions', 'show', '123'], { DATABASE_URL: 'postgres://vss@127.0.0.1:1/vss' })).toEqual({
-    exitCode: 1,
+    exitCode: 2,
     stdout: '',
     stderr:
       'vss: the argument, which is no id, is no phone number: it takes one such as +12025550123, ' +

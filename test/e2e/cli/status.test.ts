@@ -304,12 +304,14 @@ it('shows a finding with its remedy, and exits 1', async () => {
       code: 'batches_failed',
       level: 'error',
       text: '1 batch could not be read back',
-      remedy: expect.stringContaining('docs/operating.md'),
+      remedy: expect.stringContaining('docs/runbook.md'),
     },
   ])
   const { exitCode, stdout } = await vss(['status'], env)
   expect(exitCode).toBe(1)
-  expect(stdout).toMatch(/^1 batch could not be read back\. To do: their jobs are kept/)
+  expect(stdout).toMatch(
+    /^1 batch could not be read back\. To do: update the workers, then vss queue\s+retry-failed/,
+  )
   expect(linesOver80Columns(stdout)).toEqual([])
 })
 

@@ -290,7 +290,6 @@ test('privileges.ts has every table, view and function of the schema, with their
     `SELECT relname AS name, array_agg(attname::text ORDER BY attnum) AS columns
      FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
      WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
-       AND relname <> 'migrations'
      GROUP BY relname`,
   )
   const inSchemaFunctions = await rowsOf<{ name: string }>(

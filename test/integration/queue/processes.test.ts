@@ -40,6 +40,8 @@ function tellIngest(report: () => Partial<IngestReport> = () => ({})) {
     place: 'host:/spool',
     report: () => ({
       payloadVersion: 2,
+      shards: 1,
+      waitReplicas: 0,
       spool: null,
       hasSecret: true,
       lastHour: { accepted: 1, refused: { unauthorized: 2 } },
@@ -56,7 +58,7 @@ function tellWorker() {
     client: producer.client,
     prefix,
     service: 'worker',
-    report: () => ({ isDatabaseThere: true, payloadVersions: [1, 2] }),
+    report: () => ({ isDatabaseThere: true, shards: 1, payloadVersions: [1, 2] }),
   })
   onTestFinished(() => telling.close())
   return telling
@@ -111,7 +113,7 @@ test('a process that falls silent is gone after ten seconds', async () => {
     client: silent.client,
     prefix,
     service: 'worker',
-    report: () => ({ isDatabaseThere: true, payloadVersions: [2] }),
+    report: () => ({ isDatabaseThere: true, shards: 1, payloadVersions: [2] }),
   })
   await telling.tell()
   expect((await read()).running).toHaveLength(1)

@@ -93,9 +93,9 @@ test('the status estimates the deliveries of many batches', async () => {
 })
 
 test('metrics have a label for each queue', async () => {
-  const { producer } = await openProducer()
+  const { producer, prefix } = await openProducer()
   const registry = createMetricsRegistry()
-  observeQueue({ registry, shards: producer.shards, client: producer.client })
+  observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
   await producer.enqueue([makeDelivery()])
   const metrics = await registry.metrics()
   const waiting = [...metrics.matchAll(/^vss_queue_jobs\{state="waiting",shard="(\d)"\} (\d)$/gm)]

@@ -6,6 +6,7 @@ import {
   observeQueue,
   type Producer,
   readQueueStatus,
+  tellProcess,
 } from '@vss-pipeline/queue'
 import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -96,7 +97,7 @@ test('the deliveries of a paused queue wait, and it shows that it is paused', as
 describe('metrics', () => {
   test('show the depth by state and the age of the oldest, as of each reading', async () => {
     const registry = createMetricsRegistry()
-    observeQueue({ registry, shards: producer.shards, client: producer.client })
+    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
     const before = await registry.metrics()
     expect(before).toMatch(/^vss_queue_jobs\{state="waiting"\} 0$/m)
     expect(before).toMatch(/^vss_queue_oldest_waiting_seconds 0$/m)
@@ -108,19 +109,47 @@ describe('metrics', () => {
     expect(after).toMatch(/^vss_queue_oldest_waiting_seconds 9\d(\.\d+)?$/m)
   })
 
-  test('show no value while Redis is away, without a wait', async () => {
+  test('keep their values while Redis is away, and say that it is, without a wait', async () => {
     const registry = createMetricsRegistry()
-    observeQueue({ registry, shards: producer.shards, client: producer.client })
+    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
     await enqueue(1)
-    expect(await registry.metrics()).toMatch(/^vss_queue_jobs\{state="waiting"\} 1$/m)
+    const before = await registry.metrics()
+    expect(before).toMatch(/^vss_queue_jobs\{state="waiting"\} 1$/m)
+    expect(before).toMatch(/^vss_redis_up 1$/m)
     await redis.stop()
     onTestFinished(redis.start)
     await untilConnectionLost(producer)
     const startedAt = performance.now()
     const metrics = await registry.metrics()
     expect(performance.now() - startedAt).toBeLessThan(500)
-    expect(metrics).not.toMatch(/^vss_queue_(jobs|oldest_waiting_seconds)\b/m)
-    expect(metrics).toMatch(/^process_cpu_seconds_total /m)
+    expect(metrics).toMatch(/^vss_redis_up 0$/m)
+    for (const name of ['vss_queue_jobs', 'vss_queue_oldest_waiting_seconds', 'vss_redis_memory_share']) {
+      expect(samplesOf(metrics, name), name).toEqual(samplesOf(before, name))
+    }
+  })
+
+  test('show how many workers tell that they run', async () => {
+    const registry = createMetricsRegistry()
+    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
+    expect(await registry.metrics()).toMatch(/^vss_workers_connected 0$/m)
+    const report = () => ({ isDatabaseThere: true, payloadVersions: [], shards: 1 })
+    const tellings = [1, 2].map(() =>
+      tellProcess({ client: redis.client, prefix, service: 'worker', report }),
+    )
+    onTestFinished(async () => void (await Promise.all(tellings.map((telling) => telling.close()))))
+    await Promise.all(tellings.map((telling) => telling.tell()))
+    expect(await registry.metrics()).toMatch(/^vss_workers_connected 2$/m)
+  })
+
+  test('show the used share of maxmemory, and 0 without one', async () => {
+    const registry = createMetricsRegistry()
+    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
+    expect(await registry.metrics()).toMatch(/^vss_redis_memory_share 0$/m)
+    const [, used] = /used_memory:(\d+)/.exec(await redis.client.info('memory'))!
+    await redis.client.config('SET', 'maxmemory', 2 * Number(used))
+    onTestFinished(async () => void (await redis.client.config('SET', 'maxmemory', 0)))
+    const [sample] = samplesOf(await registry.metrics(), 'vss_redis_memory_share')
+    expect(Number(sample!.split(' ')[1])).toBeCloseTo(0.5, 1)
   })
 })
 
@@ -133,7 +162,7 @@ test('metrics of a consumer come within 2 s though Redis hangs', async () => {
     handle: async () => 'done',
   })
   const registry = createMetricsRegistry()
-  observeQueue({ registry, shards: consumer.shards, client: consumer.client })
+  observeQueue({ registry, prefix, shards: consumer.shards, client: consumer.client })
   await untilConnected(consumer)
   redis.freeze()
   onTestFinished(async () => {
@@ -141,9 +170,17 @@ test('metrics of a consumer come within 2 s though Redis hangs', async () => {
     await consumer.close()
   })
   const startedAt = performance.now()
-  expect(await registry.metrics()).not.toMatch(/^vss_queue_jobs\{/m)
+  const metrics = await registry.metrics()
   expect(performance.now() - startedAt).toBeLessThan(2_000)
+  expect(metrics).toMatch(/^vss_redis_up 0$/m)
+  // Nothing was read before, so nothing is known.
+  expect(metrics).not.toMatch(/^vss_(queue|redis_memory)\w+(\{.*\})? /m)
 })
+
+/** The lines of a metric. */
+function samplesOf(metrics: string, name: string): string[] {
+  return metrics.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+}
 
 describe('fetching the status once', () => {
   test('connects, reads and leaves no connection behind', async () => {

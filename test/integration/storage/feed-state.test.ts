@@ -1,3 +1,4 @@
+import { until } from '@vss-pipeline/local-stack'
 import { type FeedState, readFeedState } from '@vss-pipeline/reader'
 import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
 import { expect, test } from 'vitest'
@@ -140,6 +141,34 @@ test('the metrics have the 50 consumers that are furthest behind, by names that 
   const lags = lines.filter((line) => line.startsWith('vss_feed_consumer_lag_seconds{'))
   expect(lags).toHaveLength(50)
   expect(lags[0]).toMatch(/^vss_feed_consumer_lag_seconds\{consumer="a \\"quoted\\"\\nname\\\\"\} \d/)
+})
+
+test('the metrics keep their values while the feed cannot be read', async () => {
+  const { url, client } = await openFeedWithUrl()
+  await writeSession(client, first)
+  const [one] = (await readChanges(client)).map(({ cursor }) => cursor)
+  await commit(client, 'billing', one!)
+  const registry = createMetricsRegistry()
+  const pool = openPool(url)
+  let isAway = false
+  let failures = 0
+  observeFeed({
+    registry,
+    async read(limits) {
+      if (isAway && ++failures > 0) throw new Error('away')
+      return await readFeedState(pool, limits)
+    },
+  })
+  const samplesOf = (text: string) => text.split('\n').filter((line) => line.startsWith('vss_feed_'))
+  const before = samplesOf(await registry.metrics())
+  expect(before).toHaveLength(2)
+
+  isAway = true
+  await until('A reading that fails', async () => (await registry.metrics()) && failures > 0, {
+    timeoutMs: 5_000,
+  })
+
+  expect(samplesOf(await registry.metrics())).toEqual(before)
 })
 
 test('a scrape reads the feed at most once a second, and without a database has no value', async () => {

@@ -112,7 +112,7 @@ test('a database that does not exist is one line on standard error, without the 
 test('a wrong DATABASE_URL is one line on standard error that does not show it', async () => {
   const run = await runMigrate({ DATABASE_URL: 'mysql://somebody:hush-hush@127.0.0.1/vss' })
 
-  expect(run.exitCode).toBe(1)
+  expect(run.exitCode).toBe(2)
   expect(run.stderr).toMatch(/^migrate: DATABASE_URL .*postgres:.*\n$/)
   expect(run.stderr).not.toContain('hush-hush')
 })

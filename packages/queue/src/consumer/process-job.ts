@@ -1,3 +1,4 @@
+import { operations, type ProcessOperation, runOperation } from '@vss-pipeline/runtime'
 import type { Logger } from '@vss-pipeline/runtime/service'
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq'
 import { openBatch, type PackedBatch, UnknownPayloadError } from '../codec.ts'
@@ -59,7 +60,17 @@ export function createJobProcessor(deps: {
   }
 
   async function settle(job: Job): Promise<void> {
-    const end = await handle(toBatch(job))
+    const batch = toBatch(job)
+    const end = await runOperation(
+      operations.process,
+      (started) => ({
+        started,
+        batchId: job.id!,
+        queue: job.queueQualifiedName,
+        deliveryIds: batch.deliveryIds,
+      }),
+      (operation) => handle(operation === undefined ? batch : tellingOfUnpacking(batch, operation)),
+    )
     closeBatch(job)
     if (end === 'done') return
     logger.error({ jobId: job.id }, 'a batch could not be read: accounted for, and set aside as failed')
@@ -92,6 +103,18 @@ function toBatch(job: Job): BatchInHand {
     // The trail is BullMQ's progress, which is 0 at first.
     trail: job.progress === 0 ? undefined : job.progress,
     saveTrail: (trail) => job.updateProgress(trail),
+  }
+}
+
+/** The batch, whose deliveries become known to the operation when they are unpacked. */
+function tellingOfUnpacking(batch: BatchInHand, operation: ProcessOperation): BatchInHand {
+  return {
+    ...batch,
+    unpack() {
+      const deliveries = batch.unpack()
+      if (deliveries !== undefined) operation.deliveries = deliveries
+      return deliveries
+    },
   }
 }
 

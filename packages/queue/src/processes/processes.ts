@@ -146,6 +146,21 @@ export async function readProcesses(client: Redis, prefix: string): Promise<Proc
   }
 }
 
+const countScript = `${nowInScript}
+local count = 0
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now - ${lastsMs}, '+inf')) do
+  if string.sub(name, 1, #ARGV[1]) == ARGV[1] then count = count + 1 end
+end
+return count`
+
+/**
+ * Counts the processes of a service that have told about themselves in the last ten seconds, also one that has said
+ * goodbye since. Unlike {@link readProcesses} it reads no reports. @throws the error of ioredis
+ */
+export async function countProcesses(client: Redis, prefix: string, service: ServiceName): Promise<number> {
+  return (await client.eval(countScript, 1, indexKey(prefix), `${service} `)) as number
+}
+
 /** @param told the latest first. */
 function latestByService(
   told: readonly { service: string; toldAtMs: number }[],

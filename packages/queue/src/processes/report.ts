@@ -27,12 +27,18 @@ const IngestReport = Type.Object({
   service: Type.Literal('ingest'),
   /** The version of the payloads that it puts into the queue. */
   payloadVersion: count,
+  /** The number of queues that it fills. */
+  shards: count,
+  /** So many replicas must have a delivery before it is acknowledged. */
+  waitReplicas: count,
   /** Null without `SPOOL_DIR`. */
   spool: orNull(
     Type.Object({
       deliveries: count,
       bytes: count,
       maxBytes: count,
+      /** On its disk; null where that does not tell. */
+      diskFreeBytes: orNull(count),
       /** The receipt of its oldest delivery; null when it is empty. */
       oldestMs: orNull(instantMs),
       /** It has not been empty since then, or for longer; null when it is empty. */
@@ -56,6 +62,8 @@ const WorkerReport = Type.Object({
   service: Type.Literal('worker'),
   /** Whether Postgres takes its rows; null before the first answer. */
   isDatabaseThere: orNull(Type.Boolean()),
+  /** The number of queues that it drains. */
+  shards: count,
   /** The versions of payloads that it can read. */
   payloadVersions: Type.Array(count, { maxItems: 100 }),
 })

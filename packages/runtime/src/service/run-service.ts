@@ -3,13 +3,14 @@ import { allowSlowLinks } from '../slow-links.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
 import { keepHeapLean } from './memory.ts'
+import { hasTraceSettings, startTracesWhereAsked } from './traces.ts'
 
 /**
  * Runs a service until SIGTERM or SIGINT. Then closes what it opened, and exits with 0, or with 1 when that was not
  * clean. A wrong setting or a failed start prints one line and exits with 1. `--help` prints the settings instead.
  */
 export async function runService<Config extends { shutdownTimeoutMs: number }>(service: {
-  name: 'ingest' | 'worker'
+  name: 'ingest' | 'worker' | 'console'
   loadConfig: () => Config
   createLogger: (config: Config) => Logger
   start: (deps: { config: Config; logger: Logger; lifecycle: Lifecycle }) => Promise<void>
@@ -31,6 +32,10 @@ export async function runService<Config extends { shutdownTimeoutMs: number }>(s
   process.once('SIGINT', stop)
 
   try {
+    // It closes last, so that the spans of the stop are sent too.
+    if (hasTraceSettings(config)) {
+      await startTracesWhereAsked({ service: service.name, config, logger, lifecycle })
+    }
     await service.start({ config, logger, lifecycle })
   } catch (error) {
     logger.fatal({ err: error }, `cannot start: ${(error as Error).message}`)

@@ -7,11 +7,11 @@ import { type AnySetting, defaultFor, isNone, isSameAs } from './setting.ts'
 import { settings } from './table.ts'
 
 const projectRoot = join(import.meta.dirname, '..', '..', '..', '..')
-const services = ['ingest', 'worker'] as const
+const services = ['ingest', 'worker', 'console'] as const
 type Service = (typeof services)[number]
 
 /** Settings that compose does not pass on: the image sets HOST, and docker-compose.yml says where ports are published. */
-const fixedInContainers = ['HOST', 'PORT', 'OPS_HOST']
+const fixedInContainers = ['HOST', 'PORT', 'CONSOLE_PORT', 'OPS_HOST']
 
 /**
  * Writes the files that repeat the table: docs/settings.md, .env.example, and the names in docker-compose.yml that
@@ -72,26 +72,25 @@ const examples: Record<string, string> = {
 }
 
 function renderExample(): string {
-  const lines = { ingest: exampleLines('ingest'), worker: exampleLines('worker') }
-  // OPS_PORT is not among them: its default differs, so each of the two has its own line.
-  const shared = lines.ingest.filter((line) => lines.worker.includes(line))
-  const own = (service: Service) => lines[service].filter((line) => !shared.includes(line))
-  return `# Settings of ingest and worker, with their defaults where they have any. Written by
+  const lines = services.map(exampleLines)
+  // OPS_PORT is not shared: its default differs, so each of the services has its own line.
+  const isShared = (line: string) => lines.filter((ofService) => ofService.includes(line)).length > 1
+  const shared = new Set(lines.flat().filter(isShared))
+  const sections = services.map((service, index) => {
+    const own = lines[index]!.filter((line) => !shared.has(line))
+    return `# ${service[0]!.toUpperCase()}${service.slice(1)}\n\n${own.join('')}`
+  })
+  return `# Settings of ingest, worker and console, with their defaults where they have any. Written by
 # packages/runtime/src/settings/generate.ts. docs/settings.md says more.
 #
 # Compose reads a copy of this file that is named .env. Set DATABASE_URL and REDIS_URL there to use servers of your own
-# instead of those in docker-compose.yml. HOST, PORT, OPS_HOST and OPS_PORT are fixed in the containers.
+# instead of those in docker-compose.yml. HOST, PORT, CONSOLE_PORT, OPS_HOST and OPS_PORT are fixed in the containers.
 # ALLOW_UNAUTHENTICATED is true there, which has no effect where WEBHOOK_SECRETS is set.
 
-# Both services
+# More than one service
 
-${shared.join('')}
-# Ingest
-
-${own('ingest').join('')}
-# Worker
-
-${own('worker').join('')}
+${[...shared].join('')}
+${sections.join('\n')}
 # Compose only
 
 # Where ingest is published: a port, an address and a port, or a range of ports for --scale ingest=2.
@@ -100,10 +99,18 @@ ${own('worker').join('')}
 #POSTGRES_PASSWORD=vss
 # The password of the role of the workers, which may only write.
 #WORKER_POSTGRES_PASSWORD=vss
+# The password of the role of the console, which may read alone.
+#CONSOLE_POSTGRES_PASSWORD=vss
+# Where the console is published: a port, or an address and a port.
+#CONSOLE_PUBLISHED=127.0.0.1:8090
 # The memory of the bundled Redis. From 85 % of it on, ingest spools, and answers 503 when the spool is full.
 #REDIS_MAXMEMORY=512mb
 # It must be longer than SHUTDOWN_TIMEOUT_MS.
 #STOP_GRACE_PERIOD=30s
+# Where the profile "observability" is published, and the password of Grafana's user admin, when its volume is new.
+#PROMETHEUS_PORT=127.0.0.1:9090
+#GRAFANA_PORT=127.0.0.1:3000
+#GRAFANA_PASSWORD=admin
 `
 }
 

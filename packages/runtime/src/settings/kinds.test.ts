@@ -3,7 +3,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { ConfigError } from './config-error.ts'
-import { addresses, flag, integer, one, oneOf, secrets, text, url } from './kinds.ts'
+import {
+  addresses,
+  apiAddress,
+  flag,
+  integer,
+  one,
+  oneOf,
+  pairs,
+  secrets,
+  share,
+  text,
+  url,
+} from './kinds.ts'
 import { readVariable, requireVariable } from './variable.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'env-test-'))
@@ -127,6 +139,34 @@ describe('a URL', () => {
   )
 })
 
+describe('the address of an API', () => {
+  const read = (given: string) => readVariable({ VSS_API_URL: given }, 'VSS_API_URL', apiAddress())
+
+  test.each([
+    ['https://voice.8x8.com', 'https://voice.8x8.com'],
+    [' https://gateway.example.com/8x8/ ', 'https://gateway.example.com/8x8'],
+    ['http://127.0.0.1:8081', 'http://127.0.0.1:8081'],
+    ['http://localhost', 'http://localhost'],
+    ['http://[::1]:1', 'http://[::1]:1'],
+  ])('may be %s', (given, address) => {
+    expect(read(given)).toBe(address)
+  })
+
+  test.each([
+    'http://voice.8x8.com',
+    'http://127.0.0.1.example.com',
+    'ftp://127.0.0.1',
+    'https://user:hunter2@voice.8x8.com',
+    'https://voice.8x8.com/?key=hunter2',
+    'voice.8x8.com',
+    'hunter2',
+  ])('may not be %s, which is not shown', (given) => {
+    const message = errorOf(() => read(given))
+    expect(message).toMatch(/^VSS_API_URL .*: it takes a URL that begins with https:\/\/, or with http/)
+    expect(message).not.toContain('hunter2')
+  })
+})
+
 describe('a list of addresses', () => {
   test('is split at commas and lines, trimmed, without empty items', () => {
     const env = { ALLOWED_IPS: ' ::1 ,, 10.0.0.0/8,\n 10.0.0.1\r\n' }
@@ -210,4 +250,36 @@ test('an error is one line, even where the value has several', () => {
   ]) {
     expect(message).not.toContain('\n')
   }
+})
+
+describe('a share', () => {
+  test.each([
+    ['0', 0],
+    ['1', 1],
+    ['1.0', 1],
+    [' 0.01 ', 0.01],
+  ])('%j is %d', (given, value) => {
+    expect(readVariable({ SHARE: given }, 'SHARE', share())).toBe(value)
+  })
+
+  test.each(['1.01', '2', '-0.1', '1e-2', '.5', '1%', 'NaN'])('%j is refused', (given) => {
+    expect(errorOf(() => readVariable({ SHARE: given }, 'SHARE', share()))).toBe(
+      `SHARE is ${JSON.stringify(given)}: it takes a number from 0 to 1`,
+    )
+  })
+})
+
+describe('pairs', () => {
+  test('are names with values, which may be written in percents', () => {
+    expect(readVariable({ PAIRS: 'x-key=a%2Cb, team = calls=1,empty=' }, 'PAIRS', pairs())).toEqual({
+      'x-key': 'a,b',
+      team: 'calls=1',
+      empty: '',
+    })
+  })
+
+  test.each(['secret', '=secret', 'a=secret%', 'a b=secret'])('%j is refused, and not shown', (given) => {
+    const message = errorOf(() => readVariable({ PAIRS: given }, 'PAIRS', pairs()))
+    expect(message).toBe('PAIRS has a part that is not readable: it takes name=value, separated by commas')
+  })
 })

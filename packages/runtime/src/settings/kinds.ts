@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { isLoopback } from '../loopback.ts'
 import { ConfigError } from './config-error.ts'
 import type { Kind } from './variable.ts'
 
@@ -19,6 +20,14 @@ export function integer({ min, max }: { min: number; max: number }): Kind<number
   return trimmed(`a whole number from ${min} to ${max}`, (value, refuse) => {
     const number = /^-?\d{1,15}$/.test(value) ? Number(value) : Number.NaN
     return number >= min && number <= max ? number : refuse()
+  })
+}
+
+/** A number from 0 to 1, both included. */
+export function share(): Kind<number> {
+  return trimmed('a number from 0 to 1', (value, refuse) => {
+    const number = /^\d(\.\d{1,15})?$/.test(value) ? Number(value) : Number.NaN
+    return number <= 1 ? number : refuse()
   })
 }
 
@@ -48,6 +57,25 @@ export function url(...protocols: string[]): Kind<string> {
   })
 }
 
+/**
+ * The address of an API that gets a key with every request: over HTTPS, or on this machine. It may have a path, and is
+ * given without a slash at its end. Errors do not show it, because somebody may have put a password into it.
+ */
+export function apiAddress(): Kind<string> {
+  const takes = 'a URL that begins with https://, or with http:// on this machine'
+  return trimmed(takes, (value, _refuse, name) => {
+    const address = URL.canParse(value) ? new URL(value) : undefined
+    const isSafe =
+      address?.protocol === 'https:' || (address?.protocol === 'http:' && isLoopback(address.hostname))
+    if (address === undefined || !isSafe)
+      throw new ConfigError(`${name} is no such address: it takes ${takes}`)
+    if (address.username + address.password + address.search + address.hash !== '') {
+      throw new ConfigError(`${name} has more than a host and a path: it takes ${takes}`)
+    }
+    return address.href.replace(/\/$/, '')
+  })
+}
+
 /** The name of a request header, in lower case as Node has them. */
 export function headerName(): Kind<string> {
   return trimmed('the name of a request header', (value, refuse) => {
@@ -65,6 +93,29 @@ export function addresses(): Kind<string[]> {
     if (wrong !== undefined) throw new ConfigError(`${name} has ${JSON.stringify(wrong)}: it takes ${takes}`)
     return ranges
   })
+}
+
+/** Names with values, in the form of OpenTelemetry's variables. A value may be a secret: errors show none. */
+export function pairs(): Kind<Record<string, string>> {
+  const takes = 'name=value, separated by commas'
+  return trimmed(takes, (value, _refuse, name) =>
+    Object.fromEntries(
+      splitList(value).map((pair) => {
+        const [, key = '', written = ''] = /^([^=\s]+)\s*=\s*(.*)$/s.exec(pair) ?? []
+        const text = decodePercent(written)
+        if (key !== '' && text !== undefined) return [key, text]
+        throw new ConfigError(`${name} has a part that is not readable: it takes ${takes}`)
+      }),
+    ),
+  )
+}
+
+function decodePercent(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 /**

@@ -8,6 +8,10 @@ export const programs = {
     command: 'node services/worker/src/main.ts',
     does: 'Takes deliveries from Redis, and makes rows of them in Postgres.',
   },
+  console: {
+    command: 'node services/console/src/main.ts',
+    does: 'Shows operators the pipeline and its records, as web pages.',
+  },
   migrate: {
     command: 'node packages/storage/src/migrate.ts',
     does: 'Brings the schema of the database up to date, and ends.',
@@ -15,7 +19,7 @@ export const programs = {
   vss: { command: 'npx vss', does: "The operator's command." },
   'npm start': {
     command: 'npm start',
-    does: 'Starts Postgres, Redis, ingest and a worker on this machine. The two services read their own settings as well.',
+    does: 'Starts Postgres, Redis, ingest, a worker and the console on this machine. The services read their own settings as well.',
   },
 } as const
 

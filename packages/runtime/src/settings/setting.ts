@@ -11,7 +11,12 @@ export interface Setting<Value> {
   readonly help: string
 }
 
-export type AnySetting = Setting<string> | Setting<number> | Setting<boolean> | Setting<readonly string[]>
+export type AnySetting =
+  | Setting<string>
+  | Setting<number>
+  | Setting<boolean>
+  | Setting<readonly string[]>
+  | Setting<Readonly<Record<string, string>>>
 
 type Default<Value> = Value | SameAs | None
 

@@ -1,5 +1,18 @@
 import { databaseUrl } from './database-url.ts'
-import { addresses, flag, headerName, integer, one, oneOf, secrets, text, url } from './kinds.ts'
+import {
+  addresses,
+  apiAddress,
+  flag,
+  headerName,
+  integer,
+  one,
+  oneOf,
+  pairs,
+  secrets,
+  share,
+  text,
+  url,
+} from './kinds.ts'
 import { type AnySetting, none, sameAs } from './setting.ts'
 
 const mib = 1024 * 1024
@@ -14,7 +27,7 @@ export const settings = {
   REDIS_URL: {
     kind: url('redis:', 'rediss:'),
     default: { vss: none('that of npm start'), 'npm start': none('a Redis that it starts') },
-    readBy: ['ingest', 'worker', 'vss', 'npm start'],
+    readBy: ['ingest', 'worker', 'console', 'vss', 'npm start'],
     help: 'The Redis that holds the queue.',
   },
   REDIS_WAIT_REPLICAS: {
@@ -26,26 +39,26 @@ export const settings = {
   QUEUE_PREFIX: {
     kind: text(),
     default: '{vss}',
-    readBy: ['ingest', 'worker', 'vss'],
+    readBy: ['ingest', 'worker', 'console', 'vss'],
     help: 'Begins the name of every key in Redis. The braces keep all keys in one slot of a cluster.',
   },
   QUEUE_SHARDS: {
     // A bound, because each queue costs every worker a connection.
     kind: integer({ min: 1, max: 64 }),
     default: 1,
-    readBy: ['ingest', 'worker', 'vss'],
+    readBy: ['ingest', 'worker', 'console', 'vss'],
     help: 'The number of queues that batches are spread over: the same for every program. Do not lower it while batches wait.',
   },
   DATABASE_URL: {
     kind: databaseUrl(),
     default: { vss: none('that of npm start'), 'npm start': none('a Postgres that it starts') },
-    readBy: ['worker', 'migrate', 'vss', 'npm start'],
+    readBy: ['worker', 'console', 'migrate', 'vss', 'npm start'],
     help: 'The Postgres that holds the rows: one host.',
   },
   HOST: {
     kind: text('an address or a host name'),
     default: '127.0.0.1',
-    readBy: ['ingest', 'worker', 'npm start'],
+    readBy: ['ingest', 'worker', 'console', 'npm start'],
     help: 'The address to listen on. The container image sets 0.0.0.0.',
   },
   PORT: {
@@ -57,20 +70,20 @@ export const settings = {
   OPS_HOST: {
     kind: text('an address or a host name'),
     default: sameAs('HOST'),
-    readBy: ['ingest', 'worker'],
+    readBy: ['ingest', 'worker', 'console'],
     help: 'The address of /livez, /readyz and /metrics. The public must not reach it.',
   },
   OPS_PORT: {
     kind: integer({ min: 0, max: 65_535 }),
-    default: { ingest: 9464, worker: 9465 },
-    readBy: ['ingest', 'worker'],
+    default: { ingest: 9464, worker: 9465, console: 9466 },
+    readBy: ['ingest', 'worker', 'console'],
     help: 'The port of /livez, /readyz and /metrics.',
   },
   WEBHOOK_SECRETS: {
     kind: secrets(),
     default: [],
-    readBy: ['ingest', 'npm start'],
-    help: 'The secrets of the webhook: a request with one of them is authentic. A file has one a line. Unless HOST is loopback, ingest needs a secret, and each must have 16 characters or more: openssl rand -hex 32.',
+    readBy: ['ingest', 'npm start', 'vss'],
+    help: 'The secrets of the webhook: a request with one of them is authentic. A file has one a line. Unless HOST is loopback, ingest needs a secret, and each must have 16 characters or more: openssl rand -hex 32. vss webhook register gives the first one to 8x8.',
   },
   WEBHOOK_AUTH_HEADER: {
     kind: headerName(),
@@ -93,7 +106,7 @@ export const settings = {
   TRUSTED_PROXIES: {
     kind: addresses(),
     default: [],
-    readBy: ['ingest'],
+    readBy: ['ingest', 'console'],
     help: 'The addresses of proxies whose X-Forwarded-For is trusted, separated by commas.',
   },
   MAX_BODY_BYTES: {
@@ -155,14 +168,105 @@ export const settings = {
   LOG_LEVEL: {
     kind: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',
-    readBy: ['ingest', 'worker'],
+    readBy: ['ingest', 'worker', 'console'],
     help: 'The least severe lines that are logged.',
   },
   SHUTDOWN_TIMEOUT_MS: {
     kind: integer({ min: 100, max: 600_000 }),
     default: 20_000,
-    readBy: ['ingest', 'worker'],
+    readBy: ['ingest', 'worker', 'console'],
     help: 'Milliseconds after SIGTERM to finish the work in hand.',
+  },
+  CONSOLE_PORT: {
+    kind: integer({ min: 0, max: 65_535 }),
+    default: 8090,
+    readBy: ['console', 'npm start'],
+    help: 'The port of the console. 0 picks a free one, which the log line "listening" names.',
+  },
+  CONSOLE_PASSWORD: {
+    kind: text('a password'),
+    default: { console: none('no password') },
+    readBy: ['console'],
+    help: 'The password of the console. Unless HOST is loopback it needs one, of 8 characters or more: openssl rand -base64 18.',
+  },
+  CONSOLE_NUMBERS: {
+    kind: oneOf('masked', 'on-click', 'shown'),
+    default: 'masked',
+    readBy: ['console'],
+    help: "The phone numbers on the console's pages: masked for good, masked until somebody clicks, which is logged, or shown.",
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    kind: url('http:', 'https:'),
+    default: none('no traces'),
+    readBy: ['ingest', 'worker'],
+    help: 'The OpenTelemetry collector that traces go to, such as http://127.0.0.1:4318, by OTLP over HTTP. Without it the SDK of OpenTelemetry is not loaded.',
+  },
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
+    kind: url('http:', 'https:'),
+    default: none('below the endpoint'),
+    readBy: ['ingest', 'worker'],
+    help: 'The whole URL for traces, where it is not /v1/traces below OTEL_EXPORTER_OTLP_ENDPOINT.',
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    kind: pairs(),
+    default: none('none'),
+    readBy: ['ingest', 'worker'],
+    help: 'The headers of the requests to the collector, such as a key. Other characters than letters and digits may be written as %2C.',
+  },
+  OTEL_EXPORTER_OTLP_PROTOCOL: {
+    kind: oneOf('http/protobuf'),
+    default: 'http/protobuf',
+    readBy: ['ingest', 'worker'],
+    help: 'The form of the traces.',
+  },
+  OTEL_TRACES_EXPORTER: {
+    kind: oneOf('otlp', 'none'),
+    default: none('otlp where an endpoint is set'),
+    readBy: ['ingest', 'worker'],
+    help: 'otlp without an endpoint sends to http://localhost:4318. none records no traces.',
+  },
+  OTEL_TRACES_SAMPLER: {
+    kind: oneOf(
+      'always_on',
+      'always_off',
+      'traceidratio',
+      'parentbased_always_on',
+      'parentbased_always_off',
+      'parentbased_traceidratio',
+    ),
+    default: 'parentbased_always_on',
+    readBy: ['ingest', 'worker'],
+    help: 'The POSTs and batches that are recorded. parentbased: a POST where its sender records it, and a batch where one of its POSTs is recorded; without such a parent as the rest of the name says.',
+  },
+  OTEL_TRACES_SAMPLER_ARG: {
+    kind: share(),
+    default: 1,
+    readBy: ['ingest', 'worker'],
+    help: 'The share that traceidratio records: 0.01 is one of a hundred.',
+  },
+  OTEL_SERVICE_NAME: {
+    kind: text('a name'),
+    default: { ingest: none('vss-ingest'), worker: none('vss-worker') },
+    readBy: ['ingest', 'worker'],
+    help: 'The name of the service in its traces.',
+  },
+  OTEL_RESOURCE_ATTRIBUTES: {
+    kind: pairs(),
+    default: none('none'),
+    readBy: ['ingest', 'worker'],
+    help: 'Further attributes of the service in its traces, such as deployment.environment.name=production.',
+  },
+  OTEL_BSP_SCHEDULE_DELAY: {
+    kind: integer({ min: 10, max: 60_000 }),
+    default: 5_000,
+    readBy: ['ingest', 'worker'],
+    help: 'Milliseconds that a span waits at most before it is sent to the collector.',
+  },
+  OTEL_SDK_DISABLED: {
+    kind: flag(),
+    default: false,
+    readBy: ['ingest', 'worker'],
+    help: 'true records no traces, whatever else is set.',
   },
   DATA_DIR: {
     kind: text('the path of a folder'),
@@ -181,5 +285,17 @@ export const settings = {
     default: none('no secret'),
     readBy: ['vss'],
     help: 'The secret that vss send posts with.',
+  },
+  VSS_API_KEY: {
+    kind: text('a key that was made in the customer portal of 8x8'),
+    default: none('no key'),
+    readBy: ['vss'],
+    help: 'The key of the Webhooks API of 8x8, for vss webhook.',
+  },
+  VSS_API_URL: {
+    kind: apiAddress(),
+    default: 'https://voice.8x8.com',
+    readBy: ['vss'],
+    help: 'The address of the Webhooks API of 8x8.',
   },
 } as const satisfies Record<string, AnySetting>

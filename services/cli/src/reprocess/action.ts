@@ -2,7 +2,7 @@ import { displayCount, pipelineVersion } from '@vss-pipeline/runtime'
 import type { LedgerSelection } from '@vss-pipeline/storage'
 import { confirm } from '../confirm.ts'
 import { withDatabase } from '../database.ts'
-import { CommandFailure } from '../failure.ts'
+import { CommandFailure, UsageError } from '../failure.ts'
 import type { ReprocessCommandOptions } from '../reprocess.ts'
 import { readDatabaseSetting } from '../settings.ts'
 import { displayJson } from '../text.ts'
@@ -73,7 +73,7 @@ export async function runReprocess(options: ReprocessCommandOptions, env: NodeJS
 
 function selectionOf(options: ReprocessCommandOptions): LedgerSelection {
   const { since, until = new Date(), outcome, reason, anomaly, session, delivery, writtenBy } = options
-  if (since !== undefined && since >= until) throw new CommandFailure('--since is not before --until')
+  if (since !== undefined && since >= until) throw new UsageError('--since is not before --until')
   return {
     until,
     ...(since !== undefined && { since }),

@@ -1,4 +1,4 @@
-import { displayCount, displaySpan } from '@vss-pipeline/runtime'
+import { displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime'
 import { indent, renderTable, title } from '../text.ts'
 import type { ReprocessCount } from './tally.ts'
 
@@ -17,7 +17,7 @@ export interface ReprocessSummary {
 export function renderSummary({ dryRun, judged, seconds, counts }: ReprocessSummary): string {
   const verb = dryRun ? 'Would judge again' : 'Judged again'
   const rate = seconds > 0 ? Math.round(judged / seconds) : 0
-  const head = `${verb}: ${displayCount(judged)} ${judged === 1 ? 'delivery' : 'deliveries'}, ${displaySpan(seconds)}, ${displayCount(rate)}/s`
+  const head = `${verb}: ${displayCountOf(judged, 'delivery', 'deliveries')}, ${displaySpan(seconds)}, ${displayCount(rate)}/s`
   if (judged === 0) return title(head)
   const rows = counts.map((count) => [describe(count), displayCount(count.deliveries)])
   const changed = counts.filter(({ effect }) => effect !== 'none')

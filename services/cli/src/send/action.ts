@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { readSetting } from '@vss-pipeline/runtime'
-import { CommandFailure } from '../failure.ts'
+import { CommandFailure, UsageError } from '../failure.ts'
 import type { SendOptions } from '../send.ts'
 import { displayJson } from '../text.ts'
 import { type Bodies, generateBodies, pastDays, readBodies } from './bodies.ts'
@@ -77,12 +77,12 @@ function credentialHeaders({ secret, header }: SendOptions, env: NodeJS.ProcessE
   try {
     validateHeaderName(header)
   } catch {
-    throw new CommandFailure(`--header is "${header}": it takes the name of a request header`)
+    throw new UsageError(`--header is "${header}": it takes the name of a request header`)
   }
   try {
     validateHeaderValue(header, credential)
   } catch {
-    throw new CommandFailure('the secret cannot be sent in a header: it takes printable ASCII characters')
+    throw new UsageError('the secret cannot be sent in a header: it takes printable ASCII characters')
   }
   return { [header]: credential }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { CommandFailure } from '../failure.ts'
+import { UsageError } from '../failure.ts'
 
 /** The bodies to post. They are made one by one, on demand. */
 export interface Bodies {
@@ -9,14 +9,14 @@ export interface Bodies {
   values: Iterator<Uint8Array, void>
 }
 
-/** Reads files, whose bytes are posted as they are. @throws CommandFailure where one cannot be read. */
+/** Reads files, whose bytes are posted as they are. @throws UsageError where one cannot be read. */
 export function readBodies(paths: readonly string[]): Bodies {
   const contents = paths.map((path) => {
     try {
       return readFileSync(path)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      throw new CommandFailure(`cannot read "${path}" (${code}): --file takes the path of a readable file`, {
+      throw new UsageError(`cannot read "${path}" (${code}): --file takes the path of a readable file`, {
         cause: error,
       })
     }

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { CommandFailure } from '../failure.ts'
+import { UsageError } from '../failure.ts'
 
 export interface IdFile {
   /** Writes a line at once, so that the file has every acknowledged id even if this process is killed. */
@@ -7,7 +7,7 @@ export interface IdFile {
   close(): void
 }
 
-/** Starts a file of delivery ids, one a line. @throws CommandFailure when it cannot be written. */
+/** Starts a file of delivery ids, one a line. @throws UsageError when it cannot be written. */
 export function openIdFile(path: string): IdFile {
   const file = orFailure(path, () => openSync(path, 'w'))
   return {
@@ -21,7 +21,7 @@ function orFailure<Result>(path: string, act: () => Result): Result {
     return act()
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new CommandFailure(`cannot write "${path}" (${code}): --ids takes the path of a file to write`, {
+    throw new UsageError(`cannot write "${path}" (${code}): --ids takes the path of a file to write`, {
       cause: error,
     })
   }

@@ -7,7 +7,7 @@ import {
   readDatabaseState,
   type Verdict,
 } from '@vss-pipeline/reader'
-import { ConfigError, readSetting } from '@vss-pipeline/runtime'
+import { readSetting } from '@vss-pipeline/runtime'
 import { StorageFault } from '@vss-pipeline/storage'
 import { withDatabase } from '../database.ts'
 import { CommandFailure } from '../failure.ts'
@@ -51,7 +51,7 @@ async function valueOrProblem<Value>(
   try {
     return { value: await read() }
   } catch (error) {
-    if (!(error instanceof CommandFailure || error instanceof ConfigError)) throw error
+    if (!(error instanceof CommandFailure)) throw error
     return { problem: error }
   }
 }

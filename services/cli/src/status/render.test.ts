@@ -16,10 +16,13 @@ function ingest(place: string, deliveries: number): IngestReport & { toldAtMs: n
     clockMs: nowMs,
     toldAtMs: nowMs,
     payloadVersion: 2,
+    shards: 1,
+    waitReplicas: 0,
     spool: {
       deliveries,
       bytes: deliveries * 1_000,
       maxBytes: 2 ** 30,
+      diskFreeBytes: 2 ** 33,
       oldestMs: deliveries === 0 ? null : nowMs,
       notEmptySinceMs: deliveries === 0 ? null : nowMs,
     },

@@ -2,7 +2,6 @@ import { styleText } from 'node:util'
 import type { IngestReport, RunningProcess } from '@vss-pipeline/queue'
 import {
   type FeedState,
-  type Finding,
   ingestsOf,
   lastReceivedAtMs,
   type RejectReasons,
@@ -15,6 +14,7 @@ import {
   displaySpan,
   pipelineVersion,
 } from '@vss-pipeline/runtime'
+import { renderFindingLines } from '../finding-lines.ts'
 import {
   alignColumns,
   displayValue,
@@ -250,11 +250,8 @@ function renderServers({ facts }: Status): string {
 function renderFindings({ findings, verdict }: Status): string {
   const others = verdict.level === 'error' && verdict.exit === 1 ? findings.slice(1) : findings
   if (others.length === 0) return ''
-  const lines = others.flatMap(({ level, text, remedy }: Finding) => [
-    renderParagraph(`${coloured(colours[level], level)}: ${displayValue(text)}`, { indentColumns: 2 }),
-    renderParagraph(remedy, { indentColumns: 4 }),
-  ])
-  return [title(verdict.level === 'error' ? 'Further findings' : 'Findings'), ...lines].join('\n')
+  const heading = verdict.level === 'error' ? 'Further findings' : 'Findings'
+  return `${title(heading)}\n${renderFindingLines(others)}`
 }
 
 function renderPart(heading: string, fields: readonly Field[]): string {

@@ -1,7 +1,7 @@
 import { fstatSync, fsyncSync } from 'node:fs'
 import { type Change, type Changes, FeedError, follow } from '@vss-pipeline/reader'
 import { explainFaults } from '../database.ts'
-import { CommandFailure } from '../failure.ts'
+import { CommandFailure, UsageError } from '../failure.ts'
 import { displayServer, readDatabaseSetting } from '../settings.ts'
 import type { TailOptions } from '../tail.ts'
 import { endsWithinLine } from './file-end.ts'
@@ -45,8 +45,10 @@ export async function runTail(options: TailOptions, env: NodeJS.ProcessEnv): Pro
   } catch (error) {
     // The last commit may have waited for a Postgres that is away. Its changes come again.
     if (stop.signal.aborted) return
-    if (error instanceof FeedError || error instanceof RangeError) {
-      throw new CommandFailure(error.message, { cause: error })
+    if (error instanceof RangeError) throw new UsageError(error.message, { cause: error })
+    if (error instanceof FeedError) {
+      const Failure = error.code === '22023' ? UsageError : CommandFailure
+      throw new Failure(error.message, { cause: error })
     }
     throw error
   } finally {

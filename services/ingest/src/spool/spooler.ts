@@ -1,7 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { batchLimits, type Delivery, sizeOfDelivery } from '@vss-pipeline/delivery'
 import { type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
-import { CommitTimeoutError, createBackoff, createGroupCommit } from '@vss-pipeline/runtime'
+import {
+  CommitTimeoutError,
+  createBackoff,
+  createGroupCommit,
+  operations,
+  runOperation,
+} from '@vss-pipeline/runtime'
 import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
 import { createDisk } from './disk.ts'
 import { createMoveOldest } from './head.ts'
@@ -48,7 +54,12 @@ export function createSpooler(deps: {
   let wake: (() => void) | undefined
 
   const appends = createGroupCommit<Delivery>({
-    commit: (deliveries) => spool.append(deliveries),
+    commit: (deliveries) =>
+      runOperation(
+        operations.spool,
+        (started) => ({ started, deliveries }),
+        () => spool.append(deliveries),
+      ),
     sizeOf: sizeOfDelivery,
     ...batchLimits,
     maxInFlight: 1,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createAddressSet, createSourceAddress } from './address.ts'
+import { createAddressSet, createSourceAddress } from './source-address.ts'
 
 describe('an address set', () => {
   const contains = createAddressSet([

@@ -1,0 +1,158 @@
+import type { Logger } from '@vss-pipeline/runtime/service'
+import type { Job } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { openBatch, UnknownPayloadError } from './codec.ts'
+import { withRedis } from './short-connection.ts'
+import { countInName, type QueueStatus, readShards } from './status.ts'
+import { openShards, type Shard } from './topology.ts'
+import { noteOpenBatch } from './watermark/open-batches.ts'
+
+/** The queues that an operator works on. */
+export interface QueueAddress {
+  readonly redisUrl: string
+  readonly prefix: string
+  readonly shards: number
+  readonly logger: Logger
+}
+
+/** A batch that met a fault, or could not be read. */
+export interface TroubledBatch {
+  readonly batchId: string
+  readonly state: 'delayed' | 'failed'
+  /** 1 for the job of another program. */
+  readonly deliveries: number
+  readonly tries: number
+  /** The last error's message; null where Redis has none. */
+  readonly reason: string | null
+  /** When the oldest of its deliveries was received: ISO 8601. */
+  readonly oldestReceivedAt: string
+}
+
+/** One queue with its depth, and the first batches that are in trouble. */
+export interface ShardListing extends QueueStatus {
+  readonly shard: number
+  readonly troubled: readonly TroubledBatch[]
+}
+
+/** A batch that was set aside as failed. `unreadable` ones are damaged, or of a release that this one does not know. */
+export type FailedBatch = { readonly shard: number; readonly batchId: string } & (
+  | { readonly kind: 'readable'; readonly deliveryIds: readonly string[] }
+  | { readonly kind: 'unreadable' | 'foreign' }
+)
+
+/** So many batches in trouble are listed of each state and shard. */
+const listedBatches = 10
+
+/** So many failed batches are looked at in one go, of each shard: each is read. */
+const retriedBatches = 1_000
+
+/** Reading the failed batches may take this long. */
+const retryTimeoutMs = 60_000
+
+/** Lists the queues. @throws an Error with the reason when Redis is away. */
+export async function listQueues(address: QueueAddress): Promise<ShardListing[]> {
+  return await withShards(address, async (shards, client) => {
+    const statuses = await readShards(shards, client)
+    return await Promise.all(
+      shards.map(async ({ index, queue }) => ({
+        shard: index,
+        ...statuses[index]!,
+        troubled: [
+          ...(await queue.getDelayed(0, listedBatches - 1)).map((job) => toTroubled(job, 'delayed')),
+          ...(await queue.getFailed(0, listedBatches - 1)).map((job) => toTroubled(job, 'failed')),
+        ],
+      })),
+    )
+  })
+}
+
+/**
+ * Pauses all queues: workers finish the batches in hand and take no more, until {@link resumeQueues}. Batches are added
+ * all the same. @throws an Error with the reason when Redis is away.
+ */
+export async function pauseQueues(address: QueueAddress): Promise<void> {
+  await withShards(
+    address,
+    async (shards) => void (await Promise.all(shards.map(({ queue }) => queue.pause()))),
+  )
+}
+
+/** Lets workers take batches again. @throws an Error with the reason when Redis is away. */
+export async function resumeQueues(address: QueueAddress): Promise<void> {
+  await withShards(
+    address,
+    async (shards) => void (await Promise.all(shards.map(({ queue }) => queue.resume()))),
+  )
+}
+
+/** Reads every failed batch, to tell which of them this release can read. @throws an Error when Redis is away. */
+export async function readFailedBatches(address: QueueAddress): Promise<FailedBatch[]> {
+  return await withShards(
+    address,
+    async (shards, client) => {
+      const failed: FailedBatch[] = []
+      for (const { index, queue } of shards) {
+        const ids = await client.zrange(queue.toKey('failed'), 0, String(retriedBatches - 1))
+        // One by one: each may have a megabyte.
+        for (const batchId of ids) {
+          const job = await queue.getJob(batchId)
+          if (job !== undefined) failed.push({ shard: index, batchId, ...inspect(job) })
+        }
+      }
+      return failed
+    },
+    retryTimeoutMs,
+  )
+}
+
+/**
+ * Puts a failed batch back into its queue. Its deliveries must not be in the ledger, because workers drop deliveries that
+ * are. @throws an Error with the reason when Redis is away, or somebody has put the batch back already.
+ */
+export async function retryBatch(
+  address: QueueAddress,
+  batch: Pick<FailedBatch, 'shard' | 'batchId'>,
+): Promise<void> {
+  await withShards(address, async (shards, client) => {
+    const shard = shards[batch.shard]!
+    const job = await shard.queue.getJob(batch.batchId)
+    if (job === undefined) throw new Error(`batch ${batch.batchId} is gone`)
+    // As for a new batch, Redis gets it first.
+    await noteOpenBatch(client, shard, { id: batch.batchId, oldestMs: job.timestamp })
+    await job.retry('failed')
+  })
+}
+
+function inspect(
+  job: Job,
+): { kind: 'readable'; deliveryIds: readonly string[] } | { kind: 'unreadable' | 'foreign' } {
+  try {
+    const { deliveryIds, unpack } = openBatch(job.data)
+    return unpack() === undefined ? { kind: 'unreadable' } : { kind: 'readable', deliveryIds }
+  } catch (error) {
+    if (!(error instanceof UnknownPayloadError)) throw error
+    return { kind: error.code === 'not_a_batch' ? 'foreign' : 'unreadable' }
+  }
+}
+
+function toTroubled(job: Job, state: TroubledBatch['state']): TroubledBatch {
+  const { id = '', name, attemptsMade, failedReason, timestamp } = job
+  return {
+    batchId: id,
+    state,
+    deliveries: countInName(name),
+    tries: attemptsMade,
+    reason: failedReason || null,
+    oldestReceivedAt: new Date(timestamp).toISOString(),
+  }
+}
+
+async function withShards<Result>(
+  { redisUrl, prefix, shards, logger }: QueueAddress,
+  work: (shards: readonly Shard[], client: Redis) => Promise<Result>,
+  timeoutMs?: number,
+): Promise<Result> {
+  return await withRedis({ redisUrl, role: 'operator', logger, timeoutMs }, (client) =>
+    work(openShards(client, { prefix, shards }), client),
+  )
+}

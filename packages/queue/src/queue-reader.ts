@@ -1,0 +1,136 @@
+import { once } from 'node:events'
+import { type Delivery, isUuid } from '@vss-pipeline/delivery'
+import { withinMs } from '@vss-pipeline/runtime'
+import type { Logger } from '@vss-pipeline/runtime/service'
+import type { Job } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { openBatch, UnknownPayloadError } from './codec.ts'
+import { connectRedis, disconnectRedis } from './connection.ts'
+import { QueueUnavailableError } from './producer.ts'
+import { type RedisState, readRedisState } from './redis-state.ts'
+import { jobStates, type QueueStatus, readShards } from './status.ts'
+import { openShards } from './topology.ts'
+
+export type JobState = (typeof jobStates)[number]
+
+/** A batch as it lies in Redis. */
+export interface QueuedBatch {
+  readonly id: string
+  readonly shard: number
+  readonly state: JobState
+  /** The ids of its deliveries; null where the payload is none of this release's. */
+  readonly deliveryIds: readonly string[] | null
+  /** When its oldest delivery was received, ISO 8601 in UTC. */
+  readonly oldestAt: string
+  /** How often a worker has taken it and met a fault. */
+  readonly attempts: number
+  /** How often a worker took it and never answered. */
+  readonly stalls: number
+  /** The last fault in words; null without one. */
+  readonly fault: string | null
+}
+
+export interface OpenedBatch extends QueuedBatch {
+  /** Null where they cannot be unpacked. */
+  readonly deliveries: readonly Delivery[] | null
+}
+
+/** The read side of the queue: it changes nothing, and every call fails soon while Redis is away. */
+export interface QueueReader {
+  /** All that Redis tells about the pipeline. @throws QueueUnavailableError */
+  readState(): Promise<RedisState>
+  /** The depth of each shard. @throws QueueUnavailableError */
+  readStatuses(): Promise<QueueStatus[]>
+  /** The batches of a shard in that state, the next to be taken first. @throws QueueUnavailableError */
+  readBatches(options: { shard: number; state: JobState; limit: number }): Promise<QueuedBatch[]>
+  /** A batch with its deliveries; null where it has left the queue. @throws QueueUnavailableError */
+  readBatch(options: { shard: number; id: string }): Promise<OpenedBatch | null>
+  /** For a process that tells about itself. */
+  readonly client: Redis
+  close(): Promise<void>
+}
+
+/** A page waits for the answer. */
+const answerTimeoutMs = 2_000
+
+/** Opens a connection that only reads. It reconnects by itself. */
+export function createQueueReader(options: {
+  redisUrl: string
+  prefix: string
+  shards: number
+  logger: Logger
+}): QueueReader {
+  const { redisUrl, prefix, shards: count, logger } = options
+  const client = connectRedis({
+    redisUrl,
+    role: 'console',
+    logger,
+    settings: {
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: answerTimeoutMs,
+      socketTimeout: 2 * answerTimeoutMs,
+      connectTimeout: answerTimeoutMs,
+    },
+  })
+  const shards = openShards(client, { prefix, shards: count })
+
+  async function ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
+    try {
+      if (client.status !== 'ready') await once(client, 'ready', { signal: AbortSignal.timeout(1_000) })
+      return await withinMs(question(), answerTimeoutMs, 'no answer')
+    } catch (cause) {
+      throw new QueueUnavailableError('Redis does not answer', { cause })
+    }
+  }
+
+  return {
+    client,
+    readState: () => ask(() => readRedisState(client, { prefix, shards })),
+    readStatuses: () => ask(() => readShards(shards, client)),
+    readBatches: ({ shard, state, limit }) =>
+      ask(async () => {
+        const queue = shards[shard]?.queue
+        if (queue === undefined) return []
+        // The queue's own order is that of taking, but for failed ones: there the latest comes first.
+        const jobs = await queue.getJobs([state], 0, limit - 1, state !== 'failed')
+        return jobs.filter((job) => job?.id !== undefined).map((job) => describe(job, shard, state))
+      }),
+    readBatch: ({ shard, id }) =>
+      ask(async () => {
+        const queue = shards[shard]?.queue
+        const job: Job | undefined = isUuid(id) ? await queue?.getJob(id) : undefined
+        if (job === undefined) return null
+        const found = await job.getState()
+        const state = jobStates.find((known) => known === found)
+        if (state === undefined) return null
+        return { ...describe(job, shard, state), deliveries: open(job)?.unpack() ?? null }
+      }),
+    async close() {
+      await Promise.all(shards.map(({ queue }) => queue.close()))
+      await disconnectRedis(client)
+    },
+  }
+}
+
+function describe(job: Job, shard: number, state: JobState): QueuedBatch {
+  return {
+    id: job.id!,
+    shard,
+    state,
+    deliveryIds: open(job)?.deliveryIds ?? null,
+    oldestAt: new Date(job.timestamp).toISOString(),
+    attempts: job.attemptsMade,
+    stalls: job.stalledCounter,
+    fault: job.failedReason || null,
+  }
+}
+
+function open(job: Job) {
+  try {
+    return openBatch(job.data)
+  } catch (error) {
+    if (error instanceof UnknownPayloadError) return null
+    throw error
+  }
+}

@@ -1,0 +1,29 @@
+import { isDeliveryId, receivedAtMsOf } from '@vss-pipeline/delivery'
+import { bodyOfDelivery, type Pool } from '@vss-pipeline/storage'
+import { readSnapshot } from '../read.ts'
+
+/**
+ * Reads the bodies of deliveries as they were received. A role needs the privilege to read bodies: `vss_support` has it.
+ *
+ * @returns the bodies by delivery id. An id that the ledger does not have is absent; a delivery without a body has null.
+ * @throws StorageFault
+ */
+export async function readBodies(
+  pool: Pool,
+  deliveryIds: readonly string[],
+): Promise<Map<string, Uint8Array | null>> {
+  const ids = deliveryIds.filter(isDeliveryId)
+  // Without received_at, which the id tells, every month would be searched.
+  const { rows } = await readSnapshot(pool, (client) =>
+    client.query<{ delivery_id: string; body: Buffer | null }>(
+      `SELECT delivery_id, body
+       FROM unnest($1::uuid[], $2::double precision[]) AS wanted (id, ms)
+       CROSS JOIN LATERAL (
+         SELECT delivery_id, ${bodyOfDelivery} AS body FROM vss.deliveries AS delivery
+         WHERE received_at = to_timestamp(wanted.ms / 1000) AND delivery_id = wanted.id
+       ) AS delivery`,
+      [ids, ids.map(receivedAtMsOf)],
+    ),
+  )
+  return new Map(rows.map(({ delivery_id, body }) => [delivery_id, body]))
+}

@@ -1,0 +1,19 @@
+import type { RedisCheckup } from '@vss-pipeline/queue'
+import type { DatabaseCheckup } from '@vss-pipeline/storage'
+
+/** The facts that the doctor looks at. A server that cannot be read has the reason instead. */
+export interface Checkup {
+  readonly redis: RedisCheckup | Away
+  readonly database: DatabaseCheckup | Away
+  /** The command that looks: its release, and the number of queues that it knows of. */
+  readonly command: { readonly version: string; readonly shards: number }
+}
+
+export interface Away {
+  /** One line, without a full stop. */
+  readonly awayBecause: string
+}
+
+export function isAway(reading: object): reading is Away {
+  return 'awayBecause' in reading
+}

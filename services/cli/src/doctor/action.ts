@@ -1,0 +1,59 @@
+import { fetchRedisCheckup } from '@vss-pipeline/queue'
+import { type Away, type Checkup, findFaults, isAway } from '@vss-pipeline/reader'
+import { displayCountOf, pipelineVersion, readSetting } from '@vss-pipeline/runtime'
+import { readDatabaseCheckup } from '@vss-pipeline/storage'
+import { withDatabase } from '../database.ts'
+import type { DoctorOptions } from '../doctor.ts'
+import { CommandFailure } from '../failure.ts'
+import { renderFindingLines } from '../finding-lines.ts'
+import { openQueues } from '../queue/address.ts'
+import { readDatabaseSetting } from '../settings.ts'
+import { displayJson } from '../text.ts'
+
+/**
+ * Prints the findings. As JSON: `findings`, each with `code`, `level`, `text` and `remedy`, and `seen`, the things that
+ * were looked at: the versions of Redis and Postgres, null where one is away, and the number of processes.
+ *
+ * @throws ConfigError
+ */
+export async function runDoctor(options: DoctorOptions, env: NodeJS.ProcessEnv): Promise<void> {
+  const onQueues = await openQueues(options, env)
+  const databaseSetting = readDatabaseSetting(options, env)
+  const [redis, database] = await Promise.all([
+    orAway(() => onQueues(fetchRedisCheckup)),
+    orAway(() => withDatabase(databaseSetting, readDatabaseCheckup)),
+  ])
+  const command = { version: pipelineVersion, shards: readSetting(env, 'vss', 'QUEUE_SHARDS') }
+  const checkup: Checkup = { redis, database, command }
+  const findings = findFaults(checkup)
+  if (options.json) console.log(displayJson({ findings, seen: seen(checkup) }))
+  else if (findings.length > 0) console.log(renderFindingLines(findings))
+  else console.log(`nothing found: ${displaySeen(checkup)}`)
+  for (const reading of [redis, database]) {
+    if (isAway(reading)) process.stderr.write(`vss: ${reading.awayBecause}\n`)
+  }
+  if (isAway(redis) && isAway(database)) process.exitCode = 2
+  else if (findings.length > 0) process.exitCode = 1
+}
+
+async function orAway<Reading>(read: () => Promise<Reading>): Promise<Reading | Away> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error
+    return { awayBecause: error.message }
+  }
+}
+
+function seen({ redis, database }: Checkup) {
+  return {
+    redis: isAway(redis) ? null : redis.redis.version,
+    postgres: isAway(database) ? null : database.version,
+    processes: isAway(redis) ? 0 : redis.processes.running.length,
+  }
+}
+
+function displaySeen(checkup: Checkup): string {
+  const { redis, postgres, processes } = seen(checkup)
+  return `Redis ${redis}, Postgres ${postgres} and ${displayCountOf(processes, 'process', 'processes')} are sound`
+}

@@ -1,0 +1,12 @@
+import { CommandFailure } from '../failure.ts'
+import type { RejectedOptions } from '../rejected.ts'
+
+const defaultMs = 7 * 86_400_000
+
+/** @returns the time that is looked at: from `since` until before `until`. @throws CommandFailure */
+export function periodOf(options: Pick<RejectedOptions, 'since' | 'until'>): { since: Date; until: Date } {
+  const { until = new Date() } = options
+  const { since = new Date(until.getTime() - defaultMs) } = options
+  if (since >= until) throw new CommandFailure('--since is not before --until')
+  return { since, until }
+}

@@ -1,0 +1,141 @@
+import { isUuid } from '@vss-pipeline/delivery'
+import type { JobState, OpenedBatch, QueuedBatch, QueueStatus } from '@vss-pipeline/queue'
+import { displayCountOf } from '@vss-pipeline/runtime'
+import type { Hono } from 'hono'
+import { html } from 'hono/html'
+import { count, duration, textOrDash, time, visible } from '../format.ts'
+import type { ConsoleEnv } from '../guards.ts'
+import type { Markup } from '../layout.ts'
+import { badge } from '../markup/badge.ts'
+import { bodyView } from '../markup/body.ts'
+import { emptyNotice } from '../markup/notice.ts'
+import { type Column, facts, table } from '../markup/table.ts'
+import { clearNumbers, maskedNumbers, type Numbers } from '../numbers.ts'
+import type { Tone } from '../words.ts'
+import type { PageDeps } from './page-deps.ts'
+
+/** Of each state and shard. */
+const shownBatches = 20
+const shownDeliveries = 20
+
+const states: readonly { state: JobState; title: string; tone: Tone }[] = [
+  { state: 'failed', title: 'Failed: kept, because they could not be read', tone: 'bad' },
+  { state: 'delayed', title: 'Delayed: they met a fault, and come again by themselves', tone: 'warn' },
+  { state: 'active', title: 'In hand: a worker has them', tone: 'ok' },
+  { state: 'waiting', title: 'Waiting for a worker', tone: 'muted' },
+]
+
+/** The batches in Redis. Each can be opened, also where a worker could not. */
+export function addQueue(app: Hono<ConsoleEnv>, deps: PageDeps): void {
+  const { queue, renderPage, numbersMode, nowMs } = deps
+
+  app.get('/queue', async (c) => {
+    const statuses = await queue.readStatuses()
+    const shards = statuses.map((_, shard) => shard)
+    const sections = await Promise.all(
+      states.map(async ({ state, title, tone }) => {
+        const lists = shards
+          .filter((shard) => statuses[shard]!.jobs[state] > 0)
+          .map((shard) => queue.readBatches({ shard, state, limit: shownBatches }))
+        const batches = (await Promise.all(lists)).flat()
+        if (batches.length === 0) return ''
+        const total = statuses.reduce((sum, { jobs }) => sum + jobs[state], 0)
+        const caption = `${title}${total > batches.length ? `, ${count(batches.length)} of ${count(total)}` : ''}`
+        return html`<h2>${badge(state, tone)} ${caption}</h2>
+          ${table({ caption: title, columns: columnsAt(nowMs(), statuses.length > 1), rows: batches })}`
+      }),
+    )
+    return renderPage(c, {
+      title: 'Queue',
+      lead: describeDepth(statuses),
+      body: html`${table({ caption: 'Depth of the queue by shard', columns: shardColumns, rows: statuses.map((status, shard) => ({ ...status, shard })) })}
+        ${sections.every((section) => section === '') ? emptyNotice('Nothing waits.', 'Every delivery that was acknowledged is in the tables, or in a spool.') : sections}`,
+    })
+  })
+
+  app.get('/queue/:shard/:id', async (c) => {
+    const { shard, id } = c.req.param()
+    const batch =
+      /^\d{1,2}$/.test(shard) && isUuid(id) ? await queue.readBatch({ shard: Number(shard), id }) : null
+    if (batch === null) {
+      return renderPage(c, {
+        title: 'No such batch',
+        status: 404,
+        body: emptyNotice('The batch has left the queue.', 'Its deliveries are in the tables by now.'),
+      })
+    }
+    const numbers = numbersMode === 'shown' ? clearNumbers : maskedNumbers
+    return renderPage(c, { title: 'Batch', lead: html`<code>${id}</code>`, body: batchView(batch, numbers) })
+  })
+}
+
+function describeDepth(statuses: readonly QueueStatus[]): string {
+  const deliveries = statuses.reduce((sum, status) => sum + status.deliveries, 0)
+  const oldest = Math.max(...statuses.map((status) => status.oldestWaitingSeconds))
+  if (deliveries === 0) return 'No delivery waits to be written.'
+  return `${displayCountOf(deliveries, 'delivery waits', 'deliveries wait')} to be written, the oldest since ${duration(oldest)}.`
+}
+
+const shardColumns: readonly Column<QueueStatus & { shard: number }>[] = [
+  { head: 'Shard', cell: ({ shard }) => shard },
+  { head: 'Deliveries', isFigure: true, cell: ({ deliveries }) => count(deliveries) },
+  { head: 'Oldest', isFigure: true, cell: ({ oldestWaitingSeconds }) => duration(oldestWaitingSeconds) },
+  { head: 'Waiting', isFigure: true, cell: ({ jobs }) => count(jobs.waiting) },
+  { head: 'In hand', isFigure: true, cell: ({ jobs }) => count(jobs.active) },
+  { head: 'Delayed', isFigure: true, cell: ({ jobs }) => notable(jobs.delayed, 'warn') },
+  { head: 'Failed', isFigure: true, cell: ({ jobs }) => notable(jobs.failed, 'bad') },
+]
+
+function notable(jobs: number, tone: Tone): Markup | string {
+  return jobs === 0 ? '0' : badge(count(jobs), tone)
+}
+
+function columnsAt(nowMs: number, hasShards: boolean): Column<QueuedBatch>[] {
+  const shard: Column<QueuedBatch> = { head: 'Shard', cell: (batch) => batch.shard }
+  return [
+    {
+      head: 'Batch',
+      cell: (batch) => html`<a href="/queue/${batch.shard}/${batch.id}"><code>${batch.id}</code></a>`,
+    },
+    ...(hasShards ? [shard] : []),
+    {
+      head: 'Deliveries',
+      isFigure: true,
+      cell: ({ deliveryIds }) => (deliveryIds === null ? 'not readable' : count(deliveryIds.length)),
+    },
+    { head: 'Age', isFigure: true, cell: ({ oldestAt }) => duration((nowMs - Date.parse(oldestAt)) / 1_000) },
+    { head: 'Faults', isFigure: true, cell: ({ attempts }) => count(attempts) },
+    { head: 'Stalls', isFigure: true, cell: ({ stalls }) => count(stalls) },
+    { head: 'Last fault', cell: ({ fault }) => (fault === null ? '' : shownFault(fault)) },
+  ]
+}
+
+function shownFault(fault: string): string {
+  return visible(maskedNumbers.showText(fault.slice(0, 300)))
+}
+
+function batchView(batch: OpenedBatch, numbers: Numbers): Markup {
+  const { state, shard, oldestAt, attempts, stalls, fault, deliveryIds, deliveries } = batch
+  const shown = deliveries?.slice(0, shownDeliveries) ?? []
+  const more = (deliveries?.length ?? 0) - shown.length
+  return html`<section class="panel">${facts([
+    ['State', state],
+    ['Shard', shard],
+    ['Oldest delivery (UTC)', time(oldestAt)],
+    ['Deliveries', deliveryIds === null ? 'not readable' : count(deliveryIds.length)],
+    ['Faults', count(attempts)],
+    ['Stalls', count(stalls)],
+    ['Last fault', fault === null ? null : shownFault(fault)],
+  ])}</section>
+  ${deliveries === null ? html`<div class="notice bad"><p>The deliveries cannot be unpacked: their bytes are damaged, or another release wrote them.</p></div>` : ''}
+  <ul class="plain">${shown.map(
+    (
+      { deliveryId, sourceIp, body },
+      index,
+    ) => html`<li><details class="panel delivery"${index === 0 ? html` open` : ''}>
+      <summary><code>${deliveryId}</code> <span class="hint">from ${textOrDash(sourceIp)}</span></summary>
+      ${bodyView({ body, numbers })}
+    </details></li>`,
+  )}</ul>
+  ${more > 0 ? html`<p class="hint">And ${count(more)} more.</p>` : ''}`
+}

@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { until } from '@vss-pipeline/local-stack'
+import { createPool, createWriter } from '@vss-pipeline/storage'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { browserPath, openTab, sayIfSkipped } from '../../support/browser.ts'
+import { startConsole } from '../../support/console.ts'
+import { storeMadeUpSessions } from '../../support/console-records.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/databases.ts'
+import { delivery, session } from '../../support/entries.ts'
+import { openStorage } from '../../support/open-storage.ts'
+import { openTcpProxy } from '../../support/tcp-proxy.ts'
+
+sayIfSkipped('The console in a browser')
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+let database: TestDatabase
+const sample = session({ startedAtMs: Date.now() - 3_600_000, endedAtMs: Date.now() - 3_580_000 })
+
+beforeAll(async () => {
+  database = await createTestDatabase(inject('databaseUrl'))
+  const pool = createPool({ databaseUrl: database.url, maxConnections: 2, applicationName: 'vss-test' })
+  const writer = createWriter({ pool, pipelineVersion: '1.2.3' })
+  await storeMadeUpSessions(writer, { count: 1_500, days: 8 })
+  await writer.write([delivery(sample)])
+  await pool.end()
+})
+afterAll(() => database?.drop())
+
+const paths = [
+  '/',
+  '/?span=week',
+  '/sessions',
+  `/sessions/${sample.sessionId}`,
+  '/rejected',
+  '/rejected/malformed_json?path=',
+  '/traffic',
+  '/traffic?by=country_pair&span=week',
+  '/drift',
+  '/consumers',
+  '/queue',
+  '/nothing',
+]
+
+describe.skipIf(browserPath === undefined)('in a browser', () => {
+  test.each([
+    { width: 390, scheme: 'light' },
+    { width: 390, scheme: 'dark' },
+    { width: 1_280, scheme: 'light' },
+    { width: 1_280, scheme: 'dark' },
+  ] as const)(
+    'each page is sound and can be used by everyone: $width pixels, $scheme',
+    async (look) => {
+      const { url } = await startConsole({ databaseUrl: database.url })
+      const { page, complaints, hosts } = await openTab(look)
+      for (const path of paths) {
+        await page.goto(url + path)
+        // The policy of the page forbids it as a script of the page.
+        await page.evaluate(axe)
+        const findings = await runAxe(page)
+        expect({ path, findings }).toEqual({ path, findings: [] })
+        const overflow = await page.evaluate(
+          'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+        )
+        expect({ path, overflow }).toEqual({ path, overflow: 0 })
+      }
+      const expected = ['Failed to load resource: the server responded with a status of 404 (Not Found)']
+      expect(complaints).toEqual(expected)
+      expect([...hosts]).toEqual([new URL(url).host])
+    },
+    120_000,
+  )
+
+  test('a number that is searched for stays out of the address, and the filters are in it', async () => {
+    const { url } = await startConsole({ databaseUrl: database.url })
+    const { page, complaints } = await openTab()
+    await page.goto(`${url}/sessions`)
+    await page.fill('#find', '+1 202 555 0123')
+    await page.selectOption('#status', 'COMPLETED')
+    await page.press('#find', 'Enter')
+    await page.waitForURL('**/sessions?status=COMPLETED')
+    await page.waitForSelector(`#results a[href="/sessions/${sample.sessionId}"]`)
+    expect(await page.inputValue('#find')).toBe('+1 202 555 0123')
+    await page.reload()
+    expect(await page.inputValue('#status')).toBe('COMPLETED')
+    expect(await page.inputValue('#find')).toBe('')
+    expect(complaints).toEqual([])
+  })
+
+  test('an id opens its session, older sessions follow, and a result is downloaded', async () => {
+    const { url } = await startConsole({ databaseUrl: database.url })
+    const { page, complaints } = await openTab()
+    await page.goto(`${url}/sessions?span=week`)
+    const first = await page.textContent('#results tbody tr:first-child a')
+    await page.click('text=Older')
+    await page.waitForSelector('#results button:has-text("Newest")')
+    expect(await page.textContent('#results tbody tr:first-child a')).not.toBe(first)
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('text=CSV')])
+    expect(download.suggestedFilename()).toBe('sessions.csv')
+    await page.fill('#find', sample.sessionId)
+    await page.press('#find', 'Enter')
+    await page.waitForURL(`**/sessions/${sample.sessionId}`)
+    expect(complaints).toEqual([])
+  })
+
+  test('without script the search works as well', async () => {
+    const { url } = await startConsole({ databaseUrl: database.url })
+    const { page } = await openTab({ hasScript: false })
+    await page.goto(`${url}/sessions`)
+    await page.fill('#find', '0123')
+    await page.press('#find', 'Enter')
+    await page.waitForSelector(`#results a[href="/sessions/${sample.sessionId}"]`)
+    expect(new URL(page.url()).search).toBe('')
+  })
+
+  test('script that a sender puts into a field does not run', async () => {
+    const { url, writer } = await openStorage()
+    const script = `"'><img src=x onerror="globalThis.isRun = true"><script>globalThis.isRun = true</script>`
+    const one = session({
+      subAccountId: script,
+      caller: script,
+      clientRequestId: script,
+      startedAtMs: Date.now() - 60_000,
+    })
+    await writer.write([delivery(one, { body: Buffer.from(JSON.stringify({ [script]: script })) })])
+    const running = await startConsole({ databaseUrl: url, config: { consoleNumbers: 'shown' } })
+    const { page, complaints } = await openTab()
+    for (const path of ['/sessions', `/sessions/${one.sessionId}`, '/traffic?by=sub_account']) {
+      await page.goto(running.url + path)
+      expect(await page.evaluate('globalThis.isRun')).toBeUndefined()
+      expect(await page.textContent('main')).toContain('<script>globalThis.isRun')
+    }
+    expect(complaints).toEqual([])
+  })
+
+  test('a page about an outage is back by itself', async () => {
+    const proxy = await openTcpProxy(database.url)
+    const { url } = await startConsole({ databaseUrl: proxy.url })
+    const { page } = await openTab()
+    proxy.reset({ refuse: true })
+    await page.goto(`${url}/drift`)
+    expect(await page.textContent('h1')).toBe('Postgres does not answer')
+    proxy.heal()
+    await until('The return of the page', async () => (await page.textContent('h1')) === 'Drift', {
+      timeoutMs: 15_000,
+    })
+  })
+})
+
+/** The findings of axe that keep somebody from using a page. */
+async function runAxe(page: { evaluate(script: string): Promise<unknown> }): Promise<unknown> {
+  return await page.evaluate(`axe.run({ resultTypes: ['violations'] }).then(({ violations }) =>
+    violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => ({ id, nodes: nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)) })))`)
+}
