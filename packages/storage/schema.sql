@@ -35,6 +35,18 @@ COMMENT ON COLUMN vss.bodies.body IS 'The request body as received, byte for byt
 CREATE TABLE vss.bodies_default PARTITION OF vss.bodies DEFAULT;
 COMMENT ON TABLE vss.bodies_default IS 'Bodies of days without a partition of their own';
 
+CREATE TABLE vss.bodies_in_ledger (
+  is_only boolean DEFAULT true NOT NULL,
+  cleared_until timestamp with time zone NOT NULL,
+  until timestamp with time zone NOT NULL,
+  CONSTRAINT bodies_in_ledger_pkey PRIMARY KEY (is_only),
+  CONSTRAINT bodies_in_ledger_one_row CHECK (is_only)
+);
+COMMENT ON TABLE vss.bodies_in_ledger IS 'One row while the ledger may have bodies of its own, from before vss.bodies; else empty.';
+COMMENT ON COLUMN vss.bodies_in_ledger.is_only IS 'Key of the only row';
+COMMENT ON COLUMN vss.bodies_in_ledger.cleared_until IS 'Retention has cleared those of deliveries received before';
+COMMENT ON COLUMN vss.bodies_in_ledger.until IS 'There are none from then on';
+
 CREATE TABLE vss.call_legs (
   session_id uuid NOT NULL,
   leg text NOT NULL,
@@ -343,6 +355,29 @@ COMMENT ON COLUMN vss.minute_tallies.outcome IS 'As in vss.deliveries';
 COMMENT ON COLUMN vss.minute_tallies.source IS 'As in vss.deliveries';
 COMMENT ON COLUMN vss.minute_tallies.deliveries IS 'How many more there are; less than 0 where an outcome was corrected';
 
+CREATE TABLE vss.retention (
+  kind text NOT NULL,
+  days integer,
+  kept_from timestamp with time zone NOT NULL,
+  swept_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+  oldest_at timestamp with time zone,
+  tried_at timestamp with time zone,
+  stuck_partition text,
+  stuck_since timestamp with time zone,
+  CONSTRAINT retention_pkey PRIMARY KEY (kind),
+  CONSTRAINT retention_days_sensible CHECK (((days >= 1) AND (days <= 36500))),
+  CONSTRAINT retention_kind_known CHECK ((kind = ANY (ARRAY['bodies'::text, 'deliveries'::text, 'sessions'::text])))
+);
+COMMENT ON TABLE vss.retention IS 'How long rows are kept, one row a kind: written by a worker that has a setting for it. Empty until one has.';
+COMMENT ON COLUMN vss.retention.kind IS 'bodies, deliveries (the ledger) or sessions, with their legs';
+COMMENT ON COLUMN vss.retention.days IS 'As the worker that looked last was set; null: no more rows go';
+COMMENT ON COLUMN vss.retention.kept_from IS 'Rows received before have gone, or go now; it never moves back';
+COMMENT ON COLUMN vss.retention.swept_until IS 'Rows received before have gone; when it is kept_from, all have. Only those that came late may be there until the next day';
+COMMENT ON COLUMN vss.retention.oldest_at IS 'When the oldest row was received, as of the last sweep; null without a row';
+COMMENT ON COLUMN vss.retention.tried_at IS 'When partitions were dropped last, or could not be';
+COMMENT ON COLUMN vss.retention.stuck_partition IS 'The partition that could not be dropped at the last try, because others held it or its table; null when none sticks';
+COMMENT ON COLUMN vss.retention.stuck_since IS 'When that partition could not be dropped first';
+
 CREATE TABLE vss.sessions (
   session_id uuid NOT NULL,
   sub_account_id text NOT NULL,
@@ -383,6 +418,7 @@ CREATE TABLE vss.sessions (
 );
 CREATE INDEX sessions_change_idx ON vss.sessions USING btree (change_xid, session_id);
 CREATE INDEX sessions_client_request_id_idx ON vss.sessions USING btree (client_request_id text_pattern_ops) WHERE (client_request_id IS NOT NULL);
+CREATE INDEX sessions_received_at_idx ON vss.sessions USING brin (received_at) WITH (pages_per_range='32', autosummarize='on');
 CREATE INDEX sessions_started_at_sub_account_idx ON vss.sessions USING btree (started_at, sub_account_id);
 COMMENT ON TABLE vss.sessions IS 'One row a finished voice session: its latest summary, that of the delivery with the greatest (received_at, delivery_id).';
 COMMENT ON COLUMN vss.sessions.session_id IS 'payload.sessionId';
@@ -792,6 +828,140 @@ $function$;
 REVOKE EXECUTE ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean[],boolean[],boolean[]) FROM PUBLIC;
 COMMENT ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean[],boolean[],boolean[]) IS 'Counts the figures of spans of time from the sessions themselves, once for each grouping: the three arrays have a member for each. hour is the beginning of the span. A group that is not asked for is empty, and legs is 0.';
 
+CREATE OR REPLACE FUNCTION vss.delete_expired(of_kind text, max_rows integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET enable_seqscan TO 'off'
+AS $function$
+DECLARE
+  known vss.retention;
+  ledger vss.bodies_in_ledger;
+  sweep_from timestamptz;
+  last_at timestamptz;
+  oldest timestamptz;
+  deleted integer := 0;
+BEGIN
+  IF max_rows IS NULL OR max_rows NOT BETWEEN 1 AND 100000 THEN
+    RAISE EXCEPTION 'max_rows must be between 1 and 100000' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF NOT pg_try_advisory_xact_lock(5337700118081) THEN RETURN 0; END IF;
+  SELECT * INTO known FROM vss.retention WHERE kind = of_kind AND swept_until < kept_from;
+  IF NOT FOUND THEN RETURN 0; END IF;
+
+  CASE of_kind
+  WHEN 'sessions' THEN
+    DELETE FROM vss.sessions
+    WHERE ctid = ANY (ARRAY(
+      -- A session that a writer holds is not waited for: the next call takes it.
+      SELECT ctid FROM vss.sessions WHERE received_at < known.kept_from LIMIT max_rows FOR UPDATE SKIP LOCKED
+    ));
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+
+  WHEN 'deliveries' THEN
+    DELETE FROM vss.deliveries_default
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM vss.deliveries_default WHERE received_at < known.kept_from LIMIT max_rows));
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    IF deleted = 0 THEN
+      -- Earlier months are dropped. To begin where the last call ended saves reading what is dead.
+      sweep_from := greatest(known.swept_until, date_trunc('month', known.kept_from));
+      SELECT received_at INTO last_at FROM vss.deliveries
+      WHERE received_at >= sweep_from AND received_at < known.kept_from
+      ORDER BY received_at OFFSET max_rows - 1 LIMIT 1;
+      DELETE FROM vss.deliveries
+      WHERE received_at >= sweep_from AND received_at <= coalesce(last_at, known.kept_from - interval '1 microsecond');
+      GET DIAGNOSTICS deleted = ROW_COUNT;
+      UPDATE vss.retention SET swept_until = last_at WHERE kind = of_kind AND last_at IS NOT NULL;
+    END IF;
+
+  WHEN 'bodies' THEN
+    DELETE FROM vss.bodies_default
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM vss.bodies_default WHERE received_at < known.kept_from LIMIT max_rows));
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    SELECT * INTO ledger FROM vss.bodies_in_ledger WHERE cleared_until < least(until, known.kept_from);
+    IF deleted = 0 AND FOUND THEN
+      SELECT received_at INTO last_at FROM vss.deliveries
+      WHERE received_at >= ledger.cleared_until AND received_at < least(ledger.until, known.kept_from)
+      ORDER BY received_at OFFSET max_rows - 1 LIMIT 1;
+      UPDATE vss.deliveries SET body = NULL
+      WHERE received_at >= ledger.cleared_until AND body IS NOT NULL
+        AND received_at <= coalesce(last_at, least(ledger.until, known.kept_from) - interval '1 microsecond');
+      -- Receipts are whole milliseconds. The number tells that there may be more.
+      UPDATE vss.bodies_in_ledger
+      SET cleared_until = coalesce(last_at + interval '1 microsecond', least(until, known.kept_from));
+      DELETE FROM vss.bodies_in_ledger WHERE cleared_until >= until;
+      deleted := CASE WHEN last_at IS NULL THEN 0 ELSE max_rows END;
+    END IF;
+  END CASE;
+
+  IF deleted = 0 THEN
+    CASE of_kind
+    WHEN 'bodies' THEN SELECT received_at INTO oldest FROM vss.bodies ORDER BY received_at LIMIT 1;
+    WHEN 'deliveries' THEN SELECT received_at INTO oldest FROM vss.deliveries ORDER BY received_at LIMIT 1;
+    ELSE
+      -- The index helps with a bound only, and the oldest is near it.
+      FOR doubling IN 0 .. 15 LOOP
+        SELECT min(received_at) INTO oldest FROM vss.sessions
+        WHERE received_at < known.kept_from + make_interval(days => 1 << doubling);
+        EXIT WHEN oldest IS NOT NULL OR known.kept_from + make_interval(days => 1 << doubling) > now();
+      END LOOP;
+    END CASE;
+    UPDATE vss.retention SET swept_until = kept_from, oldest_at = oldest WHERE kind = of_kind;
+  END IF;
+  RETURN deleted;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.delete_expired(text,integer) FROM PUBLIC;
+COMMENT ON FUNCTION vss.delete_expired(text,integer) IS 'Deletes up to max_rows rows of a kind that were received before vss.retention keeps any and are in no partition that goes as a whole. Returns how many; call it again until it is 0. Nothing where another worker is at it.';
+
+CREATE OR REPLACE FUNCTION vss.drop_expired_partitions()
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '500ms'
+AS $function$
+DECLARE
+  -- A drop takes some milliseconds of the time in which writers wait.
+  most_dropped constant integer := 10;
+  expired record;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(5337700118081) THEN RETURN; END IF;
+  -- Whoever may call this may not make writers wait more often.
+  IF EXISTS (SELECT FROM vss.retention WHERE tried_at > now() - interval '50 seconds') THEN RETURN; END IF;
+
+  UPDATE vss.retention SET stuck_partition = NULL, stuck_since = NULL
+  WHERE to_regclass('vss.' || quote_ident(stuck_partition)) IS NULL AND stuck_partition IS NOT NULL;
+  FOR expired IN
+    SELECT known.kind, partition.name
+    FROM vss.expired_partitions(
+      (SELECT kept_from FROM vss.retention WHERE kind = 'bodies'),
+      (SELECT kept_from FROM vss.retention WHERE kind = 'deliveries')
+    ) AS partition JOIN vss.retention AS known USING (kind)
+    ORDER BY partition.range_end, known.kind
+    LIMIT most_dropped
+  LOOP
+    UPDATE vss.retention SET tried_at = now() WHERE kind = expired.kind;
+    BEGIN
+      EXECUTE format('DROP TABLE vss.%I', expired.name);
+      UPDATE vss.retention SET stuck_partition = NULL, stuck_since = NULL WHERE kind = expired.kind;
+      RETURN NEXT expired.name;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      UPDATE vss.retention SET
+        stuck_since = CASE WHEN stuck_partition = expired.name THEN stuck_since ELSE now() END,
+        stuck_partition = expired.name
+      WHERE kind = expired.kind;
+      EXIT;
+    END;
+    EXIT WHEN clock_timestamp() > now() + interval '500 milliseconds';
+  END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.drop_expired_partitions() FROM PUBLIC;
+COMMENT ON FUNCTION vss.drop_expired_partitions() IS 'Drops up to ten partitions of which every row was received before vss.retention keeps any, and returns their names. It waits half a second for a table that others hold, and tries again a minute later at the earliest. Nothing where another worker is at it.';
+
 CREATE OR REPLACE FUNCTION vss.ensure_body_partitions(days_ahead integer)
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -863,6 +1033,28 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) FROM PUBLIC;
 COMMENT ON FUNCTION vss.ensure_ledger_partitions(integer) IS 'Creates the ledger''s partitions of this month and months_ahead more (0 to 24), and those of the two months before whose deliveries are in the default partition. Returns the names of those it created. Deliveries move to their own partition from the default one.';
+
+CREATE OR REPLACE FUNCTION vss.expired_partitions(bodies_from timestamp with time zone, ledger_from timestamp with time zone)
+ RETURNS TABLE(kind text, name text, range_end timestamp with time zone, bytes bigint)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT bound.kind, bound.name, bound.range_end, pg_total_relation_size(bound.oid)
+  FROM (
+    SELECT
+      parent.relname::text AS kind, child.relname::text AS name, child.oid,
+      substring(pg_get_expr(child.relpartbound, child.oid) FROM 'TO \(''(.*)''\)')::timestamptz AS range_end
+    FROM pg_inherits
+    JOIN pg_class AS parent ON parent.oid = inhparent
+    JOIN pg_class AS child ON child.oid = inhrelid
+    WHERE parent.relnamespace = 'vss'::regnamespace AND parent.relname IN ('bodies', 'deliveries')
+  ) AS bound
+  WHERE bound.range_end <= CASE bound.kind WHEN 'bodies' THEN bodies_from ELSE ledger_from END
+  ORDER BY bound.range_end, bound.kind
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.expired_partitions(timestamp with time zone,timestamp with time zone) FROM PUBLIC;
+COMMENT ON FUNCTION vss.expired_partitions(timestamp with time zone,timestamp with time zone) IS 'The partitions of vss.bodies and of the ledger of which every row was received before these times, the oldest first.';
 
 CREATE OR REPLACE FUNCTION vss.feed_continue()
  RETURNS uuid
@@ -1041,11 +1233,11 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
+  REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_writer;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT ON vss.feed TO vss_writer;
     GRANT SELECT ON vss.feed_ancestors TO vss_writer;
     GRANT SELECT ON vss.feed_status TO vss_writer;
@@ -1053,6 +1245,7 @@ BEGIN
     GRANT SELECT ON vss.consumer_lag TO vss_writer;
     GRANT SELECT, UPDATE (complete_until, reason, updated_at) ON vss.watermark TO vss_writer;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.ingests TO vss_writer;
+    GRANT SELECT ON vss.retention TO vss_writer;
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
@@ -1060,12 +1253,15 @@ BEGIN
     GRANT INSERT ON vss.minute_tallies TO vss_writer;
     GRANT SELECT ON vss.sub_account_activity TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.add_up_minutes(integer) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.delete_expired(text, integer) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.drop_expired_partitions() TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.ensure_body_partitions(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.feed_heartbeat() TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.note_drift(jsonb) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.prune_minutes(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.refresh_figures(integer, interval) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.set_retention(integer, integer, integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_writer;
@@ -1074,8 +1270,8 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_reader;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
     GRANT SELECT ON vss.leg_numbers TO vss_reader;
@@ -1100,6 +1296,7 @@ BEGIN
     GRANT SELECT ON vss.consumer_lag TO vss_reader;
     GRANT SELECT ON vss.watermark TO vss_reader;
     GRANT SELECT ON vss.ingests TO vss_reader;
+    GRANT SELECT ON vss.retention TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.changes(text, integer) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.check_cursor(text, uuid) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.check_feed() TO vss_reader;
@@ -1115,8 +1312,8 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_support;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
     GRANT SELECT ON vss.leg_numbers TO vss_support;
@@ -1142,7 +1339,9 @@ BEGIN
     GRANT SELECT ON vss.consumer_lag TO vss_support;
     GRANT SELECT ON vss.watermark TO vss_support;
     GRANT SELECT ON vss.ingests TO vss_support;
+    GRANT SELECT ON vss.retention TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_support;
+    GRANT EXECUTE ON FUNCTION vss.expired_partitions(timestamp with time zone, timestamp with time zone) TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_support;
@@ -1152,8 +1351,8 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_operator;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
     GRANT SELECT ON vss.leg_numbers TO vss_operator;
@@ -1179,7 +1378,9 @@ BEGIN
     GRANT SELECT ON vss.consumer_lag TO vss_operator;
     GRANT SELECT ON vss.watermark TO vss_operator;
     GRANT SELECT, DELETE ON vss.ingests TO vss_operator;
+    GRANT SELECT ON vss.retention TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_operator;
+    GRANT EXECUTE ON FUNCTION vss.expired_partitions(timestamp with time zone, timestamp with time zone) TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_operator;
@@ -1188,8 +1389,8 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_analyst;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
     GRANT SELECT ON vss.minutes TO vss_analyst;
     GRANT SELECT ON vss.minute_tallies TO vss_analyst;
     GRANT SELECT ON vss.minute_counts TO vss_analyst;
@@ -1563,6 +1764,41 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.server_identity() FROM PUBLIC;
 COMMENT ON FUNCTION vss.server_identity() IS 'The server''s system identifier and its present timeline.';
+
+CREATE OR REPLACE FUNCTION vss.set_retention(body_days integer, ledger_days integer, session_days integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+BEGIN
+  IF body_days > ledger_days THEN
+    RAISE EXCEPTION 'body_days must be at most ledger_days' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF NOT pg_try_advisory_xact_lock(5337700118081) THEN RETURN false; END IF;
+
+  INSERT INTO vss.retention AS known (kind, days, kept_from)
+  SELECT kind, wanted.days, date_trunc('day', now()) - make_interval(days => wanted.days)
+  -- A body without its ledger row could not be found.
+  FROM (VALUES ('bodies', least(body_days, ledger_days)), ('deliveries', ledger_days), ('sessions', session_days))
+    AS wanted (kind, days)
+  WHERE wanted.days IS NOT NULL
+  ON CONFLICT (kind) DO UPDATE SET
+    days = excluded.days,
+    kept_from = greatest(known.kept_from, excluded.kept_from),
+    -- Each day the sweep begins anew, for rows that came late.
+    swept_until = CASE WHEN excluded.kept_from > known.kept_from THEN '-infinity' ELSE known.swept_until END
+  WHERE known.days IS DISTINCT FROM excluded.days OR excluded.kept_from > known.kept_from;
+
+  UPDATE vss.retention SET days = NULL
+  WHERE days IS NOT NULL
+    AND CASE kind WHEN 'bodies' THEN least(body_days, ledger_days) WHEN 'deliveries' THEN ledger_days ELSE session_days END IS NULL;
+  RETURN true;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.set_retention(integer,integer,integer) FROM PUBLIC;
+COMMENT ON FUNCTION vss.set_retention(integer,integer,integer) IS 'Says for how many whole days bodies, ledger and sessions are kept; null: for ever. Bodies are kept no longer than their ledger rows. False where another worker is at it.';
 
 CREATE OR REPLACE FUNCTION vss.traffic(since timestamp with time zone, until timestamp with time zone, bucket interval DEFAULT '1 day'::interval, sub_account text DEFAULT NULL::text, group_by text[] DEFAULT '{}'::text[], count_callees boolean DEFAULT false)
  RETURNS TABLE(bucket_start timestamp with time zone, bucket_end timestamp with time zone, sub_account_id text, direction text, legs integer, country_pair text, attempts bigint, answered bigint, asr double precision, ner_estimate double precision, no_answer bigint, busy bigint, canceled bigint, failed bigint, error bigint, other bigint, minutes double precision, acd_seconds double precision, short_calls bigint, ring_seconds_p50 double precision, ring_seconds_p95 double precision, measured bigint, mos_avg real, mos_p10 real, share_excellent double precision, share_good double precision, share_fair double precision, share_poor double precision, share_bad double precision, packet_loss_p95 real, jitter_ms_p95 real, distinct_callees bigint)

@@ -28,6 +28,7 @@ export { closePool, createPool, type Pool } from './pool.ts'
 export { handlingOf } from './postgres-types.ts'
 export { type Rejudged, type RejudgedEffect, type RejudgeOptions, rejudgePage } from './rejudge.ts'
 export { reopenUndecodable } from './reopen.ts'
+export { letGo, type RetentionDays, type RetentionKind, retentionKinds } from './retention.ts'
 export { selected } from './statements.ts'
 export { inTransaction } from './transaction.ts'
 export {

@@ -42,7 +42,10 @@ export interface LedgerPlace {
   readonly deliveryId: string
 }
 
-/** Reads a page of the selected deliveries with their bodies, the first received first. */
+/**
+ * Reads a page of the selected deliveries with their bodies, the first received first. It leaves out deliveries that
+ * were received before retention keeps ledger and sessions.
+ */
 export async function selectLedger(
   client: ClientBase,
   options: { selection: LedgerSelection; after: LedgerPlace | null; limit: number },
@@ -89,7 +92,8 @@ function selectLedgerStatement({
   const given = (value: unknown) => `$${values.push(value)}`
   const time = (value: Date) => `${given(value.toISOString())}::timestamptz`
   const withCode = (code: string) => `reasons @> ${given(JSON.stringify([{ code }]))}::jsonb`
-  const conditions = [`received_at < ${time(until)}`]
+  // Nothing is made again that retention has let go of.
+  const conditions = [`received_at < ${time(until)}`, `received_at >= ${keptFrom}`]
   if (since) conditions.push(`received_at >= ${time(since)}`)
   if (after) {
     const receivedAt = time(new Date(after.receivedAtMs))
@@ -122,6 +126,11 @@ ORDER BY received_at, delivery_id
 LIMIT ${given(limit)}`
   return { text, values }
 }
+
+/** Rows received before may have gone already, or go today. */
+const keptFrom = `(
+  SELECT coalesce(max(kept_from), '-infinity') FROM vss.retention WHERE kind IN ('deliveries', 'sessions')
+)`
 
 const outcomeLiterals: Record<Outcome, string> = {
   stored: `'stored'`,

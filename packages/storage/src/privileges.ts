@@ -140,6 +140,17 @@ export const tables = {
   ],
   figure_hours: ['hour', 'is_current', 'changed_at'],
   figure_losses: ['loss', 'hour'],
+  retention: [
+    'kind',
+    'days',
+    'kept_from',
+    'swept_until',
+    'oldest_at',
+    'tried_at',
+    'stuck_partition',
+    'stuck_since',
+  ],
+  bodies_in_ledger: ['is_only', 'cleared_until', 'until'],
   figures_progress: ['is_only', 'system_identifier', 'followed_until'],
   migrations: ['id', 'name', 'run_on'],
 } satisfies Record<string, readonly string[]>
@@ -154,8 +165,11 @@ export const functions = [
   'check_transaction_ids()',
   'commit(text, text, boolean)',
   'count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[])',
+  'delete_expired(text, integer)',
+  'drop_expired_partitions()',
   'ensure_body_partitions(integer)',
   'ensure_ledger_partitions(integer)',
+  'expired_partitions(timestamp with time zone, timestamp with time zone)',
   'feed_continue()',
   'feed_end()',
   'feed_heartbeat()',
@@ -172,6 +186,7 @@ export const functions = [
   'read_cursor(text)',
   'refresh_figures(integer, interval)',
   'server_identity()',
+  'set_retention(integer, integer, integer)',
   'traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean)',
   'utf8_text(bytea)',
 ] as const
@@ -215,6 +230,8 @@ const readsFigures: RolePrivileges['tables'] = {
 /** It runs as its owner, and so do the functions that it calls. */
 const traffic = 'traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean)'
 
+const expiredPartitions = 'expired_partitions(timestamp with time zone, timestamp with time zone)'
+
 const readsAll: RolePrivileges['tables'] = {
   sessions: { SELECT: 'every' },
   call_legs: { SELECT: 'every' },
@@ -237,6 +254,7 @@ const watches = {
     consumer_lag: { SELECT: 'every' },
     watermark: { SELECT: 'every' },
     ingests: { SELECT: 'every' },
+    retention: { SELECT: 'every' },
   },
   // The views call them as the role that reads. feed_holder() itself runs as its owner.
   functions: [
@@ -265,12 +283,15 @@ export const privileges = {
     },
     functions: [
       'add_up_minutes(integer)',
+      'delete_expired(text, integer)',
+      'drop_expired_partitions()',
       'ensure_body_partitions(integer)',
       'ensure_ledger_partitions(integer)',
       'feed_heartbeat()',
       'note_drift(jsonb)',
       'prune_minutes(integer)',
       'refresh_figures(integer, interval)',
+      'set_retention(integer, integer, integer)',
       ...watches.functions,
     ],
   },
@@ -295,7 +316,7 @@ export const privileges = {
   },
   vss_support: {
     tables: { ...readsAll, ...readsFigures, ...readsMigrations, ...watches.tables },
-    functions: ['utf8_text(bytea)', ...watches.functions, traffic],
+    functions: ['utf8_text(bytea)', expiredPartitions, ...watches.functions, traffic],
   },
   vss_operator: {
     tables: {
@@ -314,7 +335,7 @@ export const privileges = {
         UPDATE: ['session_id', 'outcome', 'reasons', 'processed_at', 'pipeline_version', 'history'],
       },
     },
-    functions: ['utf8_text(bytea)', ...watches.functions],
+    functions: ['utf8_text(bytea)', expiredPartitions, ...watches.functions],
   },
   vss_analyst: { tables: readsFigures, functions: [traffic] },
 } as const satisfies Record<string, RolePrivileges>
