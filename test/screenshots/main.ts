@@ -10,7 +10,9 @@ import {
   startPipeline,
   startService,
   startStack,
+  until,
 } from '@vss-pipeline/local-stack'
+import { readDrift } from '@vss-pipeline/reader'
 import { createPool, createWriter, type Pool } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { type Browser, chromium } from 'playwright-core'
@@ -48,9 +50,16 @@ async function main(): Promise<void> {
   started.defer(() => pipeline.stop())
   const pages = await startService('console', { ...stack, env })
   started.defer(() => pages.stop())
-  for (const { body } of generateEvents({ seed: 'posted', count: 200, startAtMs: Date.now() - 20_000 })) {
+  for (const { body } of generateEvents({
+    seed: 'posted',
+    count: 240,
+    dirtyShare: 0.08,
+    startAtMs: Date.now() - 20_000,
+  })) {
     await fetch(pipeline.ingestUrl + webhookPath, { method: 'POST', body: Buffer.from(body) })
   }
+
+  await until('The drift', async () => (await readDrift(pool)).length > 0, { timeoutMs: 15_000 })
 
   const executablePath = findOnPath('chromium', 'chromium-browser', 'google-chrome')
   if (executablePath === undefined)

@@ -72,13 +72,11 @@ export async function* reprocess(options: ReprocessOptions): AsyncGenerator<Repr
     yield { deliveries: page.deliveries, doneUntilMs: after.receivedAtMs }
 
     const tookMs = performance.now() - startedAt
-    const restMs =
-      deliveriesPerSecond === undefined
-        ? (await areWorkersBehind(pool))
-          ? tookMs * restWhileWorkersAreBehind
-          : 0
-        : (page.deliveries.length / deliveriesPerSecond) * 1000 - tookMs
-    await rest(Math.min(restMs, longestRestMs), signal)
+    if (deliveriesPerSecond !== undefined) {
+      await rest((page.deliveries.length / deliveriesPerSecond) * 1000 - tookMs, signal)
+    } else if (await areWorkersBehind(pool)) {
+      await rest(Math.min(tookMs * restWhileWorkersAreBehind, longestRestMs), signal)
+    }
   }
 }
 

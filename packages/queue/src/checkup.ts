@@ -4,6 +4,7 @@ import { parseInfo } from './info.ts'
 import type { QueueAddress } from './operate.ts'
 import { type RedisState, readRedisState } from './redis-state.ts'
 import { withRedis } from './short-connection.ts'
+import { readRedisTime } from './time-in-script.ts'
 import { openShards } from './topology.ts'
 
 /** How a Redis is set up, for `vss doctor`. */
@@ -37,9 +38,8 @@ export async function fetchRedisCheckup(address: QueueAddress): Promise<RedisChe
 
 async function readClock(client: Redis): Promise<RedisCheckup['clock']> {
   const askedAtMs = Date.now()
-  const [seconds, microseconds] = await client.time()
-  const answeredAtMs = Date.now()
-  return { askedAtMs, answeredAtMs, itsTimeMs: Number(seconds) * 1_000 + Number(microseconds) / 1_000 }
+  const itsTimeMs = await readRedisTime(client)
+  return { askedAtMs, answeredAtMs: Date.now(), itsTimeMs }
 }
 
 async function readServer(

@@ -129,8 +129,8 @@ export function createProducer(options: {
     enqueue(deliveries, batchId = uuidv7({ random: nextRandom() })) {
       return runOperation(
         operations.send,
-        (started) => ({
-          started,
+        (startedMs) => ({
+          startedMs,
           batchId,
           queue: shardOf(shards, batchId).queue.qualifiedName,
           deliveries,

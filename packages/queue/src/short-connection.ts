@@ -5,6 +5,11 @@ import { connectRedis } from './connection.ts'
 
 const defaultTimeoutMs = 5_000
 
+/** Whether Redis has answered and refuses, such as a wrong password, or the keys of another program. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError'
+}
+
 /**
  * Connects, does the work and disconnects.
  *

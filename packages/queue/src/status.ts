@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { readRedisTime } from './time-in-script.ts'
 import type { Shard } from './topology.ts'
 import { readOldestOpen } from './watermark/open-batches.ts'
 
@@ -15,7 +16,7 @@ export interface QueueStatus {
    * Beyond that it is an estimate from the average of the oldest and the newest batches.
    */
   deliveries: number
-  /** Seconds since the receipt of the oldest of them; 0 without one. */
+  /** Seconds since the receipt of the oldest of them, by the clock of Redis; 0 without one. */
   oldestWaitingSeconds: number
   /** Whether somebody paused a queue: workers take nothing from it until it is resumed. */
   isPaused: boolean
@@ -44,7 +45,8 @@ export async function readShards(shards: readonly Shard[], client: Redis): Promi
 
 async function readShard(shard: Shard, client: Redis, sample: number): Promise<QueueStatus> {
   const { queue } = shard
-  const [isPaused, [oldest], counts, waiting, active, delayed] = await Promise.all([
+  const [nowMs, isPaused, [oldest], counts, waiting, active, delayed] = await Promise.all([
+    readRedisTime(client),
     queue.isPaused(),
     readOldestOpen(client, shard, 1),
     queue.getJobCounts(...jobStates),
@@ -63,7 +65,7 @@ async function readShard(shard: Shard, client: Redis, sample: number): Promise<Q
   return {
     jobs,
     deliveries: samples.reduce((sum, deliveries) => sum + deliveries, 0),
-    oldestWaitingSeconds: oldest === undefined ? 0 : Math.max(0, (Date.now() - oldest.oldestMs) / 1000),
+    oldestWaitingSeconds: oldest === undefined ? 0 : Math.max(0, (nowMs - oldest.oldestMs) / 1000),
     isPaused,
   }
 

@@ -14,11 +14,14 @@ import { findRefusedPosts, findUnavailable } from './posts.ts'
 
 /** The known facts about the pipeline. A part that could not be read is absent. */
 export interface Facts extends Partial<RedisState>, Partial<DatabaseState> {
-  /** Redis could not be read. */
-  readonly isRedisAway?: boolean
-  /** Why Postgres could not be read: there is no answer, or it answers and cannot be used as it is. */
-  readonly databaseProblem?: 'away' | 'unusable'
+  /** Why Redis could not be read. */
+  readonly redisProblem?: ServerProblem
+  /** Why Postgres could not be read. */
+  readonly databaseProblem?: ServerProblem
 }
+
+/** A server gives no answer, or it answers and cannot be used as it is. */
+export type ServerProblem = 'away' | 'unusable'
 
 /** A pipeline that keeps up never takes this long. */
 const lateAfterSeconds = 60
@@ -35,7 +38,8 @@ const checks = [
     code: 'redis_away',
     level: 'error',
     remedy: 'start Redis, or mend the way to it: docs/runbook.md, "Redis is away"',
-    find: ({ isRedisAway, ingests }) => (isRedisAway ? [`Redis is away; ${describeSpools(ingests)}`] : []),
+    find: ({ redisProblem, ingests }) =>
+      redisProblem === 'away' ? [`Redis is away; ${describeSpools(ingests)}`] : [],
   },
   {
     code: 'postgres_away',
@@ -43,6 +47,14 @@ const checks = [
     remedy: 'start Postgres, or mend the way to it: docs/runbook.md, "Postgres takes no rows"',
     find: ({ databaseProblem, queue }) =>
       databaseProblem === 'away' ? [`Postgres is away; ${describeWaiting(queue)}`] : [],
+  },
+  {
+    code: 'redis_unusable',
+    level: 'error',
+    remedy:
+      'the message says why: REDIS_URL has the password, and QUEUE_PREFIX a name that no other program uses',
+    find: ({ redisProblem }) =>
+      redisProblem === 'unusable' ? ['Redis answers, and cannot be used as it is'] : [],
   },
   {
     code: 'postgres_unusable',

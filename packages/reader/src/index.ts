@@ -16,7 +16,7 @@ export { type ConsumerState, type FeedState, readFeedState } from './feed.ts'
 export { FeedError } from './feed-error.ts'
 export { type FoundSessions, findSessions, NoPlaceError, type SessionSearch } from './find.ts'
 export type { Finding } from './finding.ts'
-export { type Facts, findAll } from './findings.ts'
+export { type Facts, findAll, type ServerProblem } from './findings.ts'
 export { type Changes, type Following, type FollowOptions, follow } from './follow.ts'
 export { type ReceiptToRow, readReceiptToRow } from './latency.ts'
 export {
@@ -29,7 +29,6 @@ export {
 export {
   countByOutcome,
   countByTime,
-  countedDays,
   type OutcomeBucket,
   type OutcomeCounts,
 } from './minutes.ts'

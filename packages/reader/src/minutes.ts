@@ -1,10 +1,7 @@
-import type { Pool } from '@vss-pipeline/storage'
+import type { countedDays, Pool } from '@vss-pipeline/storage'
 import type { Outcome } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
 import { readSnapshot } from './read.ts'
-
-/** `vss.minutes` keeps its counts for so many days. */
-export const countedDays = 35
 
 /** The number of deliveries by outcome. */
 export type OutcomeCounts = Record<Outcome, number>

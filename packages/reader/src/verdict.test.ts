@@ -183,12 +183,12 @@ describe('something needs the operator, and the exit is 1', () => {
   const cases: [code: string, facts: Facts, text: string][] = [
     [
       'redis_away',
-      { ...inDatabase, isRedisAway: true },
+      { ...inDatabase, redisProblem: 'away' },
       'Redis is away; deliveries are safe in the spool at "host:/spool", while it has room.',
     ],
     [
       'redis_away',
-      { ...inDatabase, isRedisAway: true, ingests: [{ ...known, hasSpool: false }] },
+      { ...inDatabase, redisProblem: 'away', ingests: [{ ...known, hasSpool: false }] },
       'Redis is away; no ingest is known to have a spool, so POSTs are refused.',
     ],
     [
@@ -203,8 +203,18 @@ describe('something needs the operator, and the exit is 1', () => {
     ],
     [
       'postgres_unusable',
-      { isRedisAway: true, databaseProblem: 'unusable' },
+      { redisProblem: 'away', databaseProblem: 'unusable' },
       'Redis is away; ingests with a spool keep deliveries there.',
+    ],
+    [
+      'redis_unusable',
+      { ...inDatabase, redisProblem: 'unusable' },
+      'Redis answers, and cannot be used as it is.',
+    ],
+    [
+      'redis_unusable',
+      { redisProblem: 'unusable', databaseProblem: 'unusable' },
+      'Redis answers, and cannot be used as it is.',
     ],
     [
       'prefix_unknown',
@@ -272,7 +282,7 @@ describe('something needs the operator, and the exit is 1', () => {
 })
 
 test('where neither server answers nothing can be told, and the exit is 2', () => {
-  const { verdict } = judge({ isRedisAway: true, databaseProblem: 'away' })
+  const { verdict } = judge({ redisProblem: 'away', databaseProblem: 'away' })
   expect(verdict).toMatchObject({ level: 'error', exit: 2 })
   expect(verdict.text).toMatch(/^Neither Redis nor Postgres answers/)
 })

@@ -25,7 +25,7 @@ export function judge(facts: Facts, now = Date.now()): { verdict: Verdict; findi
 }
 
 function judgeFindings(facts: Facts, findings: readonly Finding[], now: number): Verdict {
-  if (facts.isRedisAway && facts.databaseProblem === 'away') {
+  if (facts.redisProblem === 'away' && facts.databaseProblem === 'away') {
     return {
       level: 'error',
       text: 'Neither Redis nor Postgres answers: nothing can be told about the pipeline.',

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { operations, runOperation, type Started } from './operations.ts'
+import { operations, runOperation } from './operations.ts'
 
 const { spool } = operations
 const endings: (() => void)[] = []
@@ -15,8 +15,8 @@ function recordMessages(stage: 'start' | 'asyncEnd'): unknown[] {
   return messages
 }
 
-function describe(started: Started) {
-  return { started, deliveries: [] }
+function describe(startedMs: number) {
+  return { startedMs, deliveries: [] }
 }
 
 test('without subscribers no message is made', async () => {
@@ -34,7 +34,7 @@ test('an operation is published at its start, and with its result at its end', a
   const starts = recordMessages('start')
   const ends = recordMessages('asyncEnd')
   expect(await runOperation(spool, describe, async () => 7)).toBe(7)
-  expect(ends).toEqual([{ started: expect.anything(), deliveries: [], result: 7 }])
+  expect(ends).toEqual([{ startedMs: expect.any(Number), deliveries: [], result: 7 }])
   expect(ends[0]).toBe(starts[0])
 })
 

@@ -10,17 +10,10 @@ export interface CarriedDelivery {
   readonly context?: { readonly traceparent?: string }
 }
 
-/** The begin of an operation, by two clocks: one that tells the time, and one that nobody sets. */
-export interface Started {
-  /** Milliseconds since the Unix epoch. */
-  readonly atMs: number
-  /** Milliseconds of `performance.now()`. */
-  readonly tickMs: number
-}
-
 /** A POST to the webhook, from its headers to its answer. */
 export interface RequestOperation {
-  readonly started: Started
+  /** By the clock of `performance.now()`. */
+  readonly startedMs: number
   /** Its URL and headers are the sender's: they may hold anything. */
   readonly request: IncomingMessage
   readonly route: string
@@ -34,7 +27,8 @@ export interface RequestOperation {
 
 /** The deliveries that share an operation. */
 export interface BatchOperation {
-  readonly started: Started
+  /** By the clock of `performance.now()`. */
+  readonly startedMs: number
   readonly deliveries: readonly CarriedDelivery[]
 }
 
@@ -46,7 +40,8 @@ export interface SendOperation extends BatchOperation {
 
 /** A batch in a worker's hand, until its deliveries are in the ledger. */
 export interface ProcessOperation {
-  readonly started: Started
+  /** By the clock of `performance.now()`. */
+  readonly startedMs: number
   readonly batchId: string
   readonly queue: string
   readonly deliveryIds: readonly string[]
@@ -56,7 +51,8 @@ export interface ProcessOperation {
 
 /** A statement of a transaction, without its values. */
 export interface StatementOperation {
-  readonly started: Started
+  /** By the clock of `performance.now()`. */
+  readonly startedMs: number
   readonly text: string
 }
 
@@ -89,10 +85,10 @@ export const accepting = channel('vss:accept') as Channel<unknown, RequestOperat
  */
 export function runOperation<Message extends object, Result>(
   operation: TracingChannel<unknown, Message>,
-  describe: (started: Started) => Message,
+  describe: (startedMs: number) => Message,
   work: (message?: Message) => Promise<Result>,
 ): Promise<Result> {
   if (!operation.hasSubscribers) return work()
-  const message = describe({ atMs: Date.now(), tickMs: performance.now() })
+  const message = describe(performance.now())
   return operation.tracePromise(() => work(message), message)
 }

@@ -1,3 +1,4 @@
+import { isDeliveryId, receivedAtMsOf } from '@vss-pipeline/delivery'
 import type { Outcome, Reason } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
 import { bodyOfDelivery } from './bodies.ts'
@@ -77,7 +78,8 @@ interface LedgerRowAsRead {
   reasons: Reason[]
 }
 
-function selectLedgerStatement({
+/** The statement of {@link selectLedger}, with the values of its parameters. */
+export function selectLedgerStatement({
   selection,
   after,
   limit,
@@ -115,7 +117,15 @@ function selectLedgerStatement({
     )
   }
   if (sessionId !== undefined) conditions.push(`session_id = ${given(sessionId)}::uuid`)
-  if (deliveryId !== undefined) conditions.push(`delivery_id = ${given(deliveryId)}::uuid`)
+  if (deliveryId !== undefined) {
+    conditions.push(`delivery_id = ${given(deliveryId)}::uuid`)
+    // The key of the ledger begins with the time, which the id has too. Without it the whole ledger would be read.
+    if (isDeliveryId(deliveryId)) {
+      conditions.push(
+        `received_at = to_timestamp(${given(receivedAtMsOf(deliveryId))}::double precision / 1000)`,
+      )
+    }
+  }
   if (writtenBy !== undefined) conditions.push(`pipeline_version = ${given(writtenBy)}`)
   const text = `SELECT
   delivery_id, received_at, host(source_ip) AS source_ip, body_sha256, session_id, source, outcome, reasons,

@@ -20,6 +20,9 @@ export interface Tally {
 
 const minuteMs = 60_000
 
+/** `vss.minutes` keeps its counts for so many days. */
+export const countedDays = 35
+
 /**
  * Counts ledger rows by minute of receipt, sub-account, outcome and source.
  *
@@ -42,6 +45,18 @@ export function talliesOf(rows: readonly LedgerRow[]): Tally[] {
 /** @returns the beginning of the minute. */
 export function minuteOf(epochMs: number): number {
   return Math.floor(epochMs / minuteMs) * minuteMs
+}
+
+/**
+ * Changes `vss.minutes` where rows of the ledger have changed. Minutes whose counts have been removed are left out: they
+ * would count less than 0.
+ */
+export async function correctTallies(client: ClientBase, tallies: readonly Tally[]): Promise<void> {
+  const oldestMs = Date.now() - countedDays * 86_400_000
+  await insertTallies(
+    client,
+    tallies.filter((tally) => tally.minuteMs >= oldestMs),
+  )
 }
 
 /** Changes `vss.minutes`, in the transaction that changes the ledger. It waits for nobody. */
@@ -77,7 +92,7 @@ export async function addUpMinutes(pool: Pool): Promise<void> {
 }
 
 /**
- * Removes what is older than 35 days from `vss.minutes` and `vss.sub_account_activity`.
+ * Removes what is older than {@link countedDays} days from `vss.minutes` and `vss.sub_account_activity`.
  *
  * @throws StorageFault
  */

@@ -10,7 +10,7 @@ import {
   type LedgerSelection,
   selectLedger,
 } from './ledger-selection.ts'
-import { insertTallies, minuteOf, type Tally } from './minutes.ts'
+import { correctTallies, minuteOf, type Tally } from './minutes.ts'
 import type { Pool } from './pool.ts'
 import { refusedEntry } from './refused.ts'
 import { type JudgedVersions, judgeVersions, type Versions, writeSessions } from './session-versions.ts'
@@ -180,7 +180,9 @@ function resultOf(
   const { verdict } = entry
   if (outcome === 'rejected') {
     if (verdict.kind === 'session') return as('judged', written.outcomes.get(deliveryId)!)
-    return as(isSameReasons(recorded.reasons, verdict.reasons) ? 'none' : 'judged')
+    const isSame =
+      isSameReasons(recorded.reasons, verdict.reasons) && (sessionIdOf(entry) ?? sessionId) === sessionId
+    return as(isSame ? 'none' : 'judged')
   }
   if (verdict.kind === 'rejected') {
     return isStanding(pair, current) ? as('would_reject') : as('judged', 'rejected')
@@ -211,7 +213,7 @@ async function correct(
   }))
   const corrected = await correctLedgerRows(client, rows, pipelineVersion)
   if (corrected < rows.length) throw new JudgedMeanwhile()
-  await insertTallies(
+  await correctTallies(
     client,
     corrections.flatMap(({ recorded, entry, result }) => {
       if (result.from === result.to) return []

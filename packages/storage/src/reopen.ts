@@ -2,7 +2,7 @@ import { receivedAtMsOf } from '@vss-pipeline/delivery'
 import { timestampArray, uuidArray } from './arrays.ts'
 import { toStorageFault } from './errors.ts'
 import type { LedgerRow } from './ledger.ts'
-import { insertTallies } from './minutes.ts'
+import { correctTallies } from './minutes.ts'
 import type { Pool } from './pool.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -33,7 +33,7 @@ export async function reopenUndecodable(pool: Pool, deliveryIds: readonly string
         source,
         deliveries: -1,
       }))
-      await insertTallies(client, tallies)
+      await correctTallies(client, tallies)
       return rows.length
     })
   } catch (error) {

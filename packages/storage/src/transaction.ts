@@ -37,7 +37,7 @@ function publishStatements(client: PoolClient): PoolClient {
   function query(text: string, values?: unknown[]) {
     return runOperation(
       operations.statement,
-      (started) => ({ started, text }),
+      (startedMs) => ({ startedMs, text }),
       () => client.query(text, values),
     )
   }

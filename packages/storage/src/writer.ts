@@ -60,7 +60,7 @@ export function createWriter(options: { pool: Pool; pipelineVersion: string }): 
   async function writeInOneTransaction(entries: readonly LedgerEntry[]): Promise<Recorded[]> {
     const ledgerRows = await runOperation(
       operations.flush,
-      (started) => ({ started, deliveries: entries }),
+      (startedMs) => ({ startedMs, deliveries: entries }),
       () => inTransaction(pool, (client) => flush(client, entries, pipelineVersion)),
     )
     return ledgerRows.map(({ entry, outcome }) => ({

@@ -47,8 +47,8 @@ export function parseMoment(text: string): Date {
   if (/^\d{1,5}[smhd]$/.test(text)) return new Date(Date.now() - parseDuration(text))
   const [, date, day, time = '00:00', zone = 'Z'] = momentForm.exec(text) ?? []
   const moment = new Date(`${date}T${time}${zone.toUpperCase()}`)
-  // Date reads 30 February as 2 March.
-  const isDay = new Date(`${date}T00:00Z`).getUTCDate() === Number(day)
+  // Date reads 30 February as 2 March. Postgres knows no year 0.
+  const isDay = !date?.startsWith('0000') && new Date(`${date}T00:00Z`).getUTCDate() === Number(day)
   if (Number.isNaN(moment.getTime()) || !isDay) {
     throw new InvalidArgumentError(
       'It takes a time, such as 2026-03-01, 2026-03-01T09:30Z, or 2h for two hours ago.',

@@ -30,6 +30,8 @@ export function createProgram(env: NodeJS.ProcessEnv): Command {
     )
     .version(pipelineVersion)
     .configureOutput({ outputError: (text, write) => write(`${toErrorLine(text)}\n`) })
+    // An option behind a subcommand is the subcommand's, also where its group has one of that name.
+    .enablePositionalOptions()
     // It throws instead of ending the process, so that main.ts alone decides about exit codes.
     .exitOverride()
     .addHelpText(

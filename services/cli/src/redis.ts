@@ -9,8 +9,10 @@ export async function explainRedis<Result>(
   try {
     return await work()
   } catch (error) {
+    const { isRefusal } = await import('@vss-pipeline/queue')
     const { message } = error as Error
-    throw new CommandFailure(`Redis is away: ${displayServer(url)} (from ${origin}): ${message}`, {
+    const state = isRefusal(error) ? 'Redis refuses' : 'Redis is away'
+    throw new CommandFailure(`${state}: ${displayServer(url)} (from ${origin}): ${message}`, {
       cause: error,
     })
   }

@@ -45,7 +45,7 @@ Examples:
 }
 
 async function runStatus(options: StatusOptions, env: NodeJS.ProcessEnv, command: Command): Promise<void> {
-  const { countedDays } = await import('@vss-pipeline/reader')
+  const { countedDays } = await import('@vss-pipeline/storage')
   if (options.since > countedDays * dayMs) {
     command.error(`--since: counts are kept for ${countedDays} days: give at most ${countedDays}d`, {
       exitCode: 2,

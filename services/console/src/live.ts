@@ -32,7 +32,6 @@ export interface Live {
   chartOf(span: SpanName): Promise<readonly OutcomeBucket[] | null>
   /** Calls the listener for each new state. @returns a function that ends it, or null where too many listen. */
   subscribe(listener: (state: LiveState) => void): (() => void) | null
-  close(): void
 }
 
 const intervalMs = 2_000
@@ -65,7 +64,7 @@ export function createLive(deps: { pool: Pool; queue: QueueReader; nowMs: () => 
       }),
     ])
     const facts: Facts = {
-      ...(redis ?? { isRedisAway: true }),
+      ...(redis ?? { redisProblem: 'away' as const }),
       ...(database instanceof StorageFault ? { databaseProblem: nameProblem(database) } : database.state),
     }
     latest = {
@@ -92,10 +91,6 @@ export function createLive(deps: { pool: Pool; queue: QueueReader; nowMs: () => 
     if (state === undefined) return
     for (const listener of listeners) listener(state)
   }
-  function endTurns(): void {
-    stopTurning?.()
-    stopTurning = undefined
-  }
 
   return {
     async current() {
@@ -118,10 +113,11 @@ export function createLive(deps: { pool: Pool; queue: QueueReader; nowMs: () => 
       stopTurning ??= repeatEvery(intervalMs, turn)
       return function unsubscribe() {
         listeners.delete(listener)
-        if (listeners.size === 0) endTurns()
+        if (listeners.size > 0) return
+        stopTurning?.()
+        stopTurning = undefined
       }
     },
-    close: endTurns,
   }
 }
 

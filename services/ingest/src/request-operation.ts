@@ -7,7 +7,7 @@ export function asOperation(
   request: IncomingMessage,
   work: (operation?: RequestOperation) => Promise<Response>,
 ): Promise<Response> {
-  return runOperation(operations.request, (started) => ({ started, request, route: webhookPath }), work)
+  return runOperation(operations.request, (startedMs) => ({ startedMs, request, route: webhookPath }), work)
 }
 
 /**

@@ -1,10 +1,11 @@
 import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
-import { encodeBatch, type Producer } from '@vss-pipeline/queue'
+import { encodeBatch, type Producer, type QueueStatus, readQueueStatus } from '@vss-pipeline/queue'
 import { readDelivery } from '@vss-pipeline/reader'
 import { v7 as uuidv7 } from 'uuid'
 import { expect, it } from 'vitest'
 import { readBody } from '../../support/accounting.ts'
+import { freshPrefix } from '../../support/batches.ts'
 import { rowsOf } from '../../support/databases.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { openProducer } from '../../support/producer.ts'
@@ -57,13 +58,26 @@ it('pauses and resumes the workers', async () => {
   await until('The rows', async () => (await countLedger(pipeline)) === 3, soon)
 })
 
+it.each([['list'], ['pause', '--yes'], ['resume', '--yes'], ['retry-failed', '--yes']])(
+  'says where there is no queue under the prefix, and makes none: %s',
+  async (...args) => {
+    const { redisUrl: REDIS_URL, databaseUrl: DATABASE_URL } = await startRunningPipeline({ workers: 0 })
+    const env = { REDIS_URL, DATABASE_URL, QUEUE_PREFIX: freshPrefix() }
+    const outcome = await vss(['queue', ...args], env)
+    expect(outcome).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(outcome.stderr).toMatch(/^vss: there is no queue and no process under the prefix \{/)
+    const status = JSON.parse((await vss(['status', '--json'], env)).stdout)
+    expect(status.queue.isPrefixKnown).toBe(false)
+  },
+)
+
 it('shows a delayed batch with its fault', async () => {
   const pipeline = await startRunningPipeline()
   const producer = await openProducer(pipeline)
   const later = { ...encodeBatch(someDeliveries(2)), v: 99 }
   await producer.shards[0]!.queue.add('batch of 2', later, { jobId: uuidv7() })
   const env = settingsOf(pipeline)
-  await until('The fault', async () => (await listOf(env)).shards[0]!.troubled.length === 1, soon)
+  await untilJobs(producer, 'delayed', 1)
   expect((await listOf(env)).shards[0]!.troubled).toEqual([
     {
       batchId: expect.any(String),
@@ -88,7 +102,7 @@ it('retries a failed batch that this release can read: its deliveries are record
   const producer = await openProducer(pipeline)
   const batchId = await failBatch(pipeline, producer, deliveries)
   await producer.shards[0]!.queue.add('foreign', { hello: 'world' })
-  await until('Two failed jobs', async () => (await listOf(env)).shards[0]!.jobs.failed === 2, soon)
+  await untilJobs(producer, 'failed', 2)
   // A later release can read the batch.
   const job = await producer.shards[0]!.queue.getJob(batchId)
   await job!.updateData(encodeBatch(deliveries))
@@ -116,7 +130,7 @@ it('retries a failed batch that this release can read: its deliveries are record
       'SELECT outcome, sum(deliveries)::integer FROM vss.minutes GROUP BY 1',
     ),
   ).toEqual([{ outcome: 'stored', sum: 2 }])
-  await until('The end of the batch', async () => (await listOf(env)).shards[0]!.jobs.failed === 1, soon)
+  await untilJobs(producer, 'failed', 1)
 
   // As docs/operating.md says.
   const [foreign] = (await listOf(env)).shards[0]!.troubled
@@ -130,13 +144,14 @@ it('leaves a failed batch that this release cannot read, and what the ledger say
   const pipeline = await startRunningPipeline()
   const env = settingsOf(pipeline)
   const deliveries = someDeliveries(1)
-  await failBatch(pipeline, await openProducer(pipeline), deliveries)
+  const producer = await openProducer(pipeline)
+  await failBatch(pipeline, producer, deliveries)
   expect(await vss(['queue', 'retry-failed', '--yes'], env)).toMatchObject({
     exitCode: 1,
     stdout: 'left 1 that this release cannot read\n',
   })
   expect(await outcomesOf(pipeline, deliveries)).toEqual(['rejected'])
-  expect((await listOf(env)).shards[0]!.jobs.failed).toBe(1)
+  await untilJobs(producer, 'failed', 1)
 })
 
 it('has nothing to retry where no batch has failed', async () => {
@@ -163,6 +178,15 @@ async function listOf(env: Record<string, string>): Promise<Listing> {
   const { exitCode, stdout, stderr } = await vss(['queue', 'list', '--json'], env)
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   return JSON.parse(stdout)
+}
+
+async function untilJobs(
+  { shards, client }: Producer,
+  state: keyof QueueStatus['jobs'],
+  count: number,
+): Promise<void> {
+  const isSo = async () => (await readQueueStatus(shards, client)).jobs[state] === count
+  await until(`${count} ${state}`, isSo, soon)
 }
 
 function someDeliveries(count: number) {

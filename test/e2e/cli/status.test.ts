@@ -274,6 +274,24 @@ it('shows the ledger when Redis is away, and says so', async () => {
   expect(stderr).not.toContain('geheim')
 })
 
+it('says that Redis refuses, and not that it is away, where the password is wrong or a key is of another program', async () => {
+  const wrongPassword = new URL(ownRedis.url)
+  wrongPassword.password = 'geheim'
+  const prefix = freshPrefix()
+  await ownRedis.client.set(`${prefix}:batches:wait`, 'of another program')
+  const settings = { DATABASE_URL: `postgres://vss@${nobody}/a`, QUEUE_PREFIX: prefix }
+  for (const [redisUrl, reason] of [
+    [wrongPassword.href, 'WRONGPASS'],
+    [ownRedis.url, 'WRONGTYPE'],
+  ] as const) {
+    const { exitCode, stdout, stderr } = await vss(['status', '--json'], { ...settings, REDIS_URL: redisUrl })
+    expect(exitCode).toBe(1)
+    expect(JSON.parse(stdout).findings).toMatchObject([{ code: 'postgres_away' }, { code: 'redis_unusable' }])
+    expect(stderr).toMatch(new RegExp(`^vss: Redis refuses: \\S+ \\(from REDIS_URL\\): ${reason}`, 'm'))
+    expect(stdout + stderr).not.toContain('geheim')
+  }
+})
+
 it('shows the queue when Postgres is away, and says so', async () => {
   const env = { REDIS_URL: inject('redisUrl') }
   const args = ['status', '--json', '--database-url', `postgres://vss:geheim@${nobody}/a`]

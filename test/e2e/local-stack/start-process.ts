@@ -55,7 +55,7 @@ export function runStart(folder: string, env: NodeJS.ProcessEnv = {}): StartProc
 
 /** The process ids that a start has recorded in `folder`. */
 export function recordedPids(folder: string): number[] {
-  return ['ingest', 'worker', 'redis', 'postgres'].map((name) => recordedPid(folder, name))
+  return ['console', 'ingest', 'worker', 'redis', 'postgres'].map((name) => recordedPid(folder, name))
 }
 
 export function recordedPid(folder: string, name: string): number {

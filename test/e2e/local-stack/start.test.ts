@@ -16,6 +16,9 @@ test('with npm start a delivery becomes a row, and Ctrl-C stops every process th
   await start.running()
   const pids = recordedPids(folder)
   expect(pids.every(isAlive)).toBe(true)
+  const [, consoleUrl] = /console {2}(http:\S+)/.exec(start.output()) ?? []
+  const overview = await fetch(consoleUrl!)
+  expect(await overview.text()).toMatch(/ingest[\s\S]*worker/)
 
   const response = await fetch(`http://127.0.0.1:${port}/webhooks/vss`, {
     method: 'POST',
@@ -32,7 +35,9 @@ test('with npm start a delivery becomes a row, and Ctrl-C stops every process th
   start.child.kill('SIGINT')
   expect(await start.exitCode()).toBe(0)
   expect(pids.filter(isAlive)).toEqual([])
-  expect(start.output()).toMatch(/ingest.*stopped[\s\S]*worker.*stopped[\s\S]*Stopped\.\n$/)
+  expect(start.output()).toMatch(
+    /console.*stopped[\s\S]*ingest.*stopped[\s\S]*worker.*stopped[\s\S]*Stopped\.\n$/,
+  )
 })
 
 test('after npm start was killed, its services end by themselves, and the next start ends its servers', {
@@ -41,9 +46,11 @@ test('after npm start was killed, its services end by themselves, and the next s
   const folder = await createTestFolder()
   const first = runStart(folder)
   await first.running()
-  const [ingest, worker, redis, postgres] = recordedPids(folder)
+  const [pages, ingest, worker, redis, postgres] = recordedPids(folder)
   first.child.kill('SIGKILL')
-  await until('The end of the services', () => !isAlive(ingest!) && !isAlive(worker!), { timeoutMs: 30_000 })
+  await until('The end of the services', () => ![pages!, ingest!, worker!].some(isAlive), {
+    timeoutMs: 30_000,
+  })
   expect([redis!, postgres!].every(isAlive)).toBe(true)
 
   const second = runStart(folder)

@@ -113,6 +113,7 @@ test.each([
   await visitor.get('/sessions')
   await visitor.post(`${path}/numbers`, {})
   expect(isShown()).toEqual(mode === 'masked' ? [false, false] : [true, true])
+  expect((await visitor.get(`${path}/numbers`)).headers.get('location')).toBe(path)
   const log = running.logLines.filter((line) => line.includes('the numbers of a session were shown'))
   expect(log.map((line) => JSON.parse(line))).toEqual(
     mode === 'masked' ? [] : [expect.objectContaining({ sessionId: one.sessionId, address: '127.0.0.1' })],
@@ -218,7 +219,7 @@ test('the queue shows its batches, and what is in them, also while no worker run
   await producer.enqueue([makeDelivery(`{"source": "${caller}"}`, 90), makeDelivery('{"b": 2}', 30)])
   const visitor = visit(await startConsole({ databaseUrl: url, prefix }))
   await visitor.get('/queue')
-  expect(visitor.page).toMatch(/2 deliveries wait to be written, the oldest since 1 min 3\d s\./)
+  expect(visitor.page).toMatch(/2 deliveries wait to be written, the oldest for 1 min 3\d s\./)
   const [link] = visitor.page.match(/(?<=href=")\/queue\/0\/[\da-f-]{36}/g) ?? []
   await visitor.get(link!)
   expect(visitor.page).toContain('&quot;source&quot;: &quot;+12•••••••23&quot;')

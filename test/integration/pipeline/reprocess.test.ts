@@ -6,6 +6,7 @@ import {
   addUpMinutes,
   type LedgerSelection,
   type Pool,
+  pruneMinutes,
   type Rejudged,
   type RejudgeOptions,
   rejudgePage,
@@ -14,6 +15,7 @@ import type { LedgerEntry } from '@vss-pipeline/vss'
 import fc from 'fast-check'
 import { v7 as uuidv7 } from 'uuid'
 import { describe, expect, test } from 'vitest'
+import { selectLedgerStatement } from '../../../packages/storage/src/ledger-selection.ts'
 import { openStorage, type Storage } from '../../support/open-storage.ts'
 import { bodyOf, completedExample, type WireEvent } from '../../support/vendor-examples.ts'
 
@@ -156,6 +158,77 @@ test('a dry run tells the same, and changes nothing', async () => {
   expect(await contentsOf(storage.pool)).toEqual(before)
   expect(await reprocessAll(storage.pool)).toEqual(dry)
   expect(await contentsOf(storage.pool)).not.toEqual(before)
+})
+
+test('counts by minute that have been removed are not corrected', async () => {
+  const storage = await openStorage()
+  const ms = Date.now() - 40 * 86_400_000
+  const old = { ...deliveryOf(eventOf(randomUUID())), receivedAtMs: ms, deliveryId: uuidv7({ msecs: ms }) }
+  await write(storage, [rejectedBefore(old)])
+  await addUpMinutes(storage.pool)
+  await pruneMinutes(storage.pool)
+
+  expect(await reprocessAll(storage.pool)).toMatchObject([{ from: 'rejected', to: 'stored' }])
+
+  expect((await storage.pool.query('SELECT * FROM vss.minutes')).rows).toEqual([])
+})
+
+test('a delivery that is still rejected gets the id of its session, where it can be read now', async () => {
+  const storage = await openStorage()
+  const event = eventOf(randomUUID())
+  const one = deliveryOf({ ...event, payload: { ...event.payload, sessionStatus: undefined } })
+  const entry = today(one)
+  if (entry.verdict.kind !== 'rejected') throw new Error('it passes')
+  await write(storage, [{ ...entry, verdict: { ...entry.verdict, sessionId: null } }])
+
+  expect((await reprocessAll(storage.pool)).map(({ effect }) => effect)).toEqual(['judged'])
+  expect((await reprocessAll(storage.pool)).map(({ effect }) => effect)).toEqual(['none'])
+
+  const { rows } = await storage.pool.query('SELECT session_id FROM vss.deliveries')
+  expect(rows).toEqual([{ session_id: event.payload.sessionId }])
+})
+
+test('one delivery is found by its key, however large the ledger is, and whatever its id', async () => {
+  const storage = await openStorage()
+  const one = deliveryOf(eventOf(randomUUID()))
+  await write(storage, [today(one), today(deliveryOf(eventOf(randomUUID())))])
+  const selected = async (deliveryId: string) => {
+    const results = await reprocessAll(storage.pool, { isDryRun: true, selection: { ...all, deliveryId } })
+    return results.map((result) => result.deliveryId)
+  }
+
+  expect(await selected(one.deliveryId)).toEqual([one.deliveryId])
+  expect(await selected('ffffffff-ffff-7fff-bfff-ffffffffffff')).toEqual([])
+  expect(await selected(randomUUID())).toEqual([])
+  const { text, values } = selectLedgerStatement({
+    selection: { ...all, deliveryId: one.deliveryId },
+    after: null,
+    limit: 1,
+  })
+  const plan = await storage.pool.query(`EXPLAIN (FORMAT JSON) ${text}`, values)
+  expect(JSON.stringify(plan.rows)).toMatch(/"Index Cond":"[^"]*received_at = /)
+})
+
+test('a rate holds, also one of a delivery in several seconds', async () => {
+  const storage = await openStorage()
+  await write(storage, [today(deliveryOf(eventOf(randomUUID()))), today(deliveryOf(eventOf(randomUUID())))])
+  const stop = new AbortController()
+  const pages = reprocess({
+    pool: storage.pool,
+    selection: all,
+    pipelineVersion: 'today',
+    isDryRun: true,
+    deliveriesPerSecond: 0.15,
+    signal: stop.signal,
+  })
+  const startedAt = performance.now()
+
+  await pages.next()
+  await pages.next()
+
+  expect(performance.now() - startedAt).toBeGreaterThan(6_000)
+  stop.abort()
+  expect(await pages.next()).toMatchObject({ done: true })
 })
 
 test('each condition selects the deliveries to which it applies', async () => {

@@ -8,6 +8,7 @@ import {
 } from '@vss-pipeline/queue'
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { countProcesses } from '../../../packages/queue/src/processes/processes.ts'
 import { freshPrefix } from '../../support/batches.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
 import { createRecordingLogger } from '../../support/recording-logger.ts'
@@ -177,6 +178,31 @@ test('any number of names in the list costs a bounded read, and goes when a proc
   await tellWorker().tell()
   expect(await redis.client.zcard(`${prefix}:processes`)).toBe(1_000)
   expect((await read()).running).toHaveLength(1)
+})
+
+test.each(['+inf', '1e300', String(Date.now() + 3_600_000)])(
+  'a word from %s, which is to come, counts for nothing, and goes when a process speaks',
+  async (score) => {
+    await redis.client.zadd(`${prefix}:processes`, score, 'worker gone')
+    expect((await read()).lastToldAtMs).toEqual({})
+    expect(await countProcesses(producer.client, prefix, 'worker')).toBe(0)
+    await tellWorker().tell()
+    expect(await redis.client.zcard(`${prefix}:processes`)).toBe(1)
+    expect(await countProcesses(producer.client, prefix, 'worker')).toBe(1)
+  },
+)
+
+test('the values of strangers cost a bounded read, whatever their size and type', async () => {
+  await tellWorker().tell()
+  await redis.client.zadd(`${prefix}:processes`, Date.now(), 'worker large', Date.now(), 'ingest hash')
+  await redis.client.set(`${prefix}:process:large`, Buffer.alloc(8 * 1024 * 1024, '"'))
+  await redis.client.hset(`${prefix}:process:hash`, 'field', 'value')
+  const before = producer.client.stream.bytesRead
+
+  const { running, unreadable } = await read()
+
+  expect({ running: running.length, unreadable }).toEqual({ running: 1, unreadable: 2 })
+  expect(producer.client.stream.bytesRead - before).toBeLessThan(100_000)
 })
 
 test('all keys of the processes begin with the prefix, whose braces keep them in one slot of a cluster', async () => {

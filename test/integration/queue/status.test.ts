@@ -9,7 +9,7 @@ import {
   tellProcess,
 } from '@vss-pipeline/queue'
 import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
 import { startOwnRedis } from '../../support/own-redis.ts'
@@ -50,6 +50,15 @@ test('an empty queue has no batches of any state, and no oldest one', async () =
     oldestWaitingSeconds: 0,
     isPaused: false,
   })
+})
+
+test('the oldest has waited by the clock of Redis, also where that of the reader is ahead', async () => {
+  await enqueue(1, 30)
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 600_000 })
+  onTestFinished(() => void vi.useRealTimers())
+  const { oldestWaitingSeconds } = await read()
+  expect(oldestWaitingSeconds).toBeGreaterThanOrEqual(30)
+  expect(oldestWaitingSeconds).toBeLessThan(60)
 })
 
 test('batches are counted by state', async () => {
@@ -134,7 +143,7 @@ describe('metrics', () => {
     expect(await registry.metrics()).toMatch(/^vss_workers_connected 0$/m)
     const report = () => ({ isDatabaseThere: true, payloadVersions: [], shards: 1 })
     const tellings = [1, 2].map(() =>
-      tellProcess({ client: redis.client, prefix, service: 'worker', report }),
+      tellProcess({ client: producer.client, prefix, service: 'worker', report }),
     )
     onTestFinished(async () => void (await Promise.all(tellings.map((telling) => telling.close()))))
     await Promise.all(tellings.map((telling) => telling.tell()))

@@ -63,8 +63,8 @@ export function createJobProcessor(deps: {
     const batch = toBatch(job)
     const end = await runOperation(
       operations.process,
-      (started) => ({
-        started,
+      (startedMs) => ({
+        startedMs,
         batchId: job.id!,
         queue: job.queueQualifiedName,
         deliveryIds: batch.deliveryIds,

@@ -17,6 +17,10 @@ const lastsMs = 10_000
 const rememberedMs = 3_600_000
 /** A bound for both sides: more are neither remembered nor read. */
 const mostProcesses = 1_000
+/** Longer than any report, so that a hostile one costs nothing. */
+const longestReportBytes = 16_384
+/** A word from later than this was told before the clock of Redis was set back, by a process that may have ended. */
+const latestInScript = `now + ${lastsMs}`
 const goodbyeTimeoutMs = 1_000
 
 function indexKey(prefix: string): string {
@@ -31,6 +35,7 @@ const tellScript = `${nowInScript}
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ${lastsMs})
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ${rememberedMs})
+redis.call('ZREMRANGEBYSCORE', KEYS[1], ${latestInScript}, '+inf')
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, ${-1 - mostProcesses})
 redis.call('PEXPIRE', KEYS[1], ${rememberedMs})`
 
@@ -118,7 +123,16 @@ export interface ProcessList {
 }
 
 const indexScript = `${nowInScript}
-return {string.format('%.0f', now), redis.call('ZREVRANGE', KEYS[1], 0, ${mostProcesses - 1}, 'WITHSCORES')}`
+local told = redis.call('ZREVRANGEBYSCORE', KEYS[1], ${latestInScript}, 0, 'WITHSCORES', 'LIMIT', 0, ${mostProcesses})
+return {string.format('%.0f', now), told}`
+
+// A value that is no text becomes a text that is no report.
+const reportsScript = `local texts = {}
+for at, key in ipairs(KEYS) do
+  local text = redis.pcall('GETRANGE', key, 0, ${longestReportBytes})
+  texts[at] = type(text) == 'string' and text or '-'
+end
+return texts`
 
 /** Reads which processes run, the latest word first. @throws the error of ioredis */
 export async function readProcesses(client: Redis, prefix: string): Promise<ProcessList> {
@@ -131,12 +145,13 @@ export async function readProcesses(client: Redis, prefix: string): Promise<Proc
     told.push({ service, id, toldAtMs: Number(flat[at + 1]) })
   }
   const recent = told.filter(({ toldAtMs }) => nowMs - toldAtMs <= lastsMs)
-  const texts = recent.length === 0 ? [] : await client.mget(...recent.map(({ id }) => reportKey(prefix, id)))
+  const keys = recent.map(({ id }) => reportKey(prefix, id))
+  const texts = (await client.eval(reportsScript, keys.length, ...keys)) as string[]
   const reports = recent.flatMap(({ toldAtMs }, index) => {
-    const text = texts[index]
+    const text = texts[index]!
     // It has said goodbye.
-    if (typeof text !== 'string') return []
-    return [{ toldAtMs, report: readReport(text) }]
+    if (text === '') return []
+    return [{ toldAtMs, report: text.length > longestReportBytes ? undefined : readReport(text) }]
   })
   return {
     running: reports.flatMap(({ toldAtMs, report }) => (report ? [{ ...report, toldAtMs }] : [])),
@@ -148,7 +163,7 @@ export async function readProcesses(client: Redis, prefix: string): Promise<Proc
 
 const countScript = `${nowInScript}
 local count = 0
-for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now - ${lastsMs}, '+inf')) do
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now - ${lastsMs}, ${latestInScript})) do
   if string.sub(name, 1, #ARGV[1]) == ARGV[1] then count = count + 1 end
 end
 return count`

@@ -1,5 +1,6 @@
 import type { RedisCheckup } from '@vss-pipeline/queue'
 import type { DatabaseCheckup } from '@vss-pipeline/storage'
+import type { ServerProblem } from '../findings.ts'
 
 /** The facts that the doctor looks at. A server that cannot be read has the reason instead. */
 export interface Checkup {
@@ -10,6 +11,7 @@ export interface Checkup {
 }
 
 export interface Away {
+  readonly problem: ServerProblem
   /** One line, without a full stop. */
   readonly awayBecause: string
 }

@@ -40,8 +40,8 @@ export function findFaults(checkup: Checkup): Finding[] {
 /** The part of the facts that `vss status` judges. */
 function factsOf({ redis, database }: Checkup): Facts {
   return {
-    ...(isAway(redis) ? { isRedisAway: true } : redis),
-    ...(isAway(database) && !isPooledByStatement(database) && { databaseProblem: 'away' }),
+    ...(isAway(redis) ? { redisProblem: redis.problem } : redis),
+    ...(isAway(database) && !isPooledByStatement(database) && { databaseProblem: database.problem }),
   }
 }
 

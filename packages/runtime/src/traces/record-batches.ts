@@ -19,12 +19,12 @@ export function recordBatches(deps: { tracer: Tracer; sample: Sample; subscripti
 
   function startSpan(
     name: string,
-    { started, deliveries }: BatchOperation,
+    { startedMs, deliveries }: BatchOperation,
     options: { kind: SpanKind; attributes?: Attributes },
   ): Span | undefined {
     const links = linksTo(deliveries)
     if (!sample(links.map(({ context }) => context))) return undefined
-    return tracer.startSpan(name, { ...options, links, startTime: started.atMs }, ROOT_CONTEXT)
+    return tracer.startSpan(name, { ...options, links, startTime: startedMs }, ROOT_CONTEXT)
   }
 
   function currentTransaction(): Span | undefined {
@@ -37,7 +37,7 @@ export function recordBatches(deps: { tracer: Tracer; sample: Sample; subscripti
     const attributes = statementAttributes(operation)
     const span = tracer.startSpan(
       attributes['db.query.summary'],
-      { kind: SpanKind.CLIENT, attributes, startTime: operation.started.atMs },
+      { kind: SpanKind.CLIENT, attributes, startTime: operation.startedMs },
       trace.setSpan(ROOT_CONTEXT, transaction),
     )
     endSpan(span, operation)
@@ -52,9 +52,9 @@ export function recordBatches(deps: { tracer: Tracer; sample: Sample; subscripti
   })
   // The deliveries of a batch are known when it has been unpacked.
   subscriptions.listen(process.asyncEnd, (operation) => {
-    const { started, queue, deliveries = [] } = operation
+    const { startedMs, queue, deliveries = [] } = operation
     const options = { kind: SpanKind.CONSUMER, attributes: processAttributes(operation) }
-    endSpan(startSpan(`process ${queue}`, { started, deliveries }, options), operation)
+    endSpan(startSpan(`process ${queue}`, { startedMs, deliveries }, options), operation)
   })
   subscriptions.bind(flush.start, transactions, (operation) =>
     startSpan('flush', operation, { kind: SpanKind.INTERNAL }),

@@ -3,7 +3,7 @@ import { accepting, operations, type RequestOperation } from '../operations.ts'
 import { methodOf, requestAttributes } from './attributes.ts'
 import type { Sample } from './sampling.ts'
 import { toSpanContext, toTraceparent } from './span-context.ts'
-import { type Ended, endOf, markFailed } from './spans.ts'
+import { type Ended, markFailed } from './spans.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 /**
@@ -29,7 +29,7 @@ export function recordRequests(deps: { tracer: Tracer; sample: Sample; subscript
     span.setAttributes({ ...requestAttributes(operation), 'http.response.status_code': status })
     // A sender's mistake is no failure of the server's.
     if (status >= 500) markFailed(span, operation.error)
-    span.end(endOf(operation.started))
+    span.end(performance.now())
   }
 
   /** Begins the span of a request at its end, where it was refused before there was a delivery. */
@@ -40,7 +40,7 @@ export function recordRequests(deps: { tracer: Tracer; sample: Sample; subscript
 
   function startSpan(operation: RequestOperation, context = ROOT_CONTEXT): Span {
     const name = `${methodOf(operation)} ${operation.route}`
-    return tracer.startSpan(name, { kind: SpanKind.SERVER, startTime: operation.started.atMs }, context)
+    return tracer.startSpan(name, { kind: SpanKind.SERVER, startTime: operation.startedMs }, context)
   }
 
   subscriptions.listen(accepting, begin)

@@ -7,6 +7,7 @@ import type { DoctorOptions } from '../doctor.ts'
 import { CommandFailure } from '../failure.ts'
 import { renderFindingLines } from '../finding-lines.ts'
 import { openQueues } from '../queue/address.ts'
+import { problemOf } from '../server-problem.ts'
 import { readDatabaseSetting } from '../settings.ts'
 import { displayJson } from '../text.ts'
 
@@ -32,7 +33,8 @@ export async function runDoctor(options: DoctorOptions, env: NodeJS.ProcessEnv):
   for (const reading of [redis, database]) {
     if (isAway(reading)) process.stderr.write(`vss: ${reading.awayBecause}\n`)
   }
-  if (isAway(redis) && isAway(database)) process.exitCode = 2
+  if ([redis, database].every((reading) => isAway(reading) && reading.problem === 'away'))
+    process.exitCode = 2
   else if (findings.length > 0) process.exitCode = 1
 }
 
@@ -41,7 +43,7 @@ async function orAway<Reading>(read: () => Promise<Reading>): Promise<Reading | 
     return await read()
   } catch (error) {
     if (!(error instanceof CommandFailure)) throw error
-    return { awayBecause: error.message }
+    return { problem: problemOf(error), awayBecause: error.message }
   }
 }
 

@@ -9,11 +9,11 @@ import { displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime
 import { confirm } from '../confirm.ts'
 import type { ChangeOptions, QueueOptions } from '../queue.ts'
 import { displayJson, displayValue, indent, renderParagraph, renderTable, title } from '../text.ts'
-import { openQueues } from './address.ts'
+import { openKnownQueues } from './address.ts'
 
 /** @throws CommandFailure, ConfigError */
 export async function runList(options: QueueOptions, env: NodeJS.ProcessEnv): Promise<void> {
-  const onQueues = await openQueues(options, env)
+  const onQueues = await openKnownQueues(options, env)
   const shards = await onQueues(listQueues)
   if (options.json) console.log(displayJson({ isPaused: isPaused(shards), shards }))
   else console.log(renderShards(shards))
@@ -53,7 +53,7 @@ async function change(
 ): Promise<void> {
   const { dryRun = false, json, yes } = options
   const { pauses, consequence, question, apply } = plan
-  const onQueues = await openQueues(options, env)
+  const onQueues = await openKnownQueues(options, env)
   const shards = await onQueues(listQueues)
   const changes = shards.some((shard) => shard.isPaused !== pauses)
   if (changes && !dryRun) {

@@ -1,18 +1,37 @@
 import type { QueueAddress } from '@vss-pipeline/queue'
 import { readSetting } from '@vss-pipeline/runtime'
+import { CommandFailure } from '../failure.ts'
 import { explainRedis } from '../redis.ts'
 import { readQueuePrefix, readRedisSetting, type SettingsOptions } from '../settings.ts'
+import { displayValue } from '../text.ts'
+
+/** Does work on the queues. It throws a CommandFailure when Redis is away. */
+export type OnQueues = <Result>(work: (address: QueueAddress) => Promise<Result>) => Promise<Result>
+
+/**
+ * Does what {@link openQueues} does, where there is a queue: under a prefix that is misspelt an operator would pause
+ * nothing, and believe that workers have stopped.
+ *
+ * @throws CommandFailure, ConfigError
+ */
+export async function openKnownQueues(options: SettingsOptions, env: NodeJS.ProcessEnv): Promise<OnQueues> {
+  const onQueues = await openQueues(options, env)
+  const { fetchRedisState } = await import('@vss-pipeline/queue')
+  const { isPrefixKnown, prefix } = await onQueues(fetchRedisState)
+  if (!isPrefixKnown) {
+    throw new CommandFailure(
+      `there is no queue and no process under the prefix ${displayValue(prefix)}: check QUEUE_PREFIX and REDIS_URL: both must be those of ingest and workers`,
+    )
+  }
+  return onQueues
+}
 
 /**
  * Reads the settings of the queues.
  *
- * @returns a function that does work on them. It throws a CommandFailure when Redis is away.
  * @throws ConfigError
  */
-export async function openQueues(
-  options: SettingsOptions,
-  env: NodeJS.ProcessEnv,
-): Promise<<Result>(work: (address: QueueAddress) => Promise<Result>) => Promise<Result>> {
+export async function openQueues(options: SettingsOptions, env: NodeJS.ProcessEnv): Promise<OnQueues> {
   const redis = readRedisSetting(options, env)
   const prefix = readQueuePrefix(options, env)
   const shards = readSetting(env, 'vss', 'QUEUE_SHARDS')

@@ -5,7 +5,7 @@ import { withDatabase } from '../database.ts'
 import type { ChangeOptions } from '../queue.ts'
 import { readDatabaseSetting } from '../settings.ts'
 import { displayJson } from '../text.ts'
-import { openQueues } from './address.ts'
+import { openKnownQueues } from './address.ts'
 
 type ReadableBatch = Extract<FailedBatch, { kind: 'readable' }>
 
@@ -13,7 +13,7 @@ type ReadableBatch = Extract<FailedBatch, { kind: 'readable' }>
 export async function runRetryFailed(options: ChangeOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const { dryRun = false, json, yes } = options
   const database = readDatabaseSetting(options, env)
-  const onQueues = await openQueues(options, env)
+  const onQueues = await openKnownQueues(options, env)
   const failed = await onQueues(readFailedBatches)
   const readable = failed.filter((batch): batch is ReadableBatch => batch.kind === 'readable')
   if (readable.length > 0 && !dryRun) {

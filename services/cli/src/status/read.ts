@@ -8,10 +8,10 @@ import {
   type Verdict,
 } from '@vss-pipeline/reader'
 import { readSetting } from '@vss-pipeline/runtime'
-import { StorageFault } from '@vss-pipeline/storage'
 import { withDatabase } from '../database.ts'
 import { CommandFailure } from '../failure.ts'
 import { explainRedis } from '../redis.ts'
+import { problemOf } from '../server-problem.ts'
 import { readDatabaseSetting, readQueuePrefix, readRedisSetting } from '../settings.ts'
 import type { StatusOptions } from '../status.ts'
 
@@ -38,8 +38,8 @@ export async function readStatus(options: StatusOptions, env: NodeJS.ProcessEnv)
     valueOrProblem(() => readDatabase(options, env, since)),
   ])
   const facts: Facts = {
-    ...('value' in redis ? redis.value : { isRedisAway: true }),
-    ...('value' in database ? database.value : { databaseProblem: nameProblem(database.problem) }),
+    ...('value' in redis ? redis.value : { redisProblem: problemOf(redis.problem) }),
+    ...('value' in database ? database.value : { databaseProblem: problemOf(database.problem) }),
   }
   const problems = [redis, database].flatMap((half) => ('problem' in half ? [half.problem.message] : []))
   return { facts, ...judge(facts), problems, since }
@@ -54,11 +54,6 @@ async function valueOrProblem<Value>(
     if (!(error instanceof CommandFailure)) throw error
     return { problem: error }
   }
-}
-
-/** A server that has answered may lack the schema, or refuse its role. */
-function nameProblem({ cause }: Error): 'away' | 'unusable' {
-  return cause instanceof StorageFault && cause.code !== 'database_unavailable' ? 'unusable' : 'away'
 }
 
 async function readRedis(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<RedisState> {

@@ -10,39 +10,50 @@ import { expectFirstDelivery, explainDelivery, type FirstDelivery } from './firs
 export async function runList(options: WebhookOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const { subAccount, json } = options
   const webhooks = await withApi(subAccount, env, (api) => api.list())
-  if (json) console.log(displayJson(webhooks))
+  if (json) console.log(displayJson(webhooks.map(withoutCredentials)))
   else if (webhooks.length === 0) console.log(`sub-account ${subAccount} has no webhook`)
   else console.log(renderWebhooks(webhooks))
 }
 
 /** @throws CommandFailure, ConfigError */
 export async function runRegister(options: RegisterOptions, env: NodeJS.ProcessEnv): Promise<void> {
-  const { subAccount, url, wait, dryRun = false } = options
+  const { subAccount, wait, dryRun = false, json } = options
   const secret = readSecret(env)
   await withApi(subAccount, env, async (api) => {
-    const before = findOwn(await api.list())
-    const isThere = before !== undefined && isAsWanted(before, url)
-    const change: Registration['change'] =
-      isThere && !options.renew ? 'none' : before === undefined ? 'new' : 'replaced'
-    const result = { registered: change !== 'none' && !dryRun, change, before: before ?? null }
-    if (change === 'none' || dryRun) {
-      tell(options, { ...result, webhook: before ?? null, firstDelivery: null }, explainPlan(options, result))
+    const before = findOwn(await api.list()) ?? null
+    const change = changeTo(before, options)
+    if (dryRun || (change === 'none' && wait === undefined)) {
+      const nothing: Registration = {
+        registered: false,
+        change,
+        before,
+        webhook: before,
+        firstDelivery: null,
+      }
+      console.log(json ? registrationAsJson(nothing) : explainPlan(options, nothing))
       return
     }
     // The database is asked before anything changes, so that a wrong --database-url changes nothing.
-    const expected = wait === undefined ? undefined : await expectFirstDelivery(options, env)
-    await confirmRegistration(options, before)
-    const webhook = await replace(api, { before, url, secret, subAccount })
-    if (!options.json) console.log(`registered\n${renderWebhooks([webhook])}`)
-    if (expected === undefined) {
-      tell(options, { ...result, webhook, firstDelivery: null })
-      return
+    const expected = wait === undefined ? null : await expectFirstDelivery(options, env)
+    if (change !== 'none') await confirmRegistration(options, before)
+    const webhook = change === 'none' ? before : await replace(api, { before, secret, options })
+    const registration: Registration = {
+      registered: change !== 'none',
+      change,
+      before,
+      webhook,
+      firstDelivery: null,
     }
-    process.stderr.write('vss: waiting for the first event: make a call\n')
-    const firstDelivery = await expected.wait()
-    tell(options, { ...result, webhook, firstDelivery }, firstDelivery && explainDelivery(firstDelivery))
-    if (firstDelivery === null) throw new CommandFailure(nothingCame(subAccount))
-    if (firstDelivery.outcome === 'rejected') process.exitCode = 1
+    if (!json) console.log(explainResult(options, registration))
+    if (expected !== null) {
+      process.stderr.write('vss: waiting for the first event: make a call\n')
+      registration.firstDelivery = await expected.wait()
+    }
+    const { firstDelivery } = registration
+    if (json) console.log(registrationAsJson(registration))
+    else if (firstDelivery !== null) console.log(explainDelivery(firstDelivery))
+    if (expected !== null && firstDelivery === null) throw new CommandFailure(nothingCame(subAccount))
+    if (firstDelivery?.outcome === 'rejected') process.exitCode = 1
   })
 }
 
@@ -68,7 +79,7 @@ export async function runRemove(options: RemoveOptions, env: NodeJS.ProcessEnv):
         throw new CommandFailure(`8x8 says that it removed the webhook, and still lists it: try again later`)
       }
     }
-    if (json) console.log(displayJson({ removed: !dryRun, webhook }))
+    if (json) console.log(displayJson({ removed: !dryRun, webhook: withoutCredentials(webhook) }))
     else console.log(`${dryRun ? 'would remove' : 'removed'}\n${renderWebhooks([webhook])}`)
   })
 }
@@ -82,29 +93,46 @@ interface Registration {
   firstDelivery: FirstDelivery | null
 }
 
-function tell({ json }: RegisterOptions, registration: Registration, words: string | null = null): void {
-  if (json) console.log(displayJson(registration))
-  else if (words !== null) console.log(words)
+function changeTo(before: Webhook | null, { url, renew }: RegisterOptions): Registration['change'] {
+  if (before === null) return 'new'
+  return isAsWanted(before, url) && !renew ? 'none' : 'replaced'
 }
 
-function explainPlan({ subAccount, url }: RegisterOptions, result: Pick<Registration, 'change' | 'before'>) {
-  const { change, before } = result
-  if (change === 'none') {
-    return `8x8 posts the events of sub-account ${subAccount} there already: nothing was changed
-(--renew registers it again, with the secret of WEBHOOK_SECRETS)`
-  }
+/** For programs, whose output is kept in logs as well. */
+function registrationAsJson(registration: Registration): string {
+  const { before, webhook } = registration
+  return displayJson({
+    ...registration,
+    before: before && withoutCredentials(before),
+    webhook: webhook && withoutCredentials(webhook),
+  })
+}
+
+function withoutCredentials(webhook: Webhook): Webhook {
+  return { ...webhook, url: shownUrl(webhook.url) }
+}
+
+function explainPlan(options: RegisterOptions, registration: Registration): string {
+  const { change, before } = registration
+  if (change === 'none') return explainResult(options, registration)
   const removal = before === null ? '' : `would remove\n${renderWebhooks([before])}\n`
-  return `${removal}would register\n${displayUrl(url.href)}`
+  return `${removal}would register\n${displayUrl(options.url.href)}`
 }
 
-async function confirmRegistration(options: RegisterOptions, before: Webhook | undefined): Promise<void> {
+function explainResult({ subAccount }: RegisterOptions, { change, webhook }: Registration): string {
+  if (change !== 'none') return `registered\n${renderWebhooks(webhook === null ? [] : [webhook])}`
+  return `8x8 posts the events of sub-account ${subAccount} there already: nothing was changed
+(--renew registers it again, with the secret of WEBHOOK_SECRETS)`
+}
+
+async function confirmRegistration(options: RegisterOptions, before: Webhook | null): Promise<void> {
   const { subAccount, url, yes } = options
   const registration = `8x8 will post the events of sub-account ${subAccount} to ${displayUrl(url.href)}`
   await confirm({
     consequence:
-      before === undefined ? registration : `${registration}, and loses events while it changes from another`,
+      before === null ? registration : `${registration}, and loses events while it changes from another`,
     ...(before && { details: `Now they go to ${displayUrl(before.url)}` }),
-    question: before === undefined ? 'Register it?' : 'Remove that webhook, and register the new one?',
+    question: before === null ? 'Register it?' : 'Remove that webhook, and register the new one?',
     yes,
   })
 }
@@ -112,10 +140,11 @@ async function confirmRegistration(options: RegisterOptions, before: Webhook | u
 /** Registers the webhook in the place of that of before, and sees that 8x8 has it. */
 async function replace(
   api: WebhooksApi,
-  wanted: { before: Webhook | undefined; url: URL; secret: string; subAccount: string },
+  wanted: { before: Webhook | null; secret: string; options: RegisterOptions },
 ): Promise<Webhook> {
-  const { before, url, secret, subAccount } = wanted
-  if (before !== undefined) await api.remove()
+  const { before, secret, options } = wanted
+  const { url, subAccount } = options
+  if (before !== null) await api.remove()
   try {
     await api.register({ url: url.href, secret })
     const webhook = findOwn(await api.list())
@@ -125,7 +154,7 @@ async function replace(
       `8x8 took the registration, and ${state}: vss webhook list --sub-account ${subAccount}`,
     )
   } catch (error) {
-    if (before === undefined || !(error instanceof CommandFailure)) throw error
+    if (before === null || !(error instanceof CommandFailure)) throw error
     throw new CommandFailure(
       `the webhook to ${displayUrl(before.url)} is removed, and the new one is not sure: events are lost until one is registered: ${error.message}`,
       { cause: error },
@@ -203,8 +232,12 @@ function displaySecret(hasSecret: boolean | null): string {
 }
 
 /** A URL without its user name, password and query, which may be secrets of another receiver. */
-function displayUrl(text: string): string {
-  if (!URL.canParse(text)) return displayValue(text)
+function shownUrl(text: string): string {
+  if (!URL.canParse(text)) return text
   const { protocol, host, pathname, search } = new URL(text)
-  return displayValue(`${protocol}//${host}${pathname}${search === '' ? '' : '?…'}`)
+  return `${protocol}//${host}${pathname}${search === '' ? '' : '?…'}`
+}
+
+function displayUrl(text: string): string {
+  return displayValue(shownUrl(text))
 }

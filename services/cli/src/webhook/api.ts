@@ -99,13 +99,21 @@ export function openWebhooksApi(options: {
 
   function explainRefusal({ status, body }: Answer): string {
     const { statusMessage, errorId } = errorAnswer.Check(body) ? body : {}
-    const details = [`HTTP ${status}`, ...(errorId === undefined ? [] : [`error id ${errorId}`])].join(', ')
+    const details = [
+      `HTTP ${status}`,
+      ...(errorId === undefined ? [] : [`error id ${withoutSecrets(errorId)}`]),
+    ].join(', ')
     const said = statusMessage ? `: "${shorten(displayValue(withoutSecrets(statusMessage)), 200)}"` : ''
     return `${origin}: ${reasonFor(status, subAccountId)}${said} (${details})`
   }
 
   function withoutSecrets(text: string): string {
-    return [key, ...secrets].reduce((shown, secret) => shown.replaceAll(secret, '…'), text)
+    return secrets.reduce((shown, secret) => shown.replaceAll(secret, '…'), withoutKey(text))
+  }
+
+  /** A secret may be a short word, and stand in a URL for another reason. */
+  function withoutKey(text: string): string {
+    return text.replaceAll(key, '…')
   }
 
   return {
@@ -117,8 +125,8 @@ export function openWebhooksApi(options: {
         )
       }
       return body.webhooks.map(({ type, url, enabled, httpAuthHeaderAvailable }) => ({
-        type,
-        url,
+        type: withoutKey(type),
+        url: withoutKey(url),
         isEnabled: enabled,
         hasSecret: httpAuthHeaderAvailable ?? null,
       }))

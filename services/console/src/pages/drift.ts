@@ -29,16 +29,19 @@ const columns: readonly Column<DriftRow>[] = [
   {
     head: 'Difference',
     cell: ({ kind }) =>
-      html`<span class="codes">${visible(kind)}</span><span class="sub">${wordsOf(kind)}</span>`,
+      html`<span class="codes">${visible(kind)}</span><span class="sub sentence">${wordsOf(kind)}</span>`,
   },
-  { head: 'Place', cell: ({ path }) => html`<code>${visible(path)}</code>` },
-  { head: 'Word', cell: ({ value }) => (value === '' ? '' : html`<code>${visible(value)}</code>`) },
-  { head: 'Deliveries', isFigure: true, cell: ({ deliveries }) => count(deliveries) },
-  { head: 'First seen (UTC)', cell: ({ firstSeen }) => time(firstSeen) },
-  { head: 'Last seen (UTC)', cell: ({ lastSeen }) => time(lastSeen) },
   {
-    head: 'Sample',
-    cell: ({ sampleDeliveryId }) => html`<a href="/deliveries/${sampleDeliveryId}">open</a>`,
+    head: 'Place, and word',
+    cell: ({ path, value, sampleDeliveryId }) =>
+      html`<a href="/deliveries/${sampleDeliveryId}" title="A delivery with it">${path === '' ? 'a delivery' : html`<code>${visible(path)}</code>`}</a>
+      ${value === '' ? '' : html`<span class="sub"><code>${visible(value)}</code></span>`}`,
+  },
+  { head: 'Deliveries', isFigure: true, cell: ({ deliveries }) => count(deliveries) },
+  {
+    head: 'Last seen (UTC)',
+    cell: ({ firstSeen, lastSeen }) =>
+      html`${time(lastSeen)}<span class="sub">first ${time(firstSeen)}</span>`,
   },
 ]
 

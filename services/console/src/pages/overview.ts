@@ -2,7 +2,7 @@ import type { RunningProcess } from '@vss-pipeline/queue'
 import { ingestsOf, type OutcomeBucket, sumPosts } from '@vss-pipeline/reader'
 import { displayBytes, displayCountOf } from '@vss-pipeline/runtime'
 import type { Hono } from 'hono'
-import { html } from 'hono/html'
+import { html, raw } from 'hono/html'
 import { streamSSE } from 'hono/streaming'
 import { count, decimal, duration, time, visible } from '../format.ts'
 import type { ConsoleEnv } from '../guards.ts'
@@ -20,15 +20,25 @@ export function addOverview(app: Hono<ConsoleEnv>, deps: PageDeps): void {
   const { renderPage, nowMs } = deps
   const live = createLive(deps)
 
-  async function view(state: LiveState, span: SpanName): Promise<Markup> {
-    return overview(state, { span, buckets: await live.chartOf(span), nowMs: nowMs() })
+  /** The page's live part as text. All who look at the same state and stretch share one. */
+  const texts = new Map<SpanName, { state: LiveState; text: Promise<string> }>()
+
+  function show(state: LiveState, span: SpanName): Promise<string> {
+    const known = texts.get(span)
+    if (known?.state === state) return known.text
+    const text = live
+      .chartOf(span)
+      .then(async (buckets) => String(await overview(state, { span, buckets, nowMs: nowMs() })))
+    texts.set(span, { state, text })
+    return text
   }
 
   app.get('/', async (c) => {
     const span = readSpanName(c.req.query('span'), 'hour')
+    const text = await show(await live.current(), span)
     return renderPage(c, {
       title: 'Overview',
-      body: html`<div id="live" data-hx-sse:connect="/live?span=${span}" data-hx-swap="innerMorph">${await view(await live.current(), span)}</div>`,
+      body: html`<div id="live" data-hx-sse:connect="/live?span=${span}" data-hx-swap="innerMorph">${raw(text)}</div>`,
     })
   })
 
@@ -38,11 +48,11 @@ export function addOverview(app: Hono<ConsoleEnv>, deps: PageDeps): void {
       const ended = Promise.withResolvers<void>()
       const stop = live.subscribe((state) => {
         // The visit may end while the page stays open.
-        if (nowMs() > c.var.visit.endsAtMs) ended.resolve()
-        else void view(state, span).then(async (markup) => stream.writeSSE({ data: String(await markup) }))
+        if (nowMs() > c.var.visit.endsAtMs) return ended.resolve()
+        show(state, span).then((data) => stream.writeSSE({ data }), ended.resolve)
       })
-      stream.onAbort(ended.resolve)
       if (stop === null) return
+      stream.onAbort(ended.resolve)
       await ended.promise
       stop()
     })
@@ -53,7 +63,9 @@ function overview(
   state: LiveState,
   page: { span: SpanName; buckets: readonly OutcomeBucket[] | null; nowMs: number },
 ): Markup {
-  const { verdict, findings, databaseProblem, readAtMs } = state
+  const { verdict, databaseProblem, readAtMs } = state
+  // The verdict of exit 1 is the first of them.
+  const findings = state.findings.slice(verdict.exit === 1 ? 1 : 0)
   const tone = { ok: 'ok', warning: 'warn', error: 'bad' }[verdict.level]
   return html`<section class="notice verdict ${tone}" role="status">
       <p>${verdict.text}</p>
@@ -65,7 +77,7 @@ function overview(
     ${
       findings.length === 0
         ? ''
-        : html`<h2>Findings</h2><ul class="plain">${findings.map(
+        : html`<h2>${verdict.exit === 1 ? 'Also' : 'Findings'}</h2><ul class="plain">${findings.map(
             ({ level, text, remedy }) =>
               html`<li class="panel ${level === 'error' ? 'bad-edge' : 'warn-edge'}">${visible(text)}.<span class="sub">To do: ${remedy}.</span></li>`,
           )}</ul>`

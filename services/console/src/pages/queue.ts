@@ -73,7 +73,7 @@ function describeDepth(statuses: readonly QueueStatus[]): string {
   const deliveries = statuses.reduce((sum, status) => sum + status.deliveries, 0)
   const oldest = Math.max(...statuses.map((status) => status.oldestWaitingSeconds))
   if (deliveries === 0) return 'No delivery waits to be written.'
-  return `${displayCountOf(deliveries, 'delivery waits', 'deliveries wait')} to be written, the oldest since ${duration(oldest)}.`
+  return `${displayCountOf(deliveries, 'delivery waits', 'deliveries wait')} to be written, the oldest for ${duration(oldest)}.`
 }
 
 const shardColumns: readonly Column<QueueStatus & { shard: number }>[] = [

@@ -60,6 +60,10 @@ export function addSession(app: Hono<ConsoleEnv>, deps: PageDeps): void {
   }
 
   app.get('/sessions/:id', (c) => answerSession(c, numbersMode === 'shown' ? clearNumbers : maskedNumbers))
+  // Somebody reloads the page with the numbers, or comes back to it.
+  app.get('/sessions/:id/numbers', (c) =>
+    c.redirect(`/sessions/${encodeURIComponent(c.req.param('id'))}`, 303),
+  )
   app.post('/sessions/:id/numbers', (c) => {
     if (numbersMode === 'masked') return answerSession(c, maskedNumbers)
     const { address } = c.var

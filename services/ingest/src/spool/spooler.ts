@@ -57,7 +57,7 @@ export function createSpooler(deps: {
     commit: (deliveries) =>
       runOperation(
         operations.spool,
-        (started) => ({ started, deliveries }),
+        (startedMs) => ({ startedMs, deliveries }),
         () => spool.append(deliveries),
       ),
     sizeOf: sizeOfDelivery,
