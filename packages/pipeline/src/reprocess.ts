@@ -69,7 +69,7 @@ export async function* reprocess(options: ReprocessOptions): AsyncGenerator<Repr
     )
     if (page.next === null) return
     after = page.next
-    yield { deliveries: page.deliveries, doneUntilMs: after.receivedAtMs }
+    yield { deliveries: page.deliveries, doneUntilMs: Date.parse(after.receivedAt) }
 
     const tookMs = performance.now() - startedAt
     if (deliveriesPerSecond !== undefined) {

@@ -5,9 +5,13 @@ import { connectRedis } from './connection.ts'
 
 const defaultTimeoutMs = 5_000
 
-/** Whether Redis has answered and refuses, such as a wrong password, or the keys of another program. */
-export function isRefusal(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ReplyError'
+/**
+ * Whether Redis has answered before this error: it refuses, such as a wrong password, or it has what cannot be read,
+ * such as the keys of another program.
+ */
+export function hasAnswered(error: unknown): boolean {
+  const cannotRead = [SyntaxError, RangeError, TypeError].some((type) => error instanceof type)
+  return cannotRead || (error instanceof Error && error.name === 'ReplyError')
 }
 
 /**

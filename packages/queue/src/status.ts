@@ -65,7 +65,7 @@ async function readShard(shard: Shard, client: Redis, sample: number): Promise<Q
   return {
     jobs,
     deliveries: samples.reduce((sum, deliveries) => sum + deliveries, 0),
-    oldestWaitingSeconds: oldest === undefined ? 0 : Math.max(0, (nowMs - oldest.oldestMs) / 1000),
+    oldestWaitingSeconds: oldest === undefined ? 0 : secondsSince(oldest.oldestMs, nowMs),
     isPaused,
   }
 
@@ -78,6 +78,11 @@ async function readShard(shard: Shard, client: Redis, sample: number): Promise<Q
     const counted = names.reduce((sum, name) => sum + countInName(name), 0)
     return batches > ids.length ? Math.round((counted / names.length) * batches) : counted
   }
+}
+
+/** A time that cannot be true counts as now: somebody else wrote it. */
+function secondsSince(ms: number, nowMs: number): number {
+  return ms >= 0 && ms <= nowMs ? (nowMs - ms) / 1000 : 0
 }
 
 /** The first and the last `count` ids of a list in Redis, each once. */

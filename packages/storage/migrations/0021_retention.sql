@@ -205,7 +205,7 @@ BEGIN
       UPDATE vss.deliveries SET body = NULL
       WHERE received_at >= ledger.cleared_until AND body IS NOT NULL
         AND received_at <= coalesce(last_at, least(ledger.until, known.kept_from) - interval '1 microsecond');
-      -- Receipts are whole milliseconds. The number tells that there may be more.
+      -- A microsecond is the least step of time. The number tells that there may be more.
       UPDATE vss.bodies_in_ledger
       SET cleared_until = coalesce(last_at + interval '1 microsecond', least(until, known.kept_from));
       DELETE FROM vss.bodies_in_ledger WHERE cleared_until >= until;

@@ -4,8 +4,7 @@ import type { ClientBase } from 'pg'
 import { bodyOfDelivery } from './bodies.ts'
 
 /** A delivery as the ledger has it. */
-export interface LedgerDelivery {
-  deliveryId: string
+export interface LedgerDelivery extends LedgerPlace {
   receivedAtMs: number
   sourceIp: string | null
   /** Null when the batch that it travelled in could not be decoded, or retention has let it go. */
@@ -39,7 +38,8 @@ export interface LedgerSelection {
 
 /** A place between two deliveries, in the order of receipt. */
 export interface LedgerPlace {
-  readonly receivedAtMs: number
+  /** ISO 8601 with microseconds: a row that was brought in by hand may have them. */
+  readonly receivedAt: string
   readonly deliveryId: string
 }
 
@@ -55,7 +55,8 @@ export async function selectLedger(
   const { rows } = await client.query<LedgerRowAsRead>(text, values)
   return rows.map((row) => ({
     deliveryId: row.delivery_id,
-    receivedAtMs: row.received_at.getTime(),
+    receivedAt: row.received_at,
+    receivedAtMs: Date.parse(row.received_at),
     sourceIp: row.source_ip,
     body: row.body,
     bodySha256: row.body_sha256,
@@ -68,7 +69,7 @@ export async function selectLedger(
 
 interface LedgerRowAsRead {
   delivery_id: string
-  received_at: Date
+  received_at: string
   source_ip: string | null
   body: Buffer | null
   body_sha256: Buffer | null
@@ -98,7 +99,7 @@ export function selectLedgerStatement({
   const conditions = [`received_at < ${time(until)}`, `received_at >= ${keptFrom}`]
   if (since) conditions.push(`received_at >= ${time(since)}`)
   if (after) {
-    const receivedAt = time(new Date(after.receivedAtMs))
+    const receivedAt = `${given(after.receivedAt)}::timestamptz`
     // The first condition leaves out earlier months.
     conditions.push(
       `received_at >= ${receivedAt}`,
@@ -128,11 +129,12 @@ export function selectLedgerStatement({
   }
   if (writtenBy !== undefined) conditions.push(`pipeline_version = ${given(writtenBy)}`)
   const text = `SELECT
-  delivery_id, received_at, host(source_ip) AS source_ip, body_sha256, session_id, source, outcome, reasons,
+  delivery_id, to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS received_at,
+  host(source_ip) AS source_ip, body_sha256, session_id, source, outcome, reasons,
   ${bodyOfDelivery} AS body
 FROM vss.deliveries AS delivery
 WHERE ${conditions.join('\n  AND ')}
-ORDER BY received_at, delivery_id
+ORDER BY delivery.received_at, delivery_id
 LIMIT ${given(limit)}`
   return { text, values }
 }

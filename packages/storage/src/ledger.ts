@@ -89,7 +89,7 @@ export async function correctLedgerRows(
   corrections: readonly LedgerCorrection[],
   pipelineVersion: string,
 ): Promise<number> {
-  const receivedAtMs = corrections.map(({ recorded }) => recorded.receivedAtMs)
+  const receivedAt = corrections.map(({ recorded }) => recorded.receivedAt)
   const { rowCount } = await client.query(
     `UPDATE vss.deliveries AS delivery SET
        session_id = corrected.session_id,
@@ -107,16 +107,16 @@ export async function correctLedgerRows(
        AND delivery.received_at BETWEEN $8::timestamptz AND $10::timestamptz
        AND delivery.outcome = corrected.old_outcome AND delivery.reasons = corrected.old_reasons::jsonb`,
     [
-      timestampArray(receivedAtMs),
+      receivedAt,
       uuidArray(corrections.map(({ recorded }) => recorded.deliveryId)),
       textArray(corrections.map(({ recorded }) => recorded.outcome)),
       textArray(corrections.map(({ recorded }) => JSON.stringify(recorded.reasons))),
       uuidArray(corrections.map(({ sessionId }) => sessionId)),
       textArray(corrections.map(({ outcome }) => outcome)),
       textArray(corrections.map(({ reasons }) => JSON.stringify(reasons))),
-      new Date(Math.min(...receivedAtMs)).toISOString(),
+      receivedAt[0],
       pipelineVersion,
-      new Date(Math.max(...receivedAtMs)).toISOString(),
+      receivedAt.at(-1),
     ],
   )
   return rowCount ?? 0

@@ -2,7 +2,7 @@ import type { Delivery } from '@vss-pipeline/delivery'
 import { type LedgerEntry, type Outcome, type Reason, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
 import { contentOf, isSameContent } from './content.ts'
-import { dataErrorState, toStorageFault } from './errors.ts'
+import { dataErrorState, StorageFault, toStorageFault } from './errors.ts'
 import { correctLedgerRows } from './ledger.ts'
 import {
   type LedgerDelivery,
@@ -64,7 +64,14 @@ export interface RejudgeOptions {
 }
 
 /** Thrown when another one has judged a delivery of the page meanwhile. */
-class JudgedMeanwhile extends Error {}
+class JudgedMeanwhile extends StorageFault {
+  constructor() {
+    super('database_busy', 'others change the same deliveries all the time')
+  }
+}
+
+/** So often a page begins anew, because another one has judged a delivery of it meanwhile. */
+const mostTurns = 10
 
 /** The planner would read a whole month for a few hundred keys where a partition has no statistics yet. */
 const keysAreFew =
@@ -82,11 +89,11 @@ const keysAreFew =
  */
 export async function rejudgePage(pool: Pool, options: RejudgeOptions): Promise<RejudgedPage> {
   let { limit, judge } = options
-  for (;;) {
+  for (let turns = 1; ; ) {
     try {
       return await inTransaction(pool, (client) => rejudge(client, { ...options, limit, judge }))
     } catch (error) {
-      if (error instanceof JudgedMeanwhile) continue
+      if (error instanceof JudgedMeanwhile && turns++ < mostTurns) continue
       const sqlState = dataErrorState(error)
       if (sqlState === undefined || judge !== options.judge) throw toStorageFault(error)
       if (limit > 1) limit = Math.ceil(limit / 2)
@@ -233,6 +240,6 @@ async function correct(
   )
 }
 
-function placeOf({ receivedAtMs, deliveryId }: LedgerPlace): LedgerPlace {
-  return { receivedAtMs, deliveryId }
+function placeOf({ receivedAt, deliveryId }: LedgerPlace): LedgerPlace {
+  return { receivedAt, deliveryId }
 }

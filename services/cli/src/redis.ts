@@ -9,9 +9,9 @@ export async function explainRedis<Result>(
   try {
     return await work()
   } catch (error) {
-    const { isRefusal } = await import('@vss-pipeline/queue')
+    const { hasAnswered } = await import('@vss-pipeline/queue')
     const { message } = error as Error
-    const state = isRefusal(error) ? 'Redis refuses' : 'Redis is away'
+    const state = hasAnswered(error) ? 'Redis cannot be used' : 'Redis is away'
     throw new CommandFailure(`${state}: ${displayServer(url)} (from ${origin}): ${message}`, {
       cause: error,
     })

@@ -274,7 +274,7 @@ it('shows the ledger when Redis is away, and says so', async () => {
   expect(stderr).not.toContain('geheim')
 })
 
-it('says that Redis refuses, and not that it is away, where the password is wrong or a key is of another program', async () => {
+it('says that Redis cannot be used, and not that it is away, where the password is wrong or a key is of another program', async () => {
   const wrongPassword = new URL(ownRedis.url)
   wrongPassword.password = 'geheim'
   const prefix = freshPrefix()
@@ -287,7 +287,9 @@ it('says that Redis refuses, and not that it is away, where the password is wron
     const { exitCode, stdout, stderr } = await vss(['status', '--json'], { ...settings, REDIS_URL: redisUrl })
     expect(exitCode).toBe(1)
     expect(JSON.parse(stdout).findings).toMatchObject([{ code: 'postgres_away' }, { code: 'redis_unusable' }])
-    expect(stderr).toMatch(new RegExp(`^vss: Redis refuses: \\S+ \\(from REDIS_URL\\): ${reason}`, 'm'))
+    expect(stderr).toMatch(
+      new RegExp(`^vss: Redis cannot be used: \\S+ \\(from REDIS_URL\\): ${reason}`, 'm'),
+    )
     expect(stdout + stderr).not.toContain('geheim')
   }
 })

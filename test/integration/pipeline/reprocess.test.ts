@@ -173,6 +173,30 @@ test('counts by minute that have been removed are not corrected', async () => {
   expect((await storage.pool.query('SELECT * FROM vss.minutes')).rows).toEqual([])
 })
 
+test('a row that was brought in by hand, with microseconds, is judged once as others are', async () => {
+  const storage = await openStorage()
+  await write(
+    storage,
+    Array.from({ length: 3 }, () => rejectedBefore(deliveryOf(eventOf(randomUUID())))),
+  )
+  await storage.pool.query(
+    `UPDATE vss.deliveries SET received_at = received_at + interval '456 microseconds'`,
+  )
+
+  expect(await rejudgePages(storage.pool, { limit: 1, judge: today, mostPages: 4 })).toMatchObject(
+    Array.from({ length: 3 }, () => ({ from: 'rejected', to: 'stored' })),
+  )
+  expect((await reprocessAll(storage.pool)).map(({ effect }) => effect)).toEqual(['none', 'none', 'none'])
+})
+
+test('a row whose reasons never read as they stand is given up', async () => {
+  const storage = await openStorage()
+  await write(storage, [rejectedBefore(deliveryOf(eventOf(randomUUID())))])
+  // A number beyond those of JavaScript.
+  await storage.pool.query(`UPDATE vss.deliveries SET reasons = '[{"code": "by_hand", "limit": 1e400}]'`)
+  await expect(reprocessAll(storage.pool)).rejects.toMatchObject({ code: 'database_busy' })
+})
+
 test('a delivery that is still rejected gets the id of its session, where it can be read now', async () => {
   const storage = await openStorage()
   const event = eventOf(randomUUID())

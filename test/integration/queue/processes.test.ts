@@ -180,8 +180,8 @@ test('any number of names in the list costs a bounded read, and goes when a proc
   expect((await read()).running).toHaveLength(1)
 })
 
-test.each(['+inf', '1e300', String(Date.now() + 3_600_000)])(
-  'a word from %s, which is to come, counts for nothing, and goes when a process speaks',
+test.each(['+inf', '1e300', '-1e300', String(Date.now() + 3_600_000)])(
+  'a word from %s, which cannot be true, counts for nothing, and goes when a process speaks',
   async (score) => {
     await redis.client.zadd(`${prefix}:processes`, score, 'worker gone')
     expect((await read()).lastToldAtMs).toEqual({})

@@ -52,6 +52,11 @@ test('an empty queue has no batches of any state, and no oldest one', async () =
   })
 })
 
+test.each(['-inf', '+inf', '1e300'])('a time of %s, which cannot be true, counts as now', async (score) => {
+  await redis.client.zadd(producer.shards[0]!.queue.toKey('open'), score, 'by hand')
+  expect(await read()).toMatchObject({ oldestWaitingSeconds: 0 })
+})
+
 test('the oldest has waited by the clock of Redis, also where that of the reader is ahead', async () => {
   await enqueue(1, 30)
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 600_000 })

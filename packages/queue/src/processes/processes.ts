@@ -22,6 +22,8 @@ const longestReportBytes = 16_384
 /** A word from later than this was told before the clock of Redis was set back, by a process that may have ended. */
 const latestInScript = `now + ${lastsMs}`
 const goodbyeTimeoutMs = 1_000
+/** The last moment that a Date can have. */
+const latestMs = 8_640_000_000_000_000
 
 function indexKey(prefix: string): string {
   return `${prefix}:processes`
@@ -123,8 +125,7 @@ export interface ProcessList {
 }
 
 const indexScript = `${nowInScript}
-local told = redis.call('ZREVRANGEBYSCORE', KEYS[1], ${latestInScript}, 0, 'WITHSCORES', 'LIMIT', 0, ${mostProcesses})
-return {string.format('%.0f', now), told}`
+return {string.format('%.0f', now), redis.call('ZREVRANGE', KEYS[1], 0, ${mostProcesses - 1}, 'WITHSCORES')}`
 
 // A value that is no text becomes a text that is no report.
 const reportsScript = `local texts = {}
@@ -139,24 +140,29 @@ export async function readProcesses(client: Redis, prefix: string): Promise<Proc
   const { readReport } = await import('./report.ts')
   const [now, flat] = (await client.eval(indexScript, 1, indexKey(prefix))) as [string, string[]]
   const nowMs = Number(now)
-  const told: { service: string; id: string; toldAtMs: number }[] = []
+  const told: Told[] = []
+  const recent: Told[] = []
   for (let at = 0; at < flat.length; at += 2) {
     const [service = '', id = ''] = flat[at]!.split(' ')
-    told.push({ service, id, toldAtMs: Number(flat[at + 1]) })
+    const score = Number(flat[at + 1])
+    const isPast = score >= 0 && score <= nowMs
+    const one = { service, id, toldAtMs: score >= 0 && score <= latestMs ? score : nowMs }
+    if (isPast) told.push(one)
+    // A word that is to come is older than a change of the clock: the report tells whether its process still runs.
+    if (!isPast || nowMs - score <= lastsMs) recent.push(one)
   }
-  const recent = told.filter(({ toldAtMs }) => nowMs - toldAtMs <= lastsMs)
   const keys = recent.map(({ id }) => reportKey(prefix, id))
   const texts = (await client.eval(reportsScript, keys.length, ...keys)) as string[]
-  const reports = recent.flatMap(({ toldAtMs }, index) => {
+  const reports = recent.flatMap((one, index) => {
     const text = texts[index]!
     // It has said goodbye.
     if (text === '') return []
-    return [{ toldAtMs, report: text.length > longestReportBytes ? undefined : readReport(text) }]
+    return [{ one, report: text.length > longestReportBytes ? undefined : readReport(text) }]
   })
   return {
-    running: reports.flatMap(({ toldAtMs, report }) => (report ? [{ ...report, toldAtMs }] : [])),
+    running: reports.flatMap(({ one, report }) => (report ? [{ ...report, toldAtMs: one.toldAtMs }] : [])),
     unreadable: reports.filter(({ report }) => report === undefined).length,
-    lastToldAtMs: latestByService(told),
+    lastToldAtMs: latestByService([...reports.map(({ one }) => one), ...told], nowMs),
     nowMs,
   }
 }
@@ -176,14 +182,18 @@ export async function countProcesses(client: Redis, prefix: string, service: Ser
   return (await client.eval(countScript, 1, indexKey(prefix), `${service} `)) as number
 }
 
-/** @param told the latest first. */
-function latestByService(
-  told: readonly { service: string; toldAtMs: number }[],
-): Partial<Record<ServiceName, number>> {
+interface Told {
+  service: string
+  id: string
+  toldAtMs: number
+}
+
+/** @param told the latest first; none counts as later than now. */
+function latestByService(told: readonly Told[], nowMs: number): Partial<Record<ServiceName, number>> {
   const latest: Partial<Record<ServiceName, number>> = {}
   for (const service of ['ingest', 'worker', 'console'] as const) {
     const found = told.find((one) => one.service === service)
-    if (found !== undefined) latest[service] = found.toldAtMs
+    if (found !== undefined) latest[service] = Math.min(found.toldAtMs, nowMs)
   }
   return latest
 }
