@@ -179,9 +179,11 @@ test('a row that was brought in by hand, with microseconds, is judged once as ot
     storage,
     Array.from({ length: 3 }, () => rejectedBefore(deliveryOf(eventOf(randomUUID())))),
   )
-  await storage.pool.query(
-    `UPDATE vss.deliveries SET received_at = received_at + interval '456 microseconds'`,
-  )
+  for (const table of ['deliveries', 'bodies']) {
+    await storage.pool.query(
+      `UPDATE vss.${table} SET received_at = received_at + interval '456 microseconds'`,
+    )
+  }
 
   expect(await rejudgePages(storage.pool, { limit: 1, judge: today, mostPages: 4 })).toMatchObject(
     Array.from({ length: 3 }, () => ({ from: 'rejected', to: 'stored' })),
