@@ -1,5 +1,5 @@
 -- Schema vss as the migrations leave it. Written by schema.test.ts: npx vitest run schema -u
--- Not shown: the ledger's monthly partitions, and vss.migrations, the record of what was applied.
+-- Not shown: partitions of months and days, and vss.migrations, the record of what was applied.
 
 CREATE SCHEMA vss;
 COMMENT ON SCHEMA vss IS '8x8 Voice Session Summaries: one row a session and one a call leg, and the ledger of every delivery received.';
@@ -20,6 +20,32 @@ COMMENT ON COLUMN vss.activity_hours.first_minute IS 'Its first minute with a de
 COMMENT ON COLUMN vss.activity_hours.last_minute IS 'Its last minute with a delivery';
 COMMENT ON COLUMN vss.activity_hours.minutes IS 'How many minutes have a delivery';
 COMMENT ON COLUMN vss.activity_hours.longest_gap IS 'The longest time between two of these minutes with none between them; 0 where there is one minute';
+
+CREATE TABLE vss.bodies (
+  delivery_id uuid NOT NULL,
+  received_at timestamp with time zone NOT NULL,
+  body bytea NOT NULL,
+  CONSTRAINT bodies_pkey PRIMARY KEY (received_at, delivery_id)
+) PARTITION BY RANGE (received_at);
+COMMENT ON TABLE vss.bodies IS 'The request bodies of the ledger''s deliveries. Partitioned by day of received_at, in UTC.';
+COMMENT ON COLUMN vss.bodies.delivery_id IS 'As in vss.deliveries';
+COMMENT ON COLUMN vss.bodies.received_at IS 'As in vss.deliveries';
+COMMENT ON COLUMN vss.bodies.body IS 'The request body as received, byte for byte';
+
+CREATE TABLE vss.bodies_default PARTITION OF vss.bodies DEFAULT;
+COMMENT ON TABLE vss.bodies_default IS 'Bodies of days without a partition of their own';
+
+CREATE TABLE vss.bodies_in_ledger (
+  is_only boolean DEFAULT true NOT NULL,
+  cleared_until timestamp with time zone NOT NULL,
+  until timestamp with time zone NOT NULL,
+  CONSTRAINT bodies_in_ledger_pkey PRIMARY KEY (is_only),
+  CONSTRAINT bodies_in_ledger_one_row CHECK (is_only)
+);
+COMMENT ON TABLE vss.bodies_in_ledger IS 'One row while the ledger may have bodies of its own, from before vss.bodies; else empty.';
+COMMENT ON COLUMN vss.bodies_in_ledger.is_only IS 'Key of the only row';
+COMMENT ON COLUMN vss.bodies_in_ledger.cleared_until IS 'Retention has cleared those of deliveries received before';
+COMMENT ON COLUMN vss.bodies_in_ledger.until IS 'There are none from then on';
 
 CREATE TABLE vss.call_legs (
   session_id uuid NOT NULL,
@@ -113,7 +139,6 @@ CREATE TABLE vss.deliveries (
   source text DEFAULT 'webhook'::text NOT NULL,
   history jsonb,
   CONSTRAINT deliveries_pkey PRIMARY KEY (received_at, delivery_id),
-  CONSTRAINT deliveries_body_with_sha256 CHECK (((body IS NULL) = (body_sha256 IS NULL))),
   CONSTRAINT deliveries_outcome_known CHECK ((outcome = ANY (ARRAY['stored'::text, 'duplicate'::text, 'superseded'::text, 'rejected'::text]))),
   CONSTRAINT deliveries_reasons_if_rejected CHECK (((outcome = 'rejected'::text) = (reasons <> '[]'::jsonb))),
   CONSTRAINT deliveries_source_known CHECK ((source = ANY (ARRAY['webhook'::text, 'import'::text])))
@@ -124,8 +149,8 @@ COMMENT ON TABLE vss.deliveries IS 'The ledger: one row for every delivery that 
 COMMENT ON COLUMN vss.deliveries.delivery_id IS 'UUIDv7 given by ingest and returned to the sender';
 COMMENT ON COLUMN vss.deliveries.received_at IS 'When ingest received it: the millisecond inside delivery_id';
 COMMENT ON COLUMN vss.deliveries.source_ip IS 'The sender''s address; null when it could not be known';
-COMMENT ON COLUMN vss.deliveries.body IS 'The request body as received, byte for byte; null only when the batch it travelled in could not be decoded';
-COMMENT ON COLUMN vss.deliveries.body_sha256 IS 'SHA-256 of body';
+COMMENT ON COLUMN vss.deliveries.body IS 'The request body, where a release wrote it that did not have vss.bodies; else null. vss.rejected finds it in either place';
+COMMENT ON COLUMN vss.deliveries.body_sha256 IS 'SHA-256 of the body; null only when the batch it travelled in could not be decoded';
 COMMENT ON COLUMN vss.deliveries.session_id IS 'payload.sessionId where it could be read';
 COMMENT ON COLUMN vss.deliveries.outcome IS 'stored: it made or changed the session. duplicate: the session had this content already. superseded: a newer delivery of the session decides. rejected: see reasons';
 COMMENT ON COLUMN vss.deliveries.reasons IS 'Why it was rejected: [{code, path, message}]; otherwise []';
@@ -330,6 +355,29 @@ COMMENT ON COLUMN vss.minute_tallies.outcome IS 'As in vss.deliveries';
 COMMENT ON COLUMN vss.minute_tallies.source IS 'As in vss.deliveries';
 COMMENT ON COLUMN vss.minute_tallies.deliveries IS 'How many more there are; less than 0 where an outcome was corrected';
 
+CREATE TABLE vss.retention (
+  kind text NOT NULL,
+  days integer,
+  kept_from timestamp with time zone NOT NULL,
+  swept_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+  oldest_at timestamp with time zone,
+  tried_at timestamp with time zone,
+  stuck_partition text,
+  stuck_since timestamp with time zone,
+  CONSTRAINT retention_pkey PRIMARY KEY (kind),
+  CONSTRAINT retention_days_sensible CHECK (((days >= 1) AND (days <= 36500))),
+  CONSTRAINT retention_kind_known CHECK ((kind = ANY (ARRAY['bodies'::text, 'deliveries'::text, 'sessions'::text])))
+);
+COMMENT ON TABLE vss.retention IS 'How long rows are kept, one row a kind: written by a worker that has a setting for it. Empty until one has.';
+COMMENT ON COLUMN vss.retention.kind IS 'bodies, deliveries (the ledger) or sessions, with their legs';
+COMMENT ON COLUMN vss.retention.days IS 'As the worker that looked last was set; null: no more rows go';
+COMMENT ON COLUMN vss.retention.kept_from IS 'Rows received before have gone, or go now; it never moves back';
+COMMENT ON COLUMN vss.retention.swept_until IS 'Rows received before have gone; when it is kept_from, all have. Only those that came late may be there until the next day';
+COMMENT ON COLUMN vss.retention.oldest_at IS 'When the oldest row was received, as of the last sweep; null without a row';
+COMMENT ON COLUMN vss.retention.tried_at IS 'When partitions were dropped last, or could not be';
+COMMENT ON COLUMN vss.retention.stuck_partition IS 'The partition that could not be dropped at the last try, because others held it or its table; null when none sticks';
+COMMENT ON COLUMN vss.retention.stuck_since IS 'When that partition could not be dropped first';
+
 CREATE TABLE vss.sessions (
   session_id uuid NOT NULL,
   sub_account_id text NOT NULL,
@@ -370,6 +418,7 @@ CREATE TABLE vss.sessions (
 );
 CREATE INDEX sessions_change_idx ON vss.sessions USING btree (change_xid, session_id);
 CREATE INDEX sessions_client_request_id_idx ON vss.sessions USING btree (client_request_id text_pattern_ops) WHERE (client_request_id IS NOT NULL);
+CREATE INDEX sessions_received_at_idx ON vss.sessions USING brin (received_at) WITH (pages_per_range='32', autosummarize='on');
 CREATE INDEX sessions_started_at_sub_account_idx ON vss.sessions USING btree (started_at, sub_account_id);
 COMMENT ON TABLE vss.sessions IS 'One row a finished voice session: its latest summary, that of the delivery with the greatest (received_at, delivery_id).';
 COMMENT ON COLUMN vss.sessions.session_id IS 'payload.sessionId';
@@ -779,6 +828,176 @@ $function$;
 REVOKE EXECUTE ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean[],boolean[],boolean[]) FROM PUBLIC;
 COMMENT ON FUNCTION vss.count_figures(timestamp with time zone[],timestamp with time zone[],text,boolean[],boolean[],boolean[]) IS 'Counts the figures of spans of time from the sessions themselves, once for each grouping: the three arrays have a member for each. hour is the beginning of the span. A group that is not asked for is empty, and legs is 0.';
 
+CREATE OR REPLACE FUNCTION vss.delete_expired(of_kind text, max_rows integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET enable_seqscan TO 'off'
+AS $function$
+DECLARE
+  known vss.retention;
+  ledger vss.bodies_in_ledger;
+  sweep_from timestamptz;
+  last_at timestamptz;
+  oldest timestamptz;
+  deleted integer := 0;
+BEGIN
+  IF max_rows IS NULL OR max_rows NOT BETWEEN 1 AND 100000 THEN
+    RAISE EXCEPTION 'max_rows must be between 1 and 100000' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF NOT pg_try_advisory_xact_lock(5337700118081) THEN RETURN 0; END IF;
+  SELECT * INTO known FROM vss.retention WHERE kind = of_kind AND swept_until < kept_from;
+  IF NOT FOUND THEN RETURN 0; END IF;
+
+  CASE of_kind
+  WHEN 'sessions' THEN
+    DELETE FROM vss.sessions
+    WHERE ctid = ANY (ARRAY(
+      -- A session that a writer holds is not waited for: the next call takes it.
+      SELECT ctid FROM vss.sessions WHERE received_at < known.kept_from LIMIT max_rows FOR UPDATE SKIP LOCKED
+    ));
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+
+  WHEN 'deliveries' THEN
+    DELETE FROM vss.deliveries_default
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM vss.deliveries_default WHERE received_at < known.kept_from LIMIT max_rows));
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    IF deleted = 0 THEN
+      -- Earlier months are dropped. To begin where the last call ended saves reading what is dead.
+      sweep_from := greatest(known.swept_until, date_trunc('month', known.kept_from));
+      SELECT received_at INTO last_at FROM vss.deliveries
+      WHERE received_at >= sweep_from AND received_at < known.kept_from
+      ORDER BY received_at OFFSET max_rows - 1 LIMIT 1;
+      DELETE FROM vss.deliveries
+      WHERE received_at >= sweep_from AND received_at <= coalesce(last_at, known.kept_from - interval '1 microsecond');
+      GET DIAGNOSTICS deleted = ROW_COUNT;
+      UPDATE vss.retention SET swept_until = last_at WHERE kind = of_kind AND last_at IS NOT NULL;
+    END IF;
+
+  WHEN 'bodies' THEN
+    DELETE FROM vss.bodies_default
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM vss.bodies_default WHERE received_at < known.kept_from LIMIT max_rows));
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    SELECT * INTO ledger FROM vss.bodies_in_ledger WHERE cleared_until < least(until, known.kept_from);
+    IF deleted = 0 AND FOUND THEN
+      SELECT received_at INTO last_at FROM vss.deliveries
+      WHERE received_at >= ledger.cleared_until AND received_at < least(ledger.until, known.kept_from)
+      ORDER BY received_at OFFSET max_rows - 1 LIMIT 1;
+      UPDATE vss.deliveries SET body = NULL
+      WHERE received_at >= ledger.cleared_until AND body IS NOT NULL
+        AND received_at <= coalesce(last_at, least(ledger.until, known.kept_from) - interval '1 microsecond');
+      -- A microsecond is the least step of time. The number tells that there may be more.
+      UPDATE vss.bodies_in_ledger
+      SET cleared_until = coalesce(last_at + interval '1 microsecond', least(until, known.kept_from));
+      DELETE FROM vss.bodies_in_ledger WHERE cleared_until >= until;
+      deleted := CASE WHEN last_at IS NULL THEN 0 ELSE max_rows END;
+    END IF;
+  END CASE;
+
+  IF deleted = 0 THEN
+    CASE of_kind
+    WHEN 'bodies' THEN SELECT received_at INTO oldest FROM vss.bodies ORDER BY received_at LIMIT 1;
+    WHEN 'deliveries' THEN SELECT received_at INTO oldest FROM vss.deliveries ORDER BY received_at LIMIT 1;
+    ELSE
+      -- The index helps with a bound only, and the oldest is near it.
+      FOR doubling IN 0 .. 15 LOOP
+        SELECT min(received_at) INTO oldest FROM vss.sessions
+        WHERE received_at < known.kept_from + make_interval(days => 1 << doubling);
+        EXIT WHEN oldest IS NOT NULL OR known.kept_from + make_interval(days => 1 << doubling) > now();
+      END LOOP;
+    END CASE;
+    UPDATE vss.retention SET swept_until = kept_from, oldest_at = oldest WHERE kind = of_kind;
+  END IF;
+  RETURN deleted;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.delete_expired(text,integer) FROM PUBLIC;
+COMMENT ON FUNCTION vss.delete_expired(text,integer) IS 'Deletes up to max_rows rows of a kind that were received before vss.retention keeps any and are in no partition that goes as a whole. Returns how many; call it again until it is 0. Nothing where another worker is at it.';
+
+CREATE OR REPLACE FUNCTION vss.drop_expired_partitions()
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '500ms'
+AS $function$
+DECLARE
+  -- A drop takes some milliseconds of the time in which writers wait.
+  most_dropped constant integer := 10;
+  expired record;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(5337700118081) THEN RETURN; END IF;
+  -- Whoever may call this may not make writers wait more often.
+  IF EXISTS (SELECT FROM vss.retention WHERE tried_at > now() - interval '50 seconds') THEN RETURN; END IF;
+
+  UPDATE vss.retention SET stuck_partition = NULL, stuck_since = NULL
+  WHERE to_regclass('vss.' || quote_ident(stuck_partition)) IS NULL AND stuck_partition IS NOT NULL;
+  FOR expired IN
+    SELECT known.kind, partition.name
+    FROM vss.expired_partitions(
+      (SELECT kept_from FROM vss.retention WHERE kind = 'bodies'),
+      (SELECT kept_from FROM vss.retention WHERE kind = 'deliveries')
+    ) AS partition JOIN vss.retention AS known USING (kind)
+    ORDER BY partition.range_end, known.kind
+    LIMIT most_dropped
+  LOOP
+    UPDATE vss.retention SET tried_at = now() WHERE kind = expired.kind;
+    BEGIN
+      EXECUTE format('DROP TABLE vss.%I', expired.name);
+      UPDATE vss.retention SET stuck_partition = NULL, stuck_since = NULL WHERE kind = expired.kind;
+      RETURN NEXT expired.name;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      UPDATE vss.retention SET
+        stuck_since = CASE WHEN stuck_partition = expired.name THEN stuck_since ELSE now() END,
+        stuck_partition = expired.name
+      WHERE kind = expired.kind;
+      EXIT;
+    END;
+    EXIT WHEN clock_timestamp() > now() + interval '500 milliseconds';
+  END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.drop_expired_partitions() FROM PUBLIC;
+COMMENT ON FUNCTION vss.drop_expired_partitions() IS 'Drops up to ten partitions of which every row was received before vss.retention keeps any, and returns their names. It waits half a second for a table that others hold, and tries again a minute later at the earliest. Nothing where another worker is at it.';
+
+CREATE OR REPLACE FUNCTION vss.ensure_body_partitions(days_ahead integer)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '3s'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+DECLARE
+  today timestamptz := date_trunc('day', now());
+  day_start timestamptz;
+  partition_name text;
+BEGIN
+  IF days_ahead IS NULL OR days_ahead NOT BETWEEN 0 AND 60 THEN
+    RAISE EXCEPTION 'days_ahead must be between 0 and 60' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  LOCK TABLE vss.bodies IN SHARE UPDATE EXCLUSIVE MODE;
+
+  FOR day_start IN
+    -- A bound, because an ingest whose clock is wrong must not make a partition of any day.
+    SELECT date_trunc('day', received_at) FROM vss.bodies_default
+    WHERE received_at >= today - interval '31 days' AND received_at < today
+    UNION
+    SELECT today + make_interval(days => number) FROM generate_series(0, days_ahead) AS number
+    ORDER BY 1
+  LOOP
+    partition_name := 'bodies_' || to_char(day_start, 'YYYY_MM_DD');
+    IF vss.make_partition('bodies', partition_name, day_start, day_start + interval '1 day') THEN
+      RETURN NEXT partition_name;
+    END IF;
+  END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.ensure_body_partitions(integer) FROM PUBLIC;
+COMMENT ON FUNCTION vss.ensure_body_partitions(integer) IS 'Creates the partitions of vss.bodies of today and days_ahead more (0 to 60), and those of the 31 days before whose bodies are in the default partition. Returns the names of those it created. Bodies move to their own partition from the default one.';
+
 CREATE OR REPLACE FUNCTION vss.ensure_ledger_partitions(months_ahead integer)
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -788,39 +1007,54 @@ CREATE OR REPLACE FUNCTION vss.ensure_ledger_partitions(months_ahead integer)
  SET "TimeZone" TO 'UTC'
 AS $function$
 DECLARE
-  first_month timestamptz := date_trunc('month', now());
+  this_month timestamptz := date_trunc('month', now());
   month_start timestamptz;
-  month_end timestamptz;
   partition_name text;
 BEGIN
   IF months_ahead IS NULL OR months_ahead NOT BETWEEN 0 AND 24 THEN
     RAISE EXCEPTION 'months_ahead must be between 0 and 24' USING ERRCODE = 'invalid_parameter_value';
   END IF;
+  -- One caller at a time; ATTACH takes this lock anyway. Two that had read the default partition would each wait for the other.
+  LOCK TABLE vss.deliveries IN SHARE UPDATE EXCLUSIVE MODE;
 
-  FOR month_number IN 0 .. months_ahead LOOP
-    month_start := first_month + make_interval(months => month_number);
-    month_end := month_start + make_interval(months => 1);
+  FOR month_start IN
+    SELECT date_trunc('month', received_at) FROM vss.deliveries_default
+    WHERE received_at >= this_month - interval '2 months' AND received_at < this_month
+    UNION
+    SELECT this_month + make_interval(months => number) FROM generate_series(0, months_ahead) AS number
+    ORDER BY 1
+  LOOP
     partition_name := 'deliveries_' || to_char(month_start, 'YYYY_MM');
-    CONTINUE WHEN to_regclass('vss.' || partition_name) IS NOT NULL;
-
-    -- One caller at a time; ATTACH takes this lock anyway.
-    LOCK TABLE vss.deliveries IN SHARE UPDATE EXCLUSIVE MODE;
-    CONTINUE WHEN to_regclass('vss.' || partition_name) IS NOT NULL;
-
-    BEGIN
-      -- ATTACH lets others read and write the ledger meanwhile; CREATE TABLE ... PARTITION OF would not.
-      EXECUTE format('CREATE TABLE vss.%I (LIKE vss.deliveries INCLUDING CONSTRAINTS INCLUDING STORAGE)', partition_name);
-      EXECUTE format('ALTER TABLE vss.deliveries ATTACH PARTITION vss.%I FOR VALUES FROM (%L) TO (%L)', partition_name, month_start, month_end);
-    EXCEPTION WHEN check_violation THEN
-      RAISE WARNING 'vss.% not created: vss.deliveries_default already holds deliveries of that month', partition_name;
-      CONTINUE;
-    END;
-    RETURN NEXT partition_name;
+    IF vss.make_partition('deliveries', partition_name, month_start, month_start + interval '1 month') THEN
+      RETURN NEXT partition_name;
+    END IF;
   END LOOP;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) FROM PUBLIC;
-COMMENT ON FUNCTION vss.ensure_ledger_partitions(integer) IS 'Creates the ledger''s partitions of this month and months_ahead more (0 to 24), and returns the names of those it created. A month whose deliveries are already in the default partition stays there, with a warning.';
+COMMENT ON FUNCTION vss.ensure_ledger_partitions(integer) IS 'Creates the ledger''s partitions of this month and months_ahead more (0 to 24), and those of the two months before whose deliveries are in the default partition. Returns the names of those it created. Deliveries move to their own partition from the default one.';
+
+CREATE OR REPLACE FUNCTION vss.expired_partitions(bodies_from timestamp with time zone, ledger_from timestamp with time zone)
+ RETURNS TABLE(kind text, name text, range_end timestamp with time zone, bytes bigint)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT bound.kind, bound.name, bound.range_end, pg_total_relation_size(bound.oid)
+  FROM (
+    SELECT
+      parent.relname::text AS kind, child.relname::text AS name, child.oid,
+      substring(pg_get_expr(child.relpartbound, child.oid) FROM 'TO \(''(.*)''\)')::timestamptz AS range_end
+    FROM pg_inherits
+    JOIN pg_class AS parent ON parent.oid = inhparent
+    JOIN pg_class AS child ON child.oid = inhrelid
+    WHERE parent.relnamespace = 'vss'::regnamespace AND parent.relname IN ('bodies', 'deliveries')
+  ) AS bound
+  WHERE bound.range_end <= CASE bound.kind WHEN 'bodies' THEN bodies_from ELSE ledger_from END
+  ORDER BY bound.range_end, bound.kind
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.expired_partitions(timestamp with time zone,timestamp with time zone) FROM PUBLIC;
+COMMENT ON FUNCTION vss.expired_partitions(timestamp with time zone,timestamp with time zone) IS 'The partitions of vss.bodies and of the ledger of which every row was received before these times, the oldest first.';
 
 CREATE OR REPLACE FUNCTION vss.feed_continue()
  RETURNS uuid
@@ -999,11 +1233,11 @@ CREATE OR REPLACE FUNCTION vss.grant_to_roles()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
+  REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_writer;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_writer;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT ON vss.feed TO vss_writer;
     GRANT SELECT ON vss.feed_ancestors TO vss_writer;
     GRANT SELECT ON vss.feed_status TO vss_writer;
@@ -1011,17 +1245,23 @@ BEGIN
     GRANT SELECT ON vss.consumer_lag TO vss_writer;
     GRANT SELECT, UPDATE (complete_until, reason, updated_at) ON vss.watermark TO vss_writer;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.ingests TO vss_writer;
+    GRANT SELECT ON vss.retention TO vss_writer;
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
+    GRANT INSERT ON vss.bodies TO vss_writer;
     GRANT INSERT ON vss.minute_tallies TO vss_writer;
     GRANT SELECT ON vss.sub_account_activity TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.add_up_minutes(integer) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.delete_expired(text, integer) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.drop_expired_partitions() TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.ensure_body_partitions(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.ensure_ledger_partitions(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.feed_heartbeat() TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.note_drift(jsonb) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.prune_minutes(integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.refresh_figures(integer, interval) TO vss_writer;
+    GRANT EXECUTE ON FUNCTION vss.set_retention(integer, integer, integer) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_writer;
     GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_writer;
@@ -1030,8 +1270,8 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_reader;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_reader;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
     GRANT SELECT ON vss.leg_numbers TO vss_reader;
@@ -1056,6 +1296,7 @@ BEGIN
     GRANT SELECT ON vss.consumer_lag TO vss_reader;
     GRANT SELECT ON vss.watermark TO vss_reader;
     GRANT SELECT ON vss.ingests TO vss_reader;
+    GRANT SELECT ON vss.retention TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.changes(text, integer) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.check_cursor(text, uuid) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.check_feed() TO vss_reader;
@@ -1071,12 +1312,13 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_support;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_support;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
     GRANT SELECT ON vss.leg_numbers TO vss_support;
     GRANT SELECT ON vss.deliveries TO vss_support;
+    GRANT SELECT ON vss.bodies TO vss_support;
     GRANT SELECT ON vss.rejected TO vss_support;
     GRANT SELECT ON vss.minutes TO vss_support;
     GRANT SELECT ON vss.minute_tallies TO vss_support;
@@ -1097,7 +1339,9 @@ BEGIN
     GRANT SELECT ON vss.consumer_lag TO vss_support;
     GRANT SELECT ON vss.watermark TO vss_support;
     GRANT SELECT ON vss.ingests TO vss_support;
+    GRANT SELECT ON vss.retention TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_support;
+    GRANT EXECUTE ON FUNCTION vss.expired_partitions(timestamp with time zone, timestamp with time zone) TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_support;
@@ -1107,12 +1351,13 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_operator;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_operator;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
     GRANT SELECT ON vss.leg_numbers TO vss_operator;
     GRANT SELECT, UPDATE (session_id, outcome, reasons, processed_at, pipeline_version, history) ON vss.deliveries TO vss_operator;
+    GRANT SELECT ON vss.bodies TO vss_operator;
     GRANT SELECT ON vss.rejected TO vss_operator;
     GRANT SELECT ON vss.minutes TO vss_operator;
     GRANT SELECT, INSERT ON vss.minute_tallies TO vss_operator;
@@ -1133,7 +1378,9 @@ BEGIN
     GRANT SELECT ON vss.consumer_lag TO vss_operator;
     GRANT SELECT ON vss.watermark TO vss_operator;
     GRANT SELECT, DELETE ON vss.ingests TO vss_operator;
+    GRANT SELECT ON vss.retention TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_operator;
+    GRANT EXECUTE ON FUNCTION vss.expired_partitions(timestamp with time zone, timestamp with time zone) TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.oldest_unread(text) TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.present_place(text, uuid) TO vss_operator;
@@ -1142,8 +1389,8 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.figures_progress, vss.migrations FROM vss_analyst;
-    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.ensure_ledger_partitions(integer), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_analyst;
+    REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
     GRANT SELECT ON vss.minutes TO vss_analyst;
     GRANT SELECT ON vss.minute_tallies TO vss_analyst;
     GRANT SELECT ON vss.minute_counts TO vss_analyst;
@@ -1161,6 +1408,45 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.grant_to_roles() FROM PUBLIC;
 COMMENT ON FUNCTION vss.grant_to_roles() IS 'Gives the roles of deploy/postgres/roles.sql what they need, where they have been let into the schema. Written by privileges.ts, and called, at the end of every migrate.';
+
+CREATE OR REPLACE FUNCTION vss.make_partition(parent text, partition_name text, range_start timestamp with time zone, range_end timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  -- They move in about a second. Whoever reads or writes the default partition waits meanwhile.
+  most_moved constant integer := 100000;
+  astray integer;
+BEGIN
+  IF to_regclass('vss.' || quote_ident(partition_name)) IS NOT NULL THEN RETURN false; END IF;
+
+  -- ATTACH takes this lock as well. It keeps others from adding rows of the range while these move.
+  EXECUTE format('LOCK TABLE vss.%I IN ACCESS EXCLUSIVE MODE', parent || '_default');
+  EXECUTE format(
+    'SELECT count(*) FROM (SELECT FROM vss.%I WHERE received_at >= $1 AND received_at < $2 LIMIT $3) AS astray',
+    parent || '_default'
+  ) INTO astray USING range_start, range_end, most_moved + 1;
+  IF astray > most_moved THEN
+    RAISE WARNING 'vss.% not created: vss.%_default holds more than % of its rows', partition_name, parent, most_moved;
+    RETURN false;
+  END IF;
+
+  -- ATTACH lets others read and write the other partitions meanwhile; CREATE TABLE ... PARTITION OF would not.
+  EXECUTE format('CREATE TABLE vss.%I (LIKE vss.%I INCLUDING CONSTRAINTS INCLUDING STORAGE)', partition_name, parent);
+  IF astray > 0 THEN
+    EXECUTE format(
+      'WITH moved AS (DELETE FROM vss.%I WHERE received_at >= $1 AND received_at < $2 RETURNING *)
+       INSERT INTO vss.%I SELECT * FROM moved',
+      parent || '_default', partition_name
+    ) USING range_start, range_end;
+  END IF;
+  EXECUTE format('ALTER TABLE vss.%I ATTACH PARTITION vss.%I FOR VALUES FROM (%L) TO (%L)', parent, partition_name, range_start, range_end);
+  RETURN true;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.make_partition(text,text,timestamp with time zone,timestamp with time zone) FROM PUBLIC;
+COMMENT ON FUNCTION vss.make_partition(text,text,timestamp with time zone,timestamp with time zone) IS 'Creates a partition, moves the rows of its range there from the default partition, and returns true; false where it is there already, or more than 100,000 rows would move: these stay, with a warning.';
 
 CREATE OR REPLACE FUNCTION vss.mark_change()
  RETURNS trigger
@@ -1479,6 +1765,41 @@ $function$;
 REVOKE EXECUTE ON FUNCTION vss.server_identity() FROM PUBLIC;
 COMMENT ON FUNCTION vss.server_identity() IS 'The server''s system identifier and its present timeline.';
 
+CREATE OR REPLACE FUNCTION vss.set_retention(body_days integer, ledger_days integer, session_days integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+BEGIN
+  IF body_days > ledger_days THEN
+    RAISE EXCEPTION 'body_days must be at most ledger_days' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF NOT pg_try_advisory_xact_lock(5337700118081) THEN RETURN false; END IF;
+
+  INSERT INTO vss.retention AS known (kind, days, kept_from)
+  SELECT kind, wanted.days, date_trunc('day', now()) - make_interval(days => wanted.days)
+  -- A body without its ledger row could not be found.
+  FROM (VALUES ('bodies', least(body_days, ledger_days)), ('deliveries', ledger_days), ('sessions', session_days))
+    AS wanted (kind, days)
+  WHERE wanted.days IS NOT NULL
+  ON CONFLICT (kind) DO UPDATE SET
+    days = excluded.days,
+    kept_from = greatest(known.kept_from, excluded.kept_from),
+    -- Each day the sweep begins anew, for rows that came late.
+    swept_until = CASE WHEN excluded.kept_from > known.kept_from THEN '-infinity' ELSE known.swept_until END
+  WHERE known.days IS DISTINCT FROM excluded.days OR excluded.kept_from > known.kept_from;
+
+  UPDATE vss.retention SET days = NULL
+  WHERE days IS NOT NULL
+    AND CASE kind WHEN 'bodies' THEN least(body_days, ledger_days) WHEN 'deliveries' THEN ledger_days ELSE session_days END IS NULL;
+  RETURN true;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION vss.set_retention(integer,integer,integer) FROM PUBLIC;
+COMMENT ON FUNCTION vss.set_retention(integer,integer,integer) IS 'Says for how many whole days bodies, ledger and sessions are kept; null: for ever. Bodies are kept no longer than their ledger rows. False where another worker is at it.';
+
 CREATE OR REPLACE FUNCTION vss.traffic(since timestamp with time zone, until timestamp with time zone, bucket interval DEFAULT '1 day'::interval, sub_account text DEFAULT NULL::text, group_by text[] DEFAULT '{}'::text[], count_callees boolean DEFAULT false)
  RETURNS TABLE(bucket_start timestamp with time zone, bucket_end timestamp with time zone, sub_account_id text, direction text, legs integer, country_pair text, attempts bigint, answered bigint, asr double precision, ner_estimate double precision, no_answer bigint, busy bigint, canceled bigint, failed bigint, error bigint, other bigint, minutes double precision, acd_seconds double precision, short_calls bigint, ring_seconds_p50 double precision, ring_seconds_p95 double precision, measured bigint, mos_avg real, mos_p10 real, share_excellent double precision, share_good double precision, share_fair double precision, share_poor double precision, share_bad double precision, packet_loss_p95 real, jitter_ms_p95 real, distinct_callees bigint)
  LANGUAGE plpgsql
@@ -1734,16 +2055,24 @@ CREATE VIEW vss.rejected AS
     session_id,
     vss.utf8_text(body) AS body_text,
     body
-   FROM vss.deliveries
-  WHERE (outcome = 'rejected'::text);
+   FROM ( SELECT delivery_id,
+            received_at,
+            source_ip,
+            reasons,
+            session_id,
+            COALESCE(body, ( SELECT body
+                   FROM vss.bodies
+                  WHERE ((received_at = received_at) AND (delivery_id = delivery_id)))) AS body
+           FROM vss.deliveries
+          WHERE (outcome = 'rejected'::text)) rejected;
 COMMENT ON VIEW vss.rejected IS 'The deliveries that could not become a session, with what was wrong.';
 COMMENT ON COLUMN vss.rejected.delivery_id IS 'UUIDv7 given by ingest and returned to the sender';
 COMMENT ON COLUMN vss.rejected.received_at IS 'When ingest received it';
 COMMENT ON COLUMN vss.rejected.source_ip IS 'The sender''s address; null when it could not be known';
 COMMENT ON COLUMN vss.rejected.reasons IS 'Why: [{code, path, message}]';
 COMMENT ON COLUMN vss.rejected.session_id IS 'payload.sessionId where it could be read';
-COMMENT ON COLUMN vss.rejected.body_text IS 'The body as text; null where it is not UTF-8';
-COMMENT ON COLUMN vss.rejected.body IS 'The request body as received, byte for byte';
+COMMENT ON COLUMN vss.rejected.body_text IS 'The body as text; null where it is not UTF-8, was lost or has been let go';
+COMMENT ON COLUMN vss.rejected.body IS 'The request body as received, byte for byte; null where the batch it travelled in could not be decoded, or retention has let it go';
 
 CREATE VIEW vss.feed_status AS
  SELECT barrier,

@@ -127,17 +127,28 @@ FROM unnest(
 );
 
 INSERT INTO vss.deliveries (
-  delivery_id, received_at, source_ip, body, body_sha256, session_id, outcome, reasons, processed_at,
+  delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at,
   pipeline_version, source
 )
 SELECT
-  delivery_id, received_at, source_ip::inet, body, body_sha256, session_id, outcome, reasons::jsonb, now(),
-  $10, source
+  delivery_id, received_at, source_ip::inet, body_sha256, session_id, outcome, reasons::jsonb, now(), $9,
+  source
 FROM unnest(
-  $1::uuid[], $2::timestamptz[], $3::text[], $4::bytea[], $5::bytea[], $6::uuid[], $7::text[], $8::text[],
-  $9::text[]
+  $1::uuid[], $2::timestamptz[], $3::text[], $4::bytea[], $5::uuid[], $6::text[], $7::text[], $8::text[]
 ) AS new (
-  delivery_id, received_at, source_ip, body, body_sha256, session_id, outcome, reasons, source
+  delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, source
 )
 ON CONFLICT (received_at, delivery_id) DO NOTHING
 RETURNING delivery_id;
+
+INSERT INTO vss.bodies (
+  delivery_id, received_at, body
+)
+SELECT
+  delivery_id, received_at, body
+FROM unnest(
+  $1::uuid[], $2::timestamptz[], $3::bytea[]
+) AS new (
+  delivery_id, received_at, body
+)
+ON CONFLICT DO NOTHING;

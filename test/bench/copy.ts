@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from, to } from 'pg-copy-streams'
 
-const tables = ['vss.sessions', 'vss.call_legs', 'vss.deliveries'] as const
+const tables = ['vss.sessions', 'vss.call_legs', 'vss.deliveries', 'vss.bodies'] as const
 
 /**
  * Empties the tables and writes their rows again by COPY, in one transaction. This is the least work that stores the
@@ -19,7 +19,7 @@ export async function copyStoredRows(databaseUrl: string, format: 'text' | 'bina
     for (const table of tables) {
       contents.push(await buffer(db.query(to(`COPY (SELECT * FROM ${table}) TO STDOUT (FORMAT ${format})`))))
     }
-    await db.query('TRUNCATE vss.sessions, vss.call_legs, vss.deliveries')
+    await db.query(`TRUNCATE ${tables.join(', ')}`)
     await db.query('CHECKPOINT')
 
     const startedAt = performance.now()

@@ -101,13 +101,13 @@ test('the worker is no superuser, reads no body and knows no password but its ow
   const stack = await createStack({ settings: passwords })
   await stack.up()
   await post(stack, '{}')
-  const counted = () => stack.psql('SELECT count(body) FROM vss.deliveries')
+  const counted = () => stack.psql('SELECT count(body) FROM vss.bodies')
   await until('The body in the ledger', async () => (await counted()) === '1', { timeoutMs: 10_000 })
 
   expect(
     await queryAsWorker(stack, 'SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user'),
   ).toBe('[{"rolname":"vss_writer","rolsuper":false}]')
-  for (const statement of ['SELECT body FROM vss.deliveries', 'SELECT body_text FROM vss.rejected']) {
+  for (const statement of ['SELECT body FROM vss.bodies', 'SELECT body_text FROM vss.rejected']) {
     expect(await queryAsWorker(stack, statement)).toMatch(/^permission denied/)
   }
   const [worker] = await stack.containers('worker')
@@ -131,7 +131,7 @@ test('vss_reader reads rows, but no body', async () => {
     },
   )
 
-  await expect(stack.psql('SELECT body FROM vss.deliveries', asReader)).rejects.toThrow('permission denied')
+  await expect(stack.psql('SELECT body FROM vss.bodies', asReader)).rejects.toThrow('permission denied')
 })
 
 test('the roles take over a volume that was made before them, with its rows', async () => {

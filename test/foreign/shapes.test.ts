@@ -59,7 +59,8 @@ async function readKept(
   deliveryIds: string[],
 ): Promise<Map<string, { body: Buffer; codes: string[] }>> {
   const { rows } = await pool.query<{ delivery_id: string; body: Buffer; reasons: { code: string }[] }>(
-    'SELECT delivery_id, body, reasons FROM vss.deliveries WHERE delivery_id = ANY ($1::uuid[])',
+    `SELECT delivery_id, bodies.body, reasons FROM vss.deliveries JOIN vss.bodies USING (received_at, delivery_id)
+     WHERE delivery_id = ANY ($1::uuid[])`,
     [deliveryIds],
   )
   return new Map(

@@ -1,5 +1,5 @@
 import { until } from '@vss-pipeline/local-stack'
-import type { createPool } from '@vss-pipeline/storage'
+import { bodyOfDelivery, type createPool } from '@vss-pipeline/storage'
 import type { Outcome } from '@vss-pipeline/vss'
 import { expect } from 'vitest'
 import type { Acknowledged } from './load.ts'
@@ -105,10 +105,10 @@ export async function countKillers(pool: Pool): Promise<number> {
   return rows[0]?.count ?? 0
 }
 
-/** A delivery's body as the ledger has it. */
+/** A delivery's body as it was recorded. */
 export async function readBody(pool: Pool, deliveryId: string): Promise<Buffer | null> {
   const { rows } = await pool.query<{ body: Buffer | null }>(
-    'SELECT body FROM vss.deliveries WHERE delivery_id = $1',
+    `SELECT ${bodyOfDelivery} AS body FROM vss.deliveries AS delivery WHERE delivery_id = $1`,
     [deliveryId],
   )
   if (rows.length !== 1) throw new Error(`the ledger has ${rows.length} rows of ${deliveryId}: expected 1`)

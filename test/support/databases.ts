@@ -76,9 +76,11 @@ async function ensureTemplate(client: pg.Client, databaseUrl: string): Promise<s
   return name
 }
 
-/** Changes with the migrations, with the grants, and with the month: `migrate` makes the partitions of coming months. */
+/** Changes with the migrations, with the grants, and with the day: `migrate` makes the partitions of the next days. */
 async function schemaVersion(): Promise<string> {
-  const digest = createHash('sha256').update(new Date().toISOString().slice(0, 7)).update(createGrantFunction)
+  const digest = createHash('sha256')
+    .update(new Date().toISOString().slice(0, 10))
+    .update(createGrantFunction)
   for (const file of (await readdir(migrationsFolder)).sort()) {
     digest.update(file).update(await readFile(join(migrationsFolder, file)))
   }

@@ -74,8 +74,9 @@ export async function writeAsEarlier(client: pg.Client, sessionId: string): Prom
     [sessionId],
   )
   await client.query(
-    `INSERT INTO vss.deliveries (delivery_id, received_at, session_id, outcome, reasons, processed_at, pipeline_version)
-     VALUES ($1, $2, $3, 'stored', '[]', now(), 'earlier')`,
+    `INSERT INTO vss.deliveries (delivery_id, received_at, body, body_sha256, session_id, outcome, reasons,
+       processed_at, pipeline_version)
+     VALUES ($1, $2, 'its body', sha256('its body'), $3, 'stored', '[]', now(), 'earlier')`,
     [deliveryId, receivedAt, sessionId],
   )
   await client.query('COMMIT')

@@ -37,7 +37,7 @@ function giveToPostgres(pipeline: FaultyPipeline, path: string): void {
 export async function moveLedgerTo(admin: Pool, folder: string): Promise<void> {
   await admin.query(`CREATE TABLESPACE small LOCATION '${folder}'`)
   const { rows } = await admin.query<{ name: string }>(
-    `SELECT inhrelid::regclass AS name FROM pg_inherits WHERE inhparent = 'vss.deliveries'::regclass`,
+    `SELECT inhrelid::regclass AS name FROM pg_inherits WHERE inhparent IN ('vss.deliveries'::regclass, 'vss.bodies'::regclass)`,
   )
   for (const { name } of rows) await admin.query(`ALTER TABLE ${name} SET TABLESPACE small`)
 }

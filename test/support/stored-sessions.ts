@@ -13,7 +13,7 @@ export async function loadStoredSessions(databaseUrl: string, count: number): Pr
   const target = new pg.Client({ connectionString: databaseUrl })
   await Promise.all([source.connect(), target.connect()])
   try {
-    await source.query('TRUNCATE vss.deliveries')
+    await source.query('TRUNCATE vss.deliveries, vss.bodies')
     await source.query(
       `CREATE TEMP TABLE template AS
        SELECT session_id, row_number() OVER (ORDER BY started_at) - 1 AS number FROM vss.sessions LIMIT ${templates};

@@ -4,6 +4,7 @@ import { type FeedState, readFeedState } from './feed.ts'
 import { countByOutcome, type OutcomeCounts } from './minutes.ts'
 import { readSnapshot } from './read.ts'
 import { countRejectReasons, type RejectReasons } from './rejects.ts'
+import { type Retention, selectRetention } from './retention.ts'
 
 /** All that Postgres tells about the pipeline. Timestamps are ISO 8601 in UTC with milliseconds. */
 export interface DatabaseState {
@@ -38,6 +39,8 @@ export interface DatabaseState {
     /** The name of the latest one, such as `deliveries_2026_03`; null without any. */
     readonly latest: string | null
   }
+  /** Of each kind of rows for which a worker has had a setting. */
+  readonly retention: readonly Retention[]
   readonly postgres: { readonly version: string }
 }
 
@@ -63,6 +66,7 @@ export async function readDatabaseState(pool: Pool, since: Date): Promise<Databa
         sinceThen: await countRejectReasons(client, since),
         lastHour: await countRejectReasons(client, minutesAgo(60)),
       },
+      retention: await selectRetention(client),
       ...(await readLatest(client, since)),
       completeUntil: { at: toTime(completeUntilMs), reason, updatedAt: toTime(updatedAtMs) },
       ingests,

@@ -29,6 +29,9 @@ const lateAfterSeconds = 60
 /** So many of the last hour, and this share, are no accident. */
 const notable = { count: 10, share: 0.05 }
 
+/** A report may hold a table for a while. */
+const stuckAfterSeconds = 3_600
+
 /** Each kind of finding, once. A new kind is a new entry. The first of the errors is the verdict. */
 const checks = [
   {
@@ -205,6 +208,17 @@ const checks = [
       queue && queue.jobs.delayed > 0
         ? [`${displayCountOf(queue.jobs.delayed, 'batch', 'batches')} met a fault and will be tried again`]
         : [],
+  },
+  {
+    code: 'retention_stuck',
+    level: 'warning',
+    remedy: 'end the transaction that holds its table: docs/operating.md, "Retention"',
+    find: ({ retention = [] }) =>
+      retention.flatMap(({ stuckPartition, stuckSeconds }) =>
+        stuckPartition !== null && stuckSeconds !== null && stuckSeconds > stuckAfterSeconds
+          ? [`vss.${stuckPartition} is old, and could not be dropped for ${displaySpan(stuckSeconds)}`]
+          : [],
+      ),
   },
 ] as const satisfies readonly Check<Facts>[]
 

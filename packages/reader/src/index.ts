@@ -43,6 +43,7 @@ export {
   readRejectedGroups,
 } from './rejected.ts'
 export type { RejectReasons } from './rejects.ts'
+export { type Expired, type Retention, readExpired, readRetention } from './retention.ts'
 export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'
 export { readSilentSubAccounts, type SilentSubAccount } from './silence.ts'
 export { readTraffic, type TrafficGroup, type TrafficRow } from './traffic.ts'

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg'
 import { toStorageFault } from './errors.ts'
 import { namesOfMigrations } from './migrations-folder.ts'
-import { monthsAhead } from './partitions.ts'
+import { daysAhead, monthsAhead } from './partitions.ts'
 import type { Pool } from './pool.ts'
 import { privileges } from './privileges.ts'
 import { inTransaction } from './transaction.ts'
@@ -20,7 +20,7 @@ export interface DatabaseCheckup {
   /** The roles of deploy/postgres/roles.sql that the server lacks, or that may not use the schema. */
   readonly missingRoles: readonly string[]
   readonly schema: SchemaCheckup
-  /** The ledger's partitions of this month and the next ones that are missing, such as `deliveries_2026_03`. */
+  /** The partitions of this month and this day and the next ones that are missing, such as `deliveries_2026_03`. */
   readonly missingPartitions: readonly string[]
   readonly settings: {
     /** The names of the settings that are off, of fsync, synchronous_commit and full_page_writes. */
@@ -163,9 +163,13 @@ async function readMissingPartitions(client: ClientBase): Promise<string[]> {
     `SELECT name FROM (
        SELECT 'deliveries_' || to_char(now() AT TIME ZONE 'UTC' + make_interval(months => month), 'YYYY_MM') AS name
        FROM generate_series(0, $1::integer) AS month
+       UNION ALL
+       SELECT 'bodies_' || to_char(now() AT TIME ZONE 'UTC' + make_interval(days => day), 'YYYY_MM_DD') AS name
+       FROM generate_series(0, $2::integer) AS day
      ) AS wanted
      WHERE NOT EXISTS (SELECT FROM pg_class WHERE relname = name AND relnamespace = to_regnamespace('vss'))`,
-    [monthsAhead],
+    // A worker may take some hours until it makes that of the day that comes last.
+    [monthsAhead, daysAhead - 1],
   )
   return rows.map(({ name }) => name)
 }

@@ -103,7 +103,7 @@ export const callLegColumns = {
 export type CallLegColumns = RowAsRead<typeof callLegColumns, CallLegSources>
 
 interface DeliverySources {
-  entry: Omit<LedgerEntry, 'verdict' | 'context'>
+  entry: Omit<LedgerEntry, 'verdict' | 'context' | 'body'>
   row: Omit<LedgerRow, 'entry'>
 }
 
@@ -114,7 +114,7 @@ export const deliveryColumns = {
   deliveryId: entry('uuid'),
   receivedAtMs: entry('timestamptz'),
   sourceIp: entry('inet'),
-  body: entry('bytea'),
+  body: notWritten('bytea'),
   bodySha256: row('bytea'),
   sessionId: row('uuid'),
   outcome: row('text'),
@@ -122,11 +122,17 @@ export const deliveryColumns = {
   processedAtMs: computed('timestamptz', { insert: 'now()' }),
   pipelineVersion: oneForAll('text'),
   source: row('text'),
-  history: notYetWritten('jsonb'),
+  history: notWritten('jsonb'),
 } as const satisfies Complete<DeliverySources>
 
 /** A row of `vss.deliveries` as it is read. */
 export type DeliveryColumns = RowAsRead<typeof deliveryColumns, DeliverySources>
+
+export const bodyColumns = {
+  deliveryId: entry('uuid'),
+  receivedAtMs: entry('timestamptz'),
+  body: entry('bytea'),
+} as const satisfies Complete<{ entry: Pick<LedgerEntry, 'deliveryId' | 'receivedAtMs' | 'body'> }>
 
 /** Columns by the names of their values in our objects. */
 export type Columns = Readonly<Record<string, Column>>
@@ -180,7 +186,7 @@ function memberOf<From extends string>(from: From) {
   ): MemberColumn<From, Type> => ({ type, from, ...options })
 }
 
-function notYetWritten<Type extends PostgresType>(type: Type): UnwrittenColumn<Type> {
+function notWritten<Type extends PostgresType>(type: Type): UnwrittenColumn<Type> {
   return { type, isUnwritten: true }
 }
 

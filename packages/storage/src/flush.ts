@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { type LedgerEntry, type Outcome, reasonsOf, sessionIdOf } from '@vss-pipeline/vss/vocabulary'
 import type { ClientBase } from 'pg'
+import { insertBodies } from './bodies.ts'
 import { insertLedgerRows, type LedgerRow, selectRecordedIds } from './ledger.ts'
 import { insertTallies, talliesOf } from './minutes.ts'
 import { byLedgerKey, writeSessions } from './session-versions.ts'
@@ -37,6 +38,10 @@ export async function flush(
 
   const insertedIds = await insertLedgerRows(client, ledgerRows, pipelineVersion)
   const recorded = ledgerRows.filter((row) => insertedIds.has(row.entry.deliveryId))
+  await insertBodies(
+    client,
+    recorded.map(({ entry }) => entry),
+  )
   await insertTallies(client, talliesOf(recorded))
   return recorded
 }

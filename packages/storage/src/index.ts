@@ -1,3 +1,4 @@
+export { bodyOfDelivery } from './bodies.ts'
 export {
   type ClockReading,
   clockReading,
@@ -21,12 +22,13 @@ export { beatFeed, continueFeed, type FeedBeat, restartFeed } from './feed.ts'
 export { refreshFigures } from './figures.ts'
 export type { LedgerDelivery, LedgerPlace, LedgerSelection } from './ledger-selection.ts'
 export { addUpMinutes, countedDays, insertTallies, pruneMinutes, type Tally } from './minutes.ts'
-export { ensureLedgerPartitions } from './partitions.ts'
+export { ensurePartitions } from './partitions.ts'
 export { pingDatabase } from './ping.ts'
 export { closePool, createPool, type Pool } from './pool.ts'
 export { handlingOf } from './postgres-types.ts'
 export { type Rejudged, type RejudgedEffect, type RejudgeOptions, rejudgePage } from './rejudge.ts'
 export { reopenUndecodable } from './reopen.ts'
+export { letGo, type RetentionDays, type RetentionKind, retentionKinds } from './retention.ts'
 export { selected } from './statements.ts'
 export { inTransaction } from './transaction.ts'
 export {

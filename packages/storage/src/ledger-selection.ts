@@ -1,12 +1,13 @@
 import { isDeliveryId, receivedAtMsOf } from '@vss-pipeline/delivery'
 import type { Outcome, Reason } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
+import { bodyOfDelivery } from './bodies.ts'
 
 /** A delivery as the ledger has it. */
 export interface LedgerDelivery extends LedgerPlace {
   receivedAtMs: number
   sourceIp: string | null
-  /** Null when the batch that it travelled in could not be decoded. */
+  /** Null when the batch that it travelled in could not be decoded, or retention has let it go. */
   body: Buffer | null
   bodySha256: Buffer | null
   sessionId: string | null
@@ -42,7 +43,10 @@ export interface LedgerPlace {
   readonly deliveryId: string
 }
 
-/** Reads a page of the selected deliveries with their bodies, the first received first. */
+/**
+ * Reads a page of the selected deliveries with their bodies, the first received first. It leaves out deliveries that
+ * were received before retention keeps ledger and sessions.
+ */
 export async function selectLedger(
   client: ClientBase,
   options: { selection: LedgerSelection; after: LedgerPlace | null; limit: number },
@@ -91,7 +95,8 @@ export function selectLedgerStatement({
   const given = (value: unknown) => `$${values.push(value)}`
   const time = (value: Date) => `${given(value.toISOString())}::timestamptz`
   const withCode = (code: string) => `reasons @> ${given(JSON.stringify([{ code }]))}::jsonb`
-  const conditions = [`received_at < ${time(until)}`]
+  // Nothing is made again that retention has let go of.
+  const conditions = [`received_at < ${time(until)}`, `received_at >= ${keptFrom}`]
   if (since) conditions.push(`received_at >= ${time(since)}`)
   if (after) {
     const receivedAt = `${given(after.receivedAt)}::timestamptz`
@@ -125,13 +130,19 @@ export function selectLedgerStatement({
   if (writtenBy !== undefined) conditions.push(`pipeline_version = ${given(writtenBy)}`)
   const text = `SELECT
   delivery_id, to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS received_at,
-  host(source_ip) AS source_ip, body, body_sha256, session_id, source, outcome, reasons
+  host(source_ip) AS source_ip, body_sha256, session_id, source, outcome, reasons,
+  ${bodyOfDelivery} AS body
 FROM vss.deliveries AS delivery
 WHERE ${conditions.join('\n  AND ')}
 ORDER BY delivery.received_at, delivery_id
 LIMIT ${given(limit)}`
   return { text, values }
 }
+
+/** Rows received before may have gone already, or go today. */
+const keptFrom = `(
+  SELECT coalesce(max(kept_from), '-infinity') FROM vss.retention WHERE kind IN ('deliveries', 'sessions')
+)`
 
 const outcomeLiterals: Record<Outcome, string> = {
   stored: `'stored'`,

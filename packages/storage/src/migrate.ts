@@ -3,7 +3,7 @@ import pg from 'pg'
 import { expectUtf8 } from './encoding.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 import { migrationsFolder } from './migrations-folder.ts'
-import { ensureLedgerPartitions } from './partitions.ts'
+import { ensurePartitions } from './partitions.ts'
 import { createGrantFunction } from './privileges.ts'
 
 /** No other program may lock this number in the same database. */
@@ -14,8 +14,8 @@ const tableLockTimeoutMs = 2_000
 
 /**
  * Brings schema `vss` up to date. It applies the migrations that are missing, each in a transaction. Then it gives the
- * roles of deploy/postgres/roles.sql, where there are any, the privileges of privileges.ts, and creates the ledger's
- * partitions of the coming months. Any number of processes may call it at once: one does the work, and the others wait
+ * roles of deploy/postgres/roles.sql, where there are any, the privileges of privileges.ts, and creates the
+ * partitions of the coming days and months. Any number of processes may call it at once: one does the work, and the others wait
  * for it for up to two minutes.
  *
  * @returns the names of the migrations it applied; empty when there was nothing to do.
@@ -43,8 +43,8 @@ export async function migrate(options: {
     const applied = await applyMigrations(client)
     for (const { name } of applied) options.logger?.info({ migration: name }, 'migration applied')
     await client.query(`${commentsOnMigrations}${createGrantFunction}SELECT vss.grant_to_roles()`)
-    for (const partition of await ensureLedgerPartitions(client)) {
-      options.logger?.info({ partition }, 'ledger partition created')
+    for (const partition of await ensurePartitions(client)) {
+      options.logger?.info({ partition }, 'partition created')
     }
     return applied.map(({ name }) => name)
   } catch (error) {

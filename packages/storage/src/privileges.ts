@@ -5,13 +5,14 @@
  * A migration that makes a table, a view or a function adds its line here. The owner, vss_migrator, may do everything.
  */
 import { columnNameOf } from './column-name.ts'
-import { type Columns, callLegColumns, deliveryColumns, sessionColumns } from './columns.ts'
+import { bodyColumns, type Columns, callLegColumns, deliveryColumns, sessionColumns } from './columns.ts'
 
-/** Every table and view, with all its columns. Partitions have no grants, because all statements name `deliveries`. */
+/** Every table and view, with all its columns. Partitions have no grants, because all statements name the whole table. */
 export const tables = {
   sessions: namesOf(sessionColumns),
   call_legs: namesOf(callLegColumns),
   deliveries: namesOf(deliveryColumns),
+  bodies: namesOf(bodyColumns),
   rejected: ['delivery_id', 'received_at', 'source_ip', 'reasons', 'session_id', 'body_text', 'body'],
   leg_numbers: ['session_id', 'leg', 'number', 'number_backwards'],
   feed: ['is_only', 'feed_id', 'system_identifier', 'timeline', 'barrier', 'beaten_at'],
@@ -139,6 +140,17 @@ export const tables = {
   ],
   figure_hours: ['hour', 'is_current', 'changed_at'],
   figure_losses: ['loss', 'hour'],
+  retention: [
+    'kind',
+    'days',
+    'kept_from',
+    'swept_until',
+    'oldest_at',
+    'tried_at',
+    'stuck_partition',
+    'stuck_since',
+  ],
+  bodies_in_ledger: ['is_only', 'cleared_until', 'until'],
   figures_progress: ['is_only', 'system_identifier', 'followed_until'],
   migrations: ['id', 'name', 'run_on'],
 } satisfies Record<string, readonly string[]>
@@ -153,13 +165,18 @@ export const functions = [
   'check_transaction_ids()',
   'commit(text, text, boolean)',
   'count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[])',
+  'delete_expired(text, integer)',
+  'drop_expired_partitions()',
+  'ensure_body_partitions(integer)',
   'ensure_ledger_partitions(integer)',
+  'expired_partitions(timestamp with time zone, timestamp with time zone)',
   'feed_continue()',
   'feed_end()',
   'feed_heartbeat()',
   'feed_holder()',
   'feed_restart()',
   'grant_to_roles()',
+  'make_partition(text, text, timestamp with time zone, timestamp with time zone)',
   'mark_change()',
   'mark_lost_sessions()',
   'note_drift(jsonb)',
@@ -169,6 +186,7 @@ export const functions = [
   'read_cursor(text)',
   'refresh_figures(integer, interval)',
   'server_identity()',
+  'set_retention(integer, integer, integer)',
   'traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean)',
   'utf8_text(bytea)',
 ] as const
@@ -212,11 +230,14 @@ const readsFigures: RolePrivileges['tables'] = {
 /** It runs as its owner, and so do the functions that it calls. */
 const traffic = 'traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean)'
 
+const expiredPartitions = 'expired_partitions(timestamp with time zone, timestamp with time zone)'
+
 const readsAll: RolePrivileges['tables'] = {
   sessions: { SELECT: 'every' },
   call_legs: { SELECT: 'every' },
   leg_numbers: { SELECT: 'every' },
   deliveries: { SELECT: 'every' },
+  bodies: { SELECT: 'every' },
   rejected: { SELECT: 'every' },
 }
 
@@ -233,6 +254,7 @@ const watches = {
     consumer_lag: { SELECT: 'every' },
     watermark: { SELECT: 'every' },
     ingests: { SELECT: 'every' },
+    retention: { SELECT: 'every' },
   },
   // The views call them as the role that reads. feed_holder() itself runs as its owner.
   functions: [
@@ -252,6 +274,7 @@ export const privileges = {
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
       // ON CONFLICT needs the key. A worker adds to the ledger, and does not read it.
       deliveries: { SELECT: ['received_at', 'delivery_id'], INSERT: 'every' },
+      bodies: { INSERT: 'every' },
       watermark: { SELECT: 'every', UPDATE: ['complete_until', 'reason', 'updated_at'] },
       ingests: { SELECT: 'every', INSERT: 'every', UPDATE: 'every', DELETE: 'every' },
       minute_tallies: { INSERT: 'every' },
@@ -260,11 +283,15 @@ export const privileges = {
     },
     functions: [
       'add_up_minutes(integer)',
+      'delete_expired(text, integer)',
+      'drop_expired_partitions()',
+      'ensure_body_partitions(integer)',
       'ensure_ledger_partitions(integer)',
       'feed_heartbeat()',
       'note_drift(jsonb)',
       'prune_minutes(integer)',
       'refresh_figures(integer, interval)',
+      'set_retention(integer, integer, integer)',
       ...watches.functions,
     ],
   },
@@ -289,7 +316,7 @@ export const privileges = {
   },
   vss_support: {
     tables: { ...readsAll, ...readsFigures, ...readsMigrations, ...watches.tables },
-    functions: ['utf8_text(bytea)', ...watches.functions, traffic],
+    functions: ['utf8_text(bytea)', expiredPartitions, ...watches.functions, traffic],
   },
   vss_operator: {
     tables: {
@@ -308,7 +335,7 @@ export const privileges = {
         UPDATE: ['session_id', 'outcome', 'reasons', 'processed_at', 'pipeline_version', 'history'],
       },
     },
-    functions: ['utf8_text(bytea)', ...watches.functions],
+    functions: ['utf8_text(bytea)', expiredPartitions, ...watches.functions],
   },
   vss_analyst: { tables: readsFigures, functions: [traffic] },
 } as const satisfies Record<string, RolePrivileges>

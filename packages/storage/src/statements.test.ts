@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { insertBodiesStatement } from './bodies.ts'
 import { columnNameOf, memberAsRead } from './column-name.ts'
 import { insertLedgerRowsStatement } from './ledger.ts'
 import {
@@ -17,6 +18,7 @@ test('statements.sql has the statements as they are sent (else: npx vitest run s
     replaceSessionsStatement,
     insertCallLegsStatement,
     insertLedgerRowsStatement,
+    insertBodiesStatement,
   ]
 
   await expect(`${header}\n${statements.join(';\n\n')};\n`).toMatchFileSnapshot('../statements.sql')

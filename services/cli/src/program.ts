@@ -10,6 +10,7 @@ import { hidePrivate } from './private-arguments.ts'
 import { addQueue } from './queue.ts'
 import { addRejected } from './rejected.ts'
 import { addReprocess } from './reprocess.ts'
+import { addRetention } from './retention.ts'
 import { addSend } from './send.ts'
 import { addSessions } from './sessions.ts'
 import { addStatus } from './status.ts'
@@ -60,6 +61,7 @@ Examples:
   addWebhook(program, env)
   addRejected(program, env)
   addReprocess(program, env)
+  addRetention(program, env)
   return program
 }
 

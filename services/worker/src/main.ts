@@ -2,13 +2,7 @@ import { batchLimits } from '@vss-pipeline/delivery'
 import { createPipeline, createWrite } from '@vss-pipeline/pipeline'
 import { createConsumer, observeQueue } from '@vss-pipeline/queue'
 import { readFeedState } from '@vss-pipeline/reader'
-import {
-  createProgress,
-  createRoom,
-  pipelineVersion,
-  readSettings,
-  type SettingsOf,
-} from '@vss-pipeline/runtime'
+import { createProgress, createRoom, pipelineVersion } from '@vss-pipeline/runtime'
 import {
   createLogger,
   createMetricsRegistry,
@@ -24,6 +18,7 @@ import {
   pingDatabase,
   workerApplicationName,
 } from '@vss-pipeline/storage'
+import { loadConfig, type WorkerConfig } from './config.ts'
 import { watchDatabase } from './database-watch.ts'
 import { createDriftTeller } from './drift.ts'
 import { keepFeedBeating } from './feed-heartbeat.ts'
@@ -33,6 +28,7 @@ import { createWorkerMetrics } from './metrics.ts'
 import { keepMinutesAddedUp } from './minutes.ts'
 import { keepPartitionsAhead } from './partitions.ts'
 import { keepPresent } from './presence.ts'
+import { keepRetention } from './retention.ts'
 import { observeSilence } from './silence-metrics.ts'
 import { createSuspectProcessor } from './suspects.ts'
 import { keepWatermark } from './watermark.ts'
@@ -45,16 +41,12 @@ const stuckAfterMs = 120_000
 
 await runService({
   name: 'worker',
-  loadConfig: () => readSettings(process.env, 'worker'),
+  loadConfig: () => loadConfig(process.env),
   createLogger: (config) => createLogger({ service: 'worker', level: config.logLevel }),
   start,
 })
 
-async function start(deps: {
-  config: SettingsOf<'worker'>
-  logger: Logger
-  lifecycle: Lifecycle
-}): Promise<void> {
+async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Lifecycle }): Promise<void> {
   const { config, logger, lifecycle } = deps
   const registry = createMetricsRegistry()
   const metrics = createWorkerMetrics(registry)
@@ -65,6 +57,8 @@ async function start(deps: {
     applicationName: workerApplicationName,
   })
   lifecycle.onClose('database pool', () => closePool(pool))
+
+  await keepPartitionsAhead({ pool, lifecycle, logger })
 
   const progress = createProgress({ stuckAfterMs })
   const stop = new AbortController()
@@ -126,11 +120,11 @@ async function start(deps: {
   })
   const database = watchDatabase({ pool, registry, lifecycle })
   keepPresent({ prefix: config.queuePrefix, consumer, database, lifecycle })
-  keepPartitionsAhead({ pool, lifecycle, logger })
   keepFeedBeating({ pool, lifecycle, logger })
   keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })
   keepMinutesAddedUp({ pool, lifecycle, logger })
   keepFigures({ pool, lifecycle, logger })
+  keepRetention({ pool, days: config.retentionDays, registry, lifecycle, logger })
   observeSilence({ registry, pool, lifecycle, logger })
   logger.info({ opsHost: config.opsHost, opsPort, concurrency: config.workerConcurrency }, 'consuming')
 }

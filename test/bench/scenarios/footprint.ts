@@ -69,10 +69,10 @@ async function storeAll(servers: BenchServers, events: Events): Promise<void> {
 
 async function bytesByRelation({ db }: BenchServers, events: number): Promise<Measured[]> {
   const { rows } = await db.query<{ name: string; bytes: number }>(
-    // The partitions of the ledger are summed up, and so are their indexes.
+    // Partitions are summed up, and so are their indexes.
     `SELECT root.relname AS name, sum(pg_relation_size(part.oid))::float8 AS bytes
      FROM pg_class AS part JOIN pg_class AS root ON root.oid = coalesce(pg_partition_root(part.oid), part.oid)
-     WHERE part.relnamespace = 'vss'::regnamespace AND root.relname ~ '^(sessions|call_legs|deliveries)'
+     WHERE part.relnamespace = 'vss'::regnamespace AND root.relname ~ '^(sessions|call_legs|deliveries|bodies)'
      GROUP BY root.relname ORDER BY bytes DESC`,
   )
   return rows.map(({ name, bytes }) => ({ name, samples: [bytes / events] }))

@@ -106,7 +106,7 @@ async function withRunning<Result>(
   const running = await contestant.start(servers)
   try {
     await endToEnd(servers, running, makeEvents(6_000, 'warm-up'))
-    await servers.db.query('TRUNCATE vss.deliveries')
+    await servers.db.query('TRUNCATE vss.deliveries, vss.bodies')
     return await work(running)
   } finally {
     await running.stop()
@@ -150,7 +150,7 @@ async function postAndStore({ servers }: Bench, ingest: Program, total: number):
     const events = makeEvents(Math.min(partSize, total), `memory-${part}`)
     await postAll(ingest.webhookUrl, events.bodies)
     await allStored(ledgerRows(servers), events)
-    await servers.db.query('TRUNCATE vss.deliveries')
+    await servers.db.query('TRUNCATE vss.deliveries, vss.bodies')
   }
 }
 

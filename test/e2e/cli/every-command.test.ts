@@ -44,6 +44,7 @@ const trials: Record<string, Trial> = {
   'rejected show': { args: [deliveryId], needs: ['postgres'] },
   'rejected export': { needs: ['postgres'], hasJson: false },
   reprocess: { args: ['--since', '1h', '--yes'], needs: ['postgres'] },
+  retention: { needs: ['postgres'] },
   'queue list': { needs: ['redis'] },
   'queue pause': { args: ['--yes'], needs: ['redis'] },
   'queue resume': { args: ['--yes'], needs: ['redis'] },

@@ -53,7 +53,7 @@ it('posts files byte for byte, and the same events again under the same seed', a
   const fileArgs = files.flatMap((path) => ['--file', path])
   expect(await vss(['send', '--url', webhookUrl, ...fileArgs])).toMatchObject({ exitCode: 0, stderr: '' })
   async function ledgerBodies(): Promise<string[]> {
-    const { rows } = await pool.query<{ body: Buffer }>('SELECT body FROM vss.deliveries')
+    const { rows } = await pool.query<{ body: Buffer }>('SELECT body FROM vss.bodies')
     return rows.map(({ body }) => body.toString('hex')).sort()
   }
   const sent = bodies.map((body) => body.toString('hex')).sort()

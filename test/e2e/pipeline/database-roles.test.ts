@@ -6,11 +6,12 @@ import {
   follow,
   readDatabaseState,
   readDelivery,
+  readExpired,
   readFeedState,
   readNumberSearch,
   readSession,
 } from '@vss-pipeline/reader'
-import { beatFeed, createWriter, type Pool, pingDatabase } from '@vss-pipeline/storage'
+import { beatFeed, createWriter, letGo, type Pool, pingDatabase } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { beforeAll, expect, test } from 'vitest'
 import {
@@ -127,6 +128,9 @@ test('the writer cannot read or change the ledger, change tables, or give itself
     'SET ROLE vss_migrator',
     'SELECT * FROM vss.migrations',
     'SELECT body FROM vss.deliveries',
+    'SELECT body FROM vss.bodies',
+    'SELECT delivery_id FROM vss.bodies',
+    'DELETE FROM vss.bodies',
     `SELECT body FROM vss.${month}`,
     'SELECT * FROM vss.minutes',
     'SELECT * FROM vss.drift',
@@ -134,6 +138,8 @@ test('the writer cannot read or change the ledger, change tables, or give itself
     'SELECT outcome, source_ip FROM vss.deliveries',
     'SELECT body_text FROM vss.rejected',
     `INSERT INTO vss.deliveries SELECT * FROM vss.deliveries RETURNING body`,
+    `INSERT INTO vss.bodies VALUES (gen_random_uuid(), now(), '') RETURNING body`,
+    `SELECT vss.make_partition('sessions', 'mine', now(), now())`,
   ]
   expect(await outcomesOf(as('vss_writer', databaseUrl), statements)).toEqual(
     statements.map((statement) => [statement, expect.stringMatching(denied)]),
@@ -195,6 +201,7 @@ test('the reader sees every table and view of the pipeline but no body, and writ
   const statements = [
     'SELECT * FROM vss.deliveries',
     'SELECT body FROM vss.deliveries',
+    'SELECT delivery_id FROM vss.bodies',
     `SELECT body FROM vss.${partitionName(0)}`,
     'SELECT body_text FROM vss.rejected',
     'INSERT INTO vss.sessions DEFAULT VALUES',
@@ -345,6 +352,7 @@ test('only vss_support and vss_operator may read bodies, in tables or in views',
   const databaseUrl = await migratedDatabase()
   const statements = [
     'SELECT body FROM vss.deliveries',
+    'SELECT body FROM vss.bodies',
     'SELECT body FROM vss.rejected',
     'SELECT body_text FROM vss.rejected',
   ]
@@ -386,6 +394,7 @@ test('vss_operator may correct an outcome and delete sessions with their legs, b
   const statements = [
     'DELETE FROM vss.deliveries',
     'UPDATE vss.deliveries SET body = NULL',
+    'DELETE FROM vss.bodies',
     'UPDATE vss.deliveries SET received_at = now()',
     `DROP TABLE vss.${partitionName(0)}`,
     'SELECT vss.grant_to_roles()',
@@ -420,6 +429,42 @@ test('the writer keeps the figures, also of a session that starts in another hou
   expect(await outcomesOf(as('vss_analyst', databaseUrl), numbers)).toEqual(
     numbers.map((statement) => [statement, expect.stringMatching(denied)]),
   )
+})
+
+test('the writer lets go of old rows by its functions alone, and only of those that are older than a day', async () => {
+  const databaseUrl = await migratedDatabase()
+  const writing = openPool(as('vss_writer', databaseUrl))
+  const writer = createWriter({ pool: writing, pipelineVersion: 'test' })
+  const hour = 3_600_000
+  await writer.write([50 * hour, hour].map((age) => delivery(session(), { receivedAtMs: Date.now() - age })))
+
+  const { deleted } = await letGo(writing, { bodies: 1, deliveries: 1, sessions: 1 })
+
+  expect(deleted).toMatchObject({ deliveries: 1, sessions: 1 })
+  const expired = openPool(as('vss_operator', databaseUrl))
+  expect(await readExpired(expired, { bodies: 1, deliveries: 1, sessions: 1 })).toMatchObject([
+    { kind: 'bodies' },
+    { kind: 'deliveries', rows: 0 },
+    { kind: 'sessions', rows: 0 },
+  ])
+  const statements = [
+    `UPDATE vss.retention SET kept_from = now()`,
+    `INSERT INTO vss.retention (kind, days, kept_from) VALUES ('bodies', 1, now())`,
+    'SELECT vss.set_retention(0, 0, 0)',
+    'SELECT * FROM vss.bodies_in_ledger',
+  ]
+  expect(await outcomesOf(as('vss_writer', databaseUrl), statements)).toEqual(
+    statements.map((statement) => [
+      statement,
+      expect.stringMatching(/permission denied|retention_days_sensible/),
+    ]),
+  )
+  for (const role of ['vss_reader', 'vss_support', 'vss_operator', 'vss_analyst'] as const) {
+    await expect(
+      letGo(openPool(as(role, databaseUrl)), { bodies: 1, deliveries: 1, sessions: 1 }),
+      role,
+    ).rejects.toMatchObject({ code: 'permission_denied' })
+  }
 })
 
 test('roles.sql makes the roles that privileges.ts has', async () => {

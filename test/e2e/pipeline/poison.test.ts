@@ -93,7 +93,8 @@ function superviseWorker(pipeline: RunningPipeline): { deaths: () => number } {
 
 async function readLedger({ pool }: RunningPipeline) {
   const { rows } = await pool.query<{ id: string; outcome: string; code: string | null; body: Buffer }>(
-    `SELECT delivery_id AS id, outcome, reasons->0->>'code' AS code, body FROM vss.deliveries`,
+    `SELECT delivery_id AS id, outcome, reasons->0->>'code' AS code, bodies.body
+     FROM vss.deliveries JOIN vss.bodies USING (received_at, delivery_id)`,
   )
   return new Map(rows.map(({ id, outcome, code, body }) => [id, { outcome, code, body }]))
 }

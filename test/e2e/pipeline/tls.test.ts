@@ -154,10 +154,8 @@ test.each([
       timeoutMs: 8_000,
     })
     expect(words.err.message).toMatch(reason)
-    expect(await worker.readiness()).toEqual({
-      status: 'not ready',
-      checks: { redis: 'ok', postgres: 'failed' },
-    })
+    const readiness = await until('The ops listener', () => worker.readiness(), { timeoutMs: 5_000 })
+    expect(readiness).toEqual({ status: 'not ready', checks: { redis: 'ok', postgres: 'failed' } })
     expect(await connectOnce(plainUrl)).toEqual([])
   },
 )
@@ -175,7 +173,8 @@ test('a worker does not talk to a Postgres without TLS when it was told to verif
     timeoutMs: 8_000,
   })
   expect(words.err.message).toContain('The server does not support SSL connections')
-  expect(await worker.readiness()).toMatchObject({ status: 'not ready' })
+  const readiness = await until('The ops listener', () => worker.readiness(), { timeoutMs: 5_000 })
+  expect(readiness).toMatchObject({ status: 'not ready' })
   expect(await connectOnce(database.url)).toEqual([])
 })
 

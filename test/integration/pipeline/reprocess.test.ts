@@ -179,9 +179,11 @@ test('a row that was brought in by hand, with microseconds, is judged once as ot
     storage,
     Array.from({ length: 3 }, () => rejectedBefore(deliveryOf(eventOf(randomUUID())))),
   )
-  await storage.pool.query(
-    `UPDATE vss.deliveries SET received_at = received_at + interval '456 microseconds'`,
-  )
+  for (const table of ['deliveries', 'bodies']) {
+    await storage.pool.query(
+      `UPDATE vss.${table} SET received_at = received_at + interval '456 microseconds'`,
+    )
+  }
 
   expect(await rejudgePages(storage.pool, { limit: 1, judge: today, mostPages: 4 })).toMatchObject(
     Array.from({ length: 3 }, () => ({ from: 'rejected', to: 'stored' })),
@@ -444,7 +446,7 @@ async function rejudgePages(
 }
 
 const emptyTables =
-  'TRUNCATE vss.sessions, vss.call_legs, vss.deliveries, vss.minute_tallies, vss.minute_counts'
+  'TRUNCATE vss.sessions, vss.call_legs, vss.deliveries, vss.minute_tallies, vss.minute_counts; DELETE FROM vss.bodies'
 
 async function currentOf(pool: Pool): Promise<object[]> {
   return (await pool.query('SELECT * FROM vss.sessions ORDER BY session_id')).rows

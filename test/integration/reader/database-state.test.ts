@@ -1,5 +1,5 @@
 import { readDatabaseState } from '@vss-pipeline/reader'
-import { ensureLedgerPartitions } from '@vss-pipeline/storage'
+import { ensurePartitions } from '@vss-pipeline/storage'
 import { expect, test } from 'vitest'
 import { delivery, rejectedDelivery, session } from '../../support/entries.ts'
 import { partitionName } from '../../support/ledger-partitions.ts'
@@ -15,7 +15,7 @@ function hoursAgo(hours: number): Date {
 
 test('an empty database has counts of 0, and knows of no delivery', async () => {
   const { pool } = await openStorage()
-  await ensureLedgerPartitions(pool)
+  await ensurePartitions(pool)
   expect(await readDatabaseState(pool, hoursAgo(24))).toMatchObject({
     outcomes: { sinceThen: none, lastHour: none, lastFiveMinutes: none },
     rejectReasons: { sinceThen: { deliveries: 0, counts: [] }, lastHour: { deliveries: 0, counts: [] } },

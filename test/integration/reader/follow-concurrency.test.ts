@@ -50,7 +50,7 @@ test('readers that end at any moment get every change, in order, whatever writer
 
   await fc.assert(
     fc.asyncProperty(fc.array(flushes, { minLength: 3, maxLength: 3 }), lives, async (plans, some) => {
-      await pool.query('TRUNCATE vss.sessions, vss.deliveries CASCADE')
+      await pool.query('TRUNCATE vss.sessions, vss.deliveries, vss.bodies CASCADE')
       await pool.query('TRUNCATE vss.consumers')
       let areWriting = true
       const writing = Promise.all(plans.map((plan) => write(pool, plan))).finally(() => {

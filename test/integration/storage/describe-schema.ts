@@ -1,7 +1,7 @@
 import pg from 'pg'
 
 const fileHeader = `-- Schema vss as the migrations leave it. Written by schema.test.ts: npx vitest run schema -u
--- Not shown: the ledger's monthly partitions, and vss.migrations, the record of what was applied.
+-- Not shown: partitions of months and days, and vss.migrations, the record of what was applied.
 `
 
 /**

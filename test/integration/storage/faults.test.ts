@@ -1,12 +1,6 @@
 import { until } from '@vss-pipeline/local-stack'
 import { readDatabaseState, readSession } from '@vss-pipeline/reader'
-import {
-  createPool,
-  createWriter,
-  ensureLedgerPartitions,
-  pingDatabase,
-  StorageFault,
-} from '@vss-pipeline/storage'
+import { createPool, createWriter, ensurePartitions, pingDatabase, StorageFault } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
@@ -107,7 +101,7 @@ test('a table that is not there yet is schema_missing to writers and readers, an
     code: 'schema_missing',
     sqlState: '42P01',
   })
-  await expect(ensureLedgerPartitions(pool)).rejects.toMatchObject({ code: 'schema_missing' })
+  await expect(ensurePartitions(pool)).rejects.toMatchObject({ code: 'schema_missing' })
   await expect(pingDatabase(pool)).rejects.toMatchObject({
     code: 'schema_missing',
     message: 'schema vss is missing: run the migrations',

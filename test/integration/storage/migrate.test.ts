@@ -49,7 +49,7 @@ test('every table, view, column and function has a comment', async () => {
   const rows = await rowsOf(
     url,
     `SELECT relname::text AS name FROM pg_class
-     WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v') AND relname !~ '_\\d{4}_\\d{2}$'
+     WHERE relnamespace = 'vss'::regnamespace AND relkind IN ('r', 'p', 'v') AND relname !~ '_\\d{4}(_\\d{2})+$'
        AND obj_description(oid, 'pg_class') IS NULL
      UNION ALL
      SELECT attrelid::regclass || '.' || attname FROM pg_attribute

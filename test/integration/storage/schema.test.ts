@@ -3,7 +3,12 @@ import { join } from 'node:path'
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { columnNameOf } from '../../../packages/storage/src/column-name.ts'
-import { callLegColumns, deliveryColumns, sessionColumns } from '../../../packages/storage/src/columns.ts'
+import {
+  bodyColumns,
+  callLegColumns,
+  deliveryColumns,
+  sessionColumns,
+} from '../../../packages/storage/src/columns.ts'
 import {
   connect,
   createEmptyDatabase,
@@ -41,6 +46,7 @@ test.each([
   ['vss.sessions', sessionColumns],
   ['vss.call_legs', callLegColumns],
   ['vss.deliveries', deliveryColumns],
+  ['vss.bodies', bodyColumns],
 ])('columns.ts has every column of %s, with its type', async (table, columns) => {
   const client = await connectUntilFinished(await createTestDatabase(inject('databaseUrl')))
 

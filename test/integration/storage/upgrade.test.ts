@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
+import { createWriter } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import type pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
+import { selectLedger } from '../../../packages/storage/src/ledger-selection.ts'
+import { readBody } from '../../support/accounting.ts'
 import { connect, createEmptyDatabase } from '../../support/databases.ts'
 import {
   fillEarlier,
@@ -9,6 +12,8 @@ import {
   migrateUnderLoad,
   writeAsEarlier,
 } from '../../support/earlier-schema.ts'
+import { rejectedDelivery } from '../../support/entries.ts'
+import { openPool } from '../../support/open-storage.ts'
 import { describeSchema } from './describe-schema.ts'
 
 const schemaFile = new URL('../../../packages/storage/schema.sql', import.meta.url)
@@ -88,6 +93,31 @@ test('a migration that waits for a reader gives up after 2 s, and runs later', a
   await writeAsEarlier(client, sessionId)
   await reader.query('ROLLBACK')
   expect(await migrate({ databaseUrl: url })).toContain('0005_session_changes')
+})
+
+test('bodies that the release before wrote, also beside the migration, are read where they are', async () => {
+  const { url, client } = await earlierDatabase({ sessions: 1 })
+  await client.query(`UPDATE vss.deliveries SET outcome = 'rejected', reasons = '[{}]'`)
+  await migrate({ databaseUrl: url })
+  await writeAsEarlier(client, sessionId)
+  const pool = openPool(url)
+  const writer = createWriter({ pool, pipelineVersion: 'test' })
+  const entry = rejectedDelivery()
+  await writer.write([entry])
+
+  const rejected = await client.query('SELECT body_text FROM vss.rejected ORDER BY received_at')
+  expect(rejected.rows).toEqual([
+    { body_text: expect.stringMatching(/^[0-9a-f]{320}$/) },
+    { body_text: String(entry.body) },
+  ])
+  const selection = { until: new Date(Date.now() + 60_000) }
+  const ledger = await selectLedger(client, { selection, after: null, limit: 10 })
+  expect(ledger.map(({ body }) => String(body))).toEqual([
+    rejected.rows[0].body_text,
+    'its body',
+    String(entry.body),
+  ])
+  expect(await readBody(pool, entry.deliveryId)).toEqual(entry.body)
 })
 
 /** A database with the tables of migrations 1 to 4, and a connection to it. */

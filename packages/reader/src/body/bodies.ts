@@ -1,5 +1,5 @@
 import { isDeliveryId, receivedAtMsOf } from '@vss-pipeline/delivery'
-import type { Pool } from '@vss-pipeline/storage'
+import { bodyOfDelivery, type Pool } from '@vss-pipeline/storage'
 import { readSnapshot } from '../read.ts'
 
 /**
@@ -19,7 +19,7 @@ export async function readBodies(
       `SELECT delivery_id, body
        FROM unnest($1::uuid[], $2::double precision[]) AS wanted (id, ms)
        CROSS JOIN LATERAL (
-         SELECT delivery_id, body FROM vss.deliveries
+         SELECT delivery_id, ${bodyOfDelivery} AS body FROM vss.deliveries AS delivery
          WHERE received_at = to_timestamp(wanted.ms / 1000) AND delivery_id = wanted.id
        ) AS delivery`,
       [ids, ids.map(receivedAtMsOf)],

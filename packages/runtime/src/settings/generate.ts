@@ -69,6 +69,9 @@ function tableRow(cells: string[]): string {
 const examples: Record<string, string> = {
   REDIS_URL: 'redis://127.0.0.1:6379',
   DATABASE_URL: 'postgres://vss:vss@127.0.0.1:5432/vss',
+  BODY_RETENTION_DAYS: '90',
+  LEDGER_RETENTION_DAYS: '400',
+  SESSION_RETENTION_DAYS: '400',
 }
 
 function renderExample(): string {

@@ -165,6 +165,24 @@ export const settings = {
     readBy: ['worker'],
     help: 'The number of batches that a worker has in hand at once.',
   },
+  BODY_RETENTION_DAYS: {
+    kind: integer({ min: 1, max: 36_500 }),
+    default: none('as long as the ledger'),
+    readBy: ['worker'],
+    help: 'Whole days after receipt for which a request body is kept: at most LEDGER_RETENTION_DAYS. docs/operating.md, "Retention".',
+  },
+  LEDGER_RETENTION_DAYS: {
+    kind: integer({ min: 1, max: 36_500 }),
+    default: none('for ever'),
+    readBy: ['worker'],
+    help: 'Whole days after receipt for which a row of the ledger is kept.',
+  },
+  SESSION_RETENTION_DAYS: {
+    kind: integer({ min: 1, max: 36_500 }),
+    default: none('for ever'),
+    readBy: ['worker'],
+    help: 'Whole days after the receipt of its latest delivery for which a session is kept, with its legs.',
+  },
   LOG_LEVEL: {
     kind: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',
