@@ -122,7 +122,7 @@ test.each([
     env: authority ? { NODE_EXTRA_CA_CERTS: authority.certFile } : {},
   })
 
-  const words = await until('The warning', () => ingest.said('Redis is away'), { timeoutMs: 8_000 })
+  const words = await until('The warning', () => ingest.said('"Redis is away'), { timeoutMs: 8_000 })
   expect(words.reason).toMatch(reason)
   await until('Listening', () => ingest.said('"listening"'), { timeoutMs: 8_000 })
   const answer = await fetch(ingest.url, { method: 'POST', body: '{}' })
