@@ -196,7 +196,7 @@ test('a phone number that is posted everywhere is in no log, metric, trace, answ
   // It was posted, kept, traced and logged.
   expect([...posting.statuses].sort()).toEqual([200, 401, 404, 413])
   const { rows } = await pool.query<{ bodies: number }>(
-    "SELECT count(*)::integer AS bodies FROM vss.deliveries WHERE position('7946095812' IN encode(body, 'escape')) > 0",
+    "SELECT count(*)::integer AS bodies FROM vss.bodies WHERE position('7946095812' IN encode(body, 'escape')) > 0",
   )
   expect(rows[0]!.bodies).toBeGreaterThan(spellings.length)
   expect(collector.spans.filter(({ kind }) => kind === 'server').length).toBeGreaterThan(posting.acknowledged)

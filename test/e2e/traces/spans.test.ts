@@ -100,6 +100,7 @@ test('a delivery has a span at each step of its way, all linked to that of its P
     'INSERT vss.sessions',
     'INSERT vss.call_legs',
     'INSERT vss.deliveries',
+    'INSERT vss.bodies',
     expect.stringMatching(/^\w+ vss\.minute\w*$/),
     'COMMIT',
   ])
