@@ -12,13 +12,13 @@ const types = {
 
 /** The files that pages load, by the name in their address. Libraries come from their packages as they are. */
 const sources = {
-  'console.css': new URL('../assets/console.css', import.meta.url).href,
-  'console.js': new URL('../assets/console.js', import.meta.url).href,
-  'icon.svg': new URL('../assets/icon.svg', import.meta.url).href,
-  'htmx.js': import.meta.resolve('htmx.org/dist/htmx.min.js'),
-  'htmx-sse.js': import.meta.resolve('htmx.org/dist/ext/hx-sse.min.js'),
-  'uplot.js': import.meta.resolve('uplot/dist/uPlot.iife.min.js'),
-  'uplot.css': import.meta.resolve('uplot/dist/uPlot.min.css'),
+  'console.css': [new URL('../assets/console.css', import.meta.url).href],
+  'console.js': [new URL('../assets/console.js', import.meta.url).href],
+  'icon.svg': [new URL('../assets/icon.svg', import.meta.url).href],
+  // One file: htmx starts by a timer, and would not know an extension that comes later.
+  'htmx.js': ['htmx.min.js', 'ext/hx-sse.min.js'].map((file) => import.meta.resolve(`htmx.org/dist/${file}`)),
+  'uplot.js': [import.meta.resolve('uplot/dist/uPlot.iife.min.js')],
+  'uplot.css': [import.meta.resolve('uplot/dist/uPlot.min.css')],
 } as const
 
 export type AssetName = keyof typeof sources
@@ -32,8 +32,8 @@ export interface Assets {
 /** Reads the files that pages load, once. */
 export function loadAssets(): Assets {
   const files = new Map<string, { name: string; content: Buffer; type: string }>(
-    Object.entries(sources).map(([name, href]) => {
-      const content = readFileSync(fileURLToPath(href))
+    Object.entries(sources).map(([name, parts]) => {
+      const content = Buffer.from(parts.map((href) => readFileSync(fileURLToPath(href), 'utf8')).join('\n'))
       const version = createHash('sha256').update(content).digest('hex').slice(0, 12)
       const type = types[name.split('.').at(-1) as keyof typeof types]
       return [`/assets/${version}/${name}`, { name, content, type }] as const

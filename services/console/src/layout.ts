@@ -61,7 +61,6 @@ export function createLayout(deps: { assets: Assets; visits: Visits; hasPassword
   <link rel="stylesheet" href="${assets.urlOf('uplot.css')}">
   <link rel="stylesheet" href="${assets.urlOf('console.css')}">
   <script src="${assets.urlOf('htmx.js')}" defer></script>
-  <script src="${assets.urlOf('htmx-sse.js')}" defer></script>
   <script src="${assets.urlOf('uplot.js')}" defer></script>
   <script src="${assets.urlOf('console.js')}" defer></script>
 </head>

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
 import { describe, expect, test } from 'vitest'
@@ -13,6 +14,12 @@ describe.skipIf(browserPath === undefined)('the overview', () => {
     const { databaseUrl, redisUrl, queuePrefix: prefix } = pipeline
     const { url } = await startConsole({ databaseUrl, redisUrl, prefix })
     const { page, complaints } = await openTab()
+    // The network is slow: each script but the first comes late.
+    let scripts = 0
+    await page.route('**/*.js', async (route) => {
+      if (scripts++ > 0) await delay(1_000)
+      await route.continue()
+    })
     await page.goto(url)
     await page.focus('text=last 7 days')
     expect(await page.textContent('.verdict')).toContain('Nothing comes')
