@@ -16,7 +16,10 @@ const sources = {
   'console.js': [new URL('../assets/console.js', import.meta.url).href],
   'icon.svg': [new URL('../assets/icon.svg', import.meta.url).href],
   // One file: htmx starts by a timer, and would not know an extension that comes later.
-  'htmx.js': ['htmx.min.js', 'ext/hx-sse.min.js'].map((file) => import.meta.resolve(`htmx.org/dist/${file}`)),
+  'htmx.js': [
+    import.meta.resolve('htmx.org/dist/htmx.min.js'),
+    import.meta.resolve('htmx.org/dist/ext/hx-sse.min.js'),
+  ],
   'uplot.js': [import.meta.resolve('uplot/dist/uPlot.iife.min.js')],
   'uplot.css': [import.meta.resolve('uplot/dist/uPlot.min.css')],
 } as const

@@ -222,7 +222,8 @@ test('the figures are those of the sessions that are there, and the feed tells n
   ])
   while (await refreshFigures(pool)) {}
   const changes = 'SELECT session_id FROM vss.changes()'
-  expect((await pool.query(changes)).rowCount).toBe(2)
+  // Transactions of other tests on the server hold the feed back.
+  await until('Both sessions', async () => (await pool.query(changes)).rowCount === 2, { timeoutMs: 20_000 })
 
   await letGoOfAll(pool, { ...forEver, sessions: 10 })
 
