@@ -13,7 +13,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
     pool: 'forks',
-    // All files share one Postgres and one Redis, and their services share the cores.
-    maxWorkers: 2,
+    // All files share one Postgres and one Redis, and their services share the cores. A third of the time they wait.
+    maxWorkers: 3,
   },
 })

@@ -31,7 +31,12 @@ describe.skipIf(browserPath === undefined)('the overview', () => {
       async () => /20 stored in the last 5 minutes/.test((await page.textContent('.verdict')) ?? ''),
       { timeoutMs: 15_000 },
     )
-    expect(await page.textContent('.tiles')).toMatch(/Accepted, last hour\s*20/)
+    // Ingest tells its own count once a second.
+    await until(
+      'The count of ingest',
+      async () => /Accepted, last hour\s*20/.test((await page.textContent('.tiles')) ?? ''),
+      { timeoutMs: 15_000 },
+    )
     expect(await page.evaluate('document.activeElement.textContent')).toBe('last 7 days')
     expect(await page.textContent('table:has-text("ingest")')).toMatch(/ingest.*worker/s)
 
