@@ -1,4 +1,5 @@
 export { readBodies } from './body/bodies.ts'
+export { hexRows } from './body/hex-rows.ts'
 export { type MarkedBody, type MarkedLine, markBody } from './body/marked-body.ts'
 export type { Change, Erasure, SessionChange } from './changes.ts'
 export {

@@ -6,7 +6,7 @@ import { confirm } from './confirm.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
-import { displayJson, displayValue, renderTable, shorten } from './text.ts'
+import { displayJson, displayValue, renderTable, shorten, toSeconds } from './text.ts'
 
 interface ListOptions extends SettingsOptions {
   json?: true
@@ -101,7 +101,7 @@ function renderConsumers(consumers: readonly Consumer[]): string {
     shorten(displayValue(name), nameColumns),
     state,
     lagSeconds === null ? '-' : displaySpan(lagSeconds),
-    committedAt.replace(/\.\d+Z$/, 'Z'),
+    toSeconds(committedAt),
   ])
   return renderTable(['NAME', 'STATE', 'LAG', 'COMMITTED AT'], rows, { rightAligned: [2] })
 }

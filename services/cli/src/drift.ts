@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { parseDuration } from './arguments.ts'
 import { withDatabase } from './database.ts'
 import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
-import { displayJson, displayValue, indent, renderParagraph, title } from './text.ts'
+import { displayJson, displayValue, indent, renderParagraph, title, toSeconds } from './text.ts'
 
 interface DriftOptions extends SettingsOptions {
   /** Milliseconds. */
@@ -59,8 +59,4 @@ function renderRow({
     indent(`${count}, ${toSeconds(firstSeen)} to ${toSeconds(lastSeen)}`),
     indent(`such as ${displayValue(sampleDeliveryId)}`),
   ].join('\n')
-}
-
-function toSeconds(time: string): string {
-  return time.replace(/\.\d+Z$/, 'Z')
 }

@@ -172,3 +172,8 @@ function escapeJson(json: string): string {
 export function title(text: string): string {
   return styleText('bold', text, { stream: process.stdout })
 }
+
+/** A time in ISO 8601 without its milliseconds. */
+export function toSeconds(time: string): string {
+  return time.replace(/\.\d+Z$/, 'Z')
+}

@@ -3,7 +3,7 @@ import { displayCountOf } from '@vss-pipeline/runtime'
 import { withDatabase } from '../database.ts'
 import type { RejectedOptions } from '../rejected.ts'
 import { readDatabaseSetting } from '../settings.ts'
-import { displayJson, displayValue, indent, renderParagraph, title } from '../text.ts'
+import { displayJson, displayValue, indent, renderParagraph, title, toSeconds } from '../text.ts'
 import { periodOf } from './period.ts'
 
 /** Prints the groups of rejected deliveries. @throws CommandFailure */
@@ -40,8 +40,4 @@ function renderGroup({ code, path, deliveries, firstAt, lastAt, sampleDeliveryId
     ),
     indent(`such as ${sampleDeliveryId}`),
   ].join('\n')
-}
-
-function toSeconds(time: string): string {
-  return time.replace(/\.\d+Z$/, 'Z')
 }

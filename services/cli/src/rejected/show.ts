@@ -1,5 +1,13 @@
 import { styleText } from 'node:util'
-import type { DeliveryRow, MarkedBody, MarkedLine } from '@vss-pipeline/reader'
+import {
+  type DeliveryRow,
+  hexRows,
+  type MarkedBody,
+  type MarkedLine,
+  markBody,
+  readBodies,
+  readDelivery,
+} from '@vss-pipeline/reader'
 import { displayCount } from '@vss-pipeline/runtime'
 import { columnNameOf } from '@vss-pipeline/storage/column-name'
 import { withDatabase } from '../database.ts'
@@ -19,7 +27,6 @@ export async function runShowRejected(
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
   const database = readDatabaseSetting(options, env)
-  const { markBody, readBodies, readDelivery } = await import('@vss-pipeline/reader')
   const { delivery, body } = await withDatabase(database, async (pool) => ({
     delivery: await readDelivery(pool, id),
     body: (await readBodies(pool, [id])).get(id) ?? null,
@@ -75,11 +82,7 @@ function renderLine({ depth, text, note }: MarkedLine): string {
 }
 
 function renderBytes({ isDamaged, content }: Extract<MarkedBody, { kind: 'bytes' }>): string {
-  const rows: string[] = []
-  for (let at = 0; at < Math.min(content.length, mostHexBytes); at += 16) {
-    const hex = Buffer.from(content.subarray(at, at + 16)).toString('hex')
-    rows.push(`${at.toString(16).padStart(4, '0')}  ${hex.replace(/(..)(?=.)/g, '$1 ')}`)
-  }
+  const rows = hexRows(content, mostHexBytes)
   const why = isDamaged ? 'it is compressed, and damaged or too large' : 'it is not UTF-8'
   return indent([`${why}: the first of its ${displayCount(content.length)} bytes`, ...rows].join('\n'))
 }

@@ -1,4 +1,4 @@
-import { markBody } from '@vss-pipeline/reader'
+import { hexRows, markBody } from '@vss-pipeline/reader'
 import type { Reason } from '@vss-pipeline/vss/vocabulary'
 import { html } from 'hono/html'
 import { visible } from '../format.ts'
@@ -39,11 +39,7 @@ export function bodyView(options: {
 }
 
 function hexView(body: Uint8Array, isDamaged: boolean): Markup {
-  const rows: string[] = []
-  for (let at = 0; at < Math.min(body.length, mostHexBytes); at += 16) {
-    const hex = Buffer.from(body.subarray(at, at + 16)).toString('hex')
-    rows.push(`${at.toString(16).padStart(4, '0')}  ${hex.replace(/(..)(?=.)/g, '$1 ')}`)
-  }
+  const rows = hexRows(body, mostHexBytes)
   const why = isDamaged ? 'It is compressed, and damaged or too large' : 'It is not UTF-8'
   return html`<pre class="body" tabindex="0" aria-label="Body of the delivery, in hexadecimal digits">${rows.join('\n')}</pre>
   <p class="hint">${why}: its first bytes are shown as hexadecimal digits. ${body.length.toLocaleString('en-US')} bytes as sent.</p>`
