@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis'
+import type { RedisClient } from './connection.ts'
 import { findDurabilityProblems } from './durability.ts'
 import { parseInfo } from './info.ts'
 import type { QueueAddress } from './operate.ts'
@@ -29,21 +29,21 @@ export interface RedisCheckup extends RedisState {
 export async function fetchRedisCheckup(address: QueueAddress): Promise<RedisCheckup> {
   const { redisUrl, prefix, shards, logger } = address
   return await withRedis({ redisUrl, role: 'doctor', logger }, async (client) => ({
-    clock: await readClock(client),
+    clock: await readClock(client, prefix),
     ...(await readRedisState(client, { prefix, shards: openShards(client, { prefix, shards }) })),
     durabilityProblems: await findDurabilityProblems(client),
     ...(await readServer(client)),
   }))
 }
 
-async function readClock(client: Redis): Promise<RedisCheckup['clock']> {
+async function readClock(client: RedisClient, prefix: string): Promise<RedisCheckup['clock']> {
   const askedAtMs = Date.now()
-  const itsTimeMs = await readRedisTime(client)
+  const itsTimeMs = await readRedisTime(client, prefix)
   return { askedAtMs, answeredAtMs: Date.now(), itsTimeMs }
 }
 
 async function readServer(
-  client: Redis,
+  client: RedisClient,
 ): Promise<Pick<RedisCheckup, 'isReplica' | 'replicas' | 'isFileFailing'>> {
   const info = parseInfo(await client.info())
   const states = [...info].filter(([name]) => /^slave\d+$/.test(name)).map(([, state]) => state)

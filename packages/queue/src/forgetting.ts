@@ -1,6 +1,6 @@
 import { repeatEvery } from '@vss-pipeline/runtime'
 import type { Logger } from '@vss-pipeline/runtime/service'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from './connection.ts'
 import { parseInfo } from './info.ts'
 import type { Shard } from './topology.ts'
 
@@ -27,7 +27,7 @@ export interface Forgetting {
  * @param deps.checkIntervalMs is the time between checks of the queues. Six checks in a row must find them empty.
  */
 export function forgetWhenIdle(deps: {
-  client: Redis
+  client: RedisClient
   shards: readonly Shard[]
   logger: Logger
   checkIntervalMs?: number | undefined

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
-import { breakOff, disconnectRedis } from '../connection.ts'
+import { breakOff, disconnectRedis, type RedisClient } from '../connection.ts'
 
 /** A lost connection that is not back after this long means that Redis is away. */
 const patienceMs = 500
@@ -13,7 +12,7 @@ const pollMs = 20
  * Closes workers once their jobs in hand are done and reported. While Redis is away or silent nothing can be reported:
  * then the locks expire, and other workers run those batches again.
  */
-export async function closeWorkers(workers: readonly Worker[], client: Redis): Promise<void> {
+export async function closeWorkers(workers: readonly Worker[], client: RedisClient): Promise<void> {
   const isThere = await isBackSoon(client)
   const closed = Promise.all(workers.map((worker) => worker.close(!isThere))).then(() => 'closed' as const)
   const watch = new AbortController()
@@ -23,14 +22,14 @@ export async function closeWorkers(workers: readonly Worker[], client: Redis): P
   else await disconnectRedis(client)
 }
 
-async function isBackSoon(client: Redis): Promise<boolean> {
+async function isBackSoon(client: RedisClient): Promise<boolean> {
   const startedAt = performance.now()
   while (client.status !== 'ready' && performance.now() - startedAt < patienceMs) await delay(pollMs)
   return client.status === 'ready'
 }
 
 /** Resolves when Redis has been away for {@link patienceMs}, or silent for {@link silenceMs}, without a break. */
-async function untilAway(client: Redis, signal: AbortSignal): Promise<'away'> {
+async function untilAway(client: RedisClient, signal: AbortSignal): Promise<'away'> {
   const now = () => performance.now()
   let lastReadyAt = now()
   let lastAnswerAt = now()

@@ -1,7 +1,6 @@
 import type { Logger } from '@vss-pipeline/runtime/service'
 import { isNotConnectionError } from 'bullmq'
-import type { Redis } from 'ioredis'
-import { connectRedis } from '../connection.ts'
+import { connectRedis, type RedisClient } from '../connection.ts'
 import { warnOfDurabilityProblems } from '../durability.ts'
 import { forgetWhenIdle } from '../forgetting.ts'
 import { openShards, type Shard } from '../topology.ts'
@@ -15,7 +14,7 @@ import { logStalls, openWorker } from './worker.ts'
 export interface Consumer {
   /** For status and metrics. */
   readonly shards: readonly Shard[]
-  readonly client: Redis
+  readonly client: RedisClient
   /**
    * Takes no more jobs. Those in hand finish, or go back to the queue when their handler throws. While Redis is away or
    * silent they are left to other workers, and the close takes seconds.

@@ -1,6 +1,6 @@
 import { repeatEvery } from '@vss-pipeline/runtime'
 import type { Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '../connection.ts'
 
 const intervalMs = 1_000
 /** The share of the lock's time for taking jobs. The rest is for the first renewal of the locks. */
@@ -16,7 +16,7 @@ const takingShare = 0.25
  */
 export function keepPace(deps: {
   workers: readonly Worker[]
-  client: Redis
+  client: RedisClient
   concurrency: number
   lockDurationMs: number
 }): () => void {

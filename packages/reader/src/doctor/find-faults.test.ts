@@ -50,6 +50,7 @@ const redis: RedisCheckup = {
     nowMs,
   },
   redis: {
+    node: null,
     version: '7.0.15',
     usedBytes: 1,
     maxBytes: 100,
