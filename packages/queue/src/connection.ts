@@ -153,9 +153,13 @@ export async function disconnectRedis(client: RedisClient): Promise<void> {
  */
 export function breakOff(client: {
   readonly status: string
+  readonly isCluster?: boolean
   connect(): Promise<unknown>
   disconnect(): void
 }): void {
-  if (client.status === 'reconnecting') connectInVain(client)
-  client.disconnect()
+  const wasReconnecting = client.status === 'reconnecting'
+  if (wasReconnecting) connectInVain(client)
+  // A cluster begins some microtasks later, and ends with the connections that it opens.
+  if (wasReconnecting && client.isCluster) setImmediate(() => client.disconnect())
+  else client.disconnect()
 }

@@ -1,3 +1,4 @@
+import { ConfigError } from '@vss-pipeline/runtime'
 import { Cluster, Command, type Redis } from 'ioredis'
 import type { RedisClient } from './connection.ts'
 
@@ -47,6 +48,18 @@ export function isWhollyConnected(client: RedisClient): boolean {
 /** Whether a client is that of a cluster, where all keys of a script must have the same text in braces. */
 export function isCluster(client: RedisClient): client is Cluster {
   return client instanceof Cluster
+}
+
+/**
+ * Checks that the keys of a queue would be in one slot of a cluster.
+ *
+ * @throws ConfigError for a prefix without a part in braces.
+ */
+export function requireHashTag(client: RedisClient, prefix: string): void {
+  if (!isCluster(client) || /^[^{]*\{[^}]+\}/.test(prefix)) return
+  throw new ConfigError(
+    `QUEUE_PREFIX is ${JSON.stringify(prefix)}: in a Redis Cluster it takes a name with a part in braces, such as {vss}, which keeps the keys of a queue together`,
+  )
 }
 
 /** The names of the nodes that have slots, as the cluster told last. */

@@ -1,4 +1,5 @@
 import type { Logger } from '@vss-pipeline/runtime/service'
+import { isNotConnectionError } from 'bullmq'
 import { Cluster, type Redis } from 'ioredis'
 import type { RedisClient } from './connection.ts'
 import { nameOf, namesOfPrimaries, onEachNode } from './nodes.ts'
@@ -24,6 +25,17 @@ export function logOutages(client: RedisClient, deps: { role: string; logger: Lo
     if (!outage.settle()) logger.info({ role }, 'connected to Redis')
   })
   if (client instanceof Cluster) logNodeOutages(client, deps)
+}
+
+/** The words of ioredis after its last try, and of a node of a cluster that has lost a primary, or most of them. */
+const clusterOutage = /^(Too many Cluster redirections|CLUSTERDOWN|None of startup nodes is available)/
+
+/**
+ * Whether an error says that Redis is away, or the primary of a queue: {@link logOutages} tells that once. The connection
+ * of another client to the same Redis, such as one that blocks, may be lost a moment before the client's own.
+ */
+export function isConnectionLoss(error: NodeJS.ErrnoException): boolean {
+  return typeof error.code === 'string' || !isNotConnectionError(error) || clusterOutage.test(error.message)
 }
 
 function logNodeOutages(cluster: Cluster, { role, logger }: { role: string; logger: Logger }): void {

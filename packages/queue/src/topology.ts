@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq'
 import type { RedisClient } from './connection.ts'
+import { requireHashTag } from './nodes.ts'
 
 /** The name of every queue. The shards differ by the prefix of their keys. */
 const queueName = 'batches'
@@ -21,6 +22,7 @@ export function openShards(
   options: { prefix: string; shards: number },
 ): readonly Shard[] {
   const { prefix, shards } = options
+  requireHashTag(client, prefix)
   return Array.from({ length: shards }, (_, index) => ({
     index,
     queue: openQueue(client, shardPrefix(prefix, index)),

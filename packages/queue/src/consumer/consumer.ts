@@ -1,8 +1,8 @@
 import type { Logger } from '@vss-pipeline/runtime/service'
-import { isNotConnectionError } from 'bullmq'
 import { connectRedis, type RedisClient } from '../connection.ts'
 import { warnOfDurabilityProblems } from '../durability.ts'
 import { forgetWhenIdle } from '../forgetting.ts'
+import { isConnectionLoss } from '../outage-log.ts'
 import { openShards, type Shard } from '../topology.ts'
 import { createBatchCloser } from '../watermark/open-batches.ts'
 import { closeWorkers } from './closing.ts'
@@ -102,9 +102,4 @@ export function createConsumer(options: {
       await closeWorkers(workers, client)
     },
   }
-}
-
-/** The blocking connection may be lost a moment before the client's own. {@link connectRedis} logs the loss. */
-function isConnectionLoss(error: NodeJS.ErrnoException): boolean {
-  return typeof error.code === 'string' || !isNotConnectionError(error)
 }
