@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { allowSlowLinks, answerArguments, ConfigError, settings } from '@vss-pipeline/runtime'
+import { allowSlowLinks, answerArguments, ConfigError, redisHosts, settings } from '@vss-pipeline/runtime'
 import { StorageFault } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { renderBanner } from './banner.ts'
@@ -117,7 +117,8 @@ async function checkRedis(redisUrl: string): Promise<void> {
     await pingRedis(redisUrl)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    throw new LocalStackError(`REDIS_URL: no Redis answers at ${new URL(redisUrl).host}: ${message || code}`)
+    const hosts = redisHosts(redisUrl).map(({ host, port }) => `${host}:${port}`)
+    throw new LocalStackError(`REDIS_URL: no Redis answers at ${hosts.join(', ')}: ${message || code}`)
   }
 }
 

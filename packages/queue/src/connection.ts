@@ -1,67 +1,144 @@
-import { createBackoff, withinMs } from '@vss-pipeline/runtime'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createBackoff, parseRedisUrl, type RedisAddress, withinMs } from '@vss-pipeline/runtime'
 import type { Logger } from '@vss-pipeline/runtime/service'
-import { Redis, type RedisOptions } from 'ioredis'
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
+import { isWhollyConnected, primaries } from './nodes.ts'
+import { logOutages } from './outage-log.ts'
+
+/**
+ * A client of one Redis, of the primary that sentinels name, or of all primaries of a Redis Cluster. A command with a key
+ * goes to the primary that has the key. In a cluster, one without a key goes to any primary: `nodes.ts` finds the right one.
+ */
+export type RedisClient = Redis | Cluster
 
 /** A server that hangs does not answer QUIT, so the wait for it has an end. */
 const quitTimeoutMs = 1_000
 
-/** A connection must last this long before Redis counts as back. */
-const settledAfterMs = 1_000
+/** A cluster is asked this often which node has which slot. MOVED tells of a change sooner, but only of slots in use. */
+const slotsRefreshIntervalMs = 1_000
+
+const connectionPollMs = 5
 
 const reconnectDelayMs = createBackoff({ firstMs: 100, longestMs: 500 })
 
-/** The options of ioredis without `replyMapping`, which would change the types of replies. */
-type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>
+/** Options of a connection. In a cluster, each node's connection has them. */
+type ConnectionSettings = Pick<
+  RedisOptions,
+  | 'commandTimeout'
+  | 'connectTimeout'
+  | 'enableOfflineQueue'
+  | 'lazyConnect'
+  | 'maxRetriesPerRequest'
+  | 'retryStrategy'
+  | 'socketTimeout'
+>
+
+type OwnOptions = ConnectionSettings & Pick<RedisOptions, 'connectionName' | 'keepAlive'>
 
 /**
  * Opens a client that reconnects by itself. It logs the loss of the connection once, however many attempts follow, and
- * its return once.
+ * its return once; in a cluster for each primary.
+ *
+ * @param options.settings With `maxRetriesPerRequest: 0`, a command fails at once while its primary is away.
  */
 export function connectRedis(options: {
   redisUrl: string
   role: string
   logger: Logger
   settings: ConnectionSettings
-}): Redis {
+}): RedisClient {
   const { redisUrl, role, logger, settings } = options
-  const redisOptions: ConnectionSettings = {
+  const client = open(parseRedisUrl(redisUrl), {
     connectionName: `vss-${role}`,
     connectTimeout: 5_000,
     keepAlive: 10_000,
     retryStrategy: (attempt) => reconnectDelayMs(attempt - 1),
-    // A primary that was demoted answers READONLY. The next connection finds its successor.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
     ...settings,
-  }
-  const client = new Redis(redisUrl, redisOptions)
-  let troubled = false
-  let settling: NodeJS.Timeout | undefined
-  function onTrouble(error?: NodeJS.ErrnoException): void {
-    clearTimeout(settling)
-    if (troubled || client.status === 'end') return
-    troubled = true
-    // The error of a name that has several addresses has a code and no message.
-    logger.warn({ role, reason: error?.message || error?.code }, 'Redis is away, reconnecting')
-  }
-  client.on('error', onTrouble)
-  client.on('close', () => onTrouble())
-  client.on('ready', () => {
-    if (!troubled) {
-      logger.info({ role }, 'connected to Redis')
-      return
-    }
-    // A replica that refuses writes takes connections all the same, again and again.
-    settling = setTimeout(() => {
-      troubled = false
-      logger.info({ role }, 'Redis is back')
-    }, settledAfterMs)
-    settling.unref()
   })
+  logOutages(client, { role, logger })
   return client
 }
 
+function open(address: RedisAddress, options: OwnOptions): RedisClient {
+  if (address.kind === 'cluster') return openCluster(address, options)
+  const redisOptions = {
+    ...options,
+    // A primary that was demoted answers READONLY. The next connection finds its successor.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  }
+  return address.kind === 'server'
+    ? new Redis(address.url, redisOptions)
+    : openBySentinels(address, redisOptions)
+}
+
+function openBySentinels(
+  address: Extract<RedisAddress, { kind: 'sentinel' }>,
+  options: OwnOptions & Pick<RedisOptions, 'reconnectOnError'>,
+): Redis {
+  const { sentinels, name, database, tls, username, password, sentinel } = address
+  return new Redis({
+    ...options,
+    sentinels: [...sentinels],
+    name,
+    db: database,
+    username,
+    password,
+    sentinelUsername: sentinel.username,
+    sentinelPassword: sentinel.password,
+    ...(tls && { tls: {}, enableTLSForSentinelMode: true, sentinelTLS: {} }),
+    // When no sentinel answers, all of them are asked again after this long.
+    sentinelRetryStrategy: options.retryStrategy ?? undefined,
+    sentinelCommandTimeout: 1_000,
+  })
+}
+
+function openCluster(address: Extract<RedisAddress, { kind: 'cluster' }>, options: OwnOptions): Cluster {
+  const { nodes, tls, username, password } = address
+  const { retryStrategy, enableOfflineQueue, lazyConnect, ...nodeOptions } = options
+  // By default, commands for a primary that is away are tried again for half a second and more.
+  const failAtOnce: ClusterOptions =
+    options.maxRetriesPerRequest === 0
+      ? { maxRedirections: 1, retryDelayOnFailover: 0, retryDelayOnClusterDown: 0 }
+      : {}
+  const cluster = new Cluster([...nodes], {
+    enableOfflineQueue,
+    lazyConnect,
+    clusterRetryStrategy: retryStrategy,
+    scaleReads: 'master',
+    slotsRefreshInterval: slotsRefreshIntervalMs,
+    // The name is looked up by each connection, because a certificate holds the name and not the address.
+    dnsLookup: (host, callback) => callback(null, host),
+    ...failAtOnce,
+    redisOptions: { ...nodeOptions, username, password, ...(tls && { tls: {} }) },
+  })
+  // By itself ioredis connects with the first command for a node. The commands that follow it would fail until then.
+  function connectToAll(): void {
+    // Its own question at the start would fail too.
+    if (cluster.status !== 'ready') return
+    for (const node of primaries(cluster)) if (node.status === 'wait') connectInVain(node)
+  }
+  cluster.on('ready', connectToAll)
+  cluster.on('refresh', connectToAll)
+  return cluster
+}
+
+/** Connects; the client's events tell when that fails. */
+function connectInVain(client: { connect(): Promise<unknown> }): void {
+  client.connect().catch(() => undefined)
+}
+
+/**
+ * Resolves when there is a connection to the Redis, or to each primary of a cluster; when the attempt to connect has
+ * failed; or after `timeoutMs`.
+ */
+export async function awaitConnection(client: RedisClient, timeoutMs: number): Promise<void> {
+  const startedAt = performance.now()
+  const isUndecided = () => !isWhollyConnected(client) && client.status !== 'reconnecting'
+  while (isUndecided() && performance.now() - startedAt < timeoutMs) await delay(connectionPollMs)
+}
+
 /** Closes with QUIT while connected, else at once, because a QUIT would wait for the server's return. */
-export async function disconnectRedis(client: Redis): Promise<void> {
+export async function disconnectRedis(client: RedisClient): Promise<void> {
   if (client.status === 'ready') {
     await withinMs(client.quit(), quitTimeoutMs, 'no answer').catch(() => client.disconnect())
   } else {
@@ -76,22 +153,13 @@ export async function disconnectRedis(client: Redis): Promise<void> {
  */
 export function breakOff(client: {
   readonly status: string
+  readonly isCluster?: boolean
   connect(): Promise<unknown>
   disconnect(): void
 }): void {
-  if (client.status === 'reconnecting') client.connect().catch(() => undefined)
-  client.disconnect()
-}
-
-/**
- * Has the commands that `send` gives to the client leave in one write. Redis then runs them in one turn, with one fsync,
- * unless they are large. A proxy with Nagle's algorithm does not hold back the second for the 40 ms of a delayed
- * acknowledgement.
- */
-export function inOneWrite<Result>(client: Redis, send: () => Promise<Result>): Promise<Result> {
-  const { stream } = client
-  stream.cork()
-  // BullMQ gives its command a few microtasks later. This runs behind all of them.
-  queueMicrotask(() => process.nextTick(() => stream.uncork()))
-  return send()
+  const wasReconnecting = client.status === 'reconnecting'
+  if (wasReconnecting) connectInVain(client)
+  // A cluster begins some microtasks later, and ends with the connections that it opens.
+  if (wasReconnecting && client.isCluster) setImmediate(() => client.disconnect())
+  else client.disconnect()
 }

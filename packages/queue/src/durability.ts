@@ -1,17 +1,32 @@
 import type { Logger } from '@vss-pipeline/runtime/service'
 import type { Redis } from 'ioredis'
+import type { RedisClient } from './connection.ts'
 import { parseInfo } from './info.ts'
+import { isCluster, nameOf, onPrimaryReady, primaries } from './nodes.ts'
 
 const minimumVersion = [6, 2] as const
 const settings = ['maxmemory-policy', 'appendfsync', 'no-appendfsync-on-rewrite']
 
 /**
- * Finds settings of Redis by which an acknowledged delivery could be lost, one sentence a problem. Servers that forbid
- * CONFIG, as many managed ones do, are judged by INFO alone.
+ * Finds settings of Redis by which an acknowledged delivery could be lost, one sentence a problem. In a cluster, the
+ * sentence begins with the primary that has the problem.
+ *
+ * @throws the error of ioredis
  */
-export async function findDurabilityProblems(client: Redis): Promise<string[]> {
-  const info = parseInfo(await client.info())
-  const config = await readConfig(client)
+export async function findDurabilityProblems(client: RedisClient): Promise<string[]> {
+  const found = await Promise.all(
+    primaries(client).map(async (primary) => {
+      const problems = await findProblemsOf(primary)
+      return isCluster(client) ? problems.map((problem) => `${nameOf(primary)}: ${problem}`) : problems
+    }),
+  )
+  return found.flat()
+}
+
+/** Servers that forbid CONFIG, as many managed ones do, are judged by INFO alone. */
+async function findProblemsOf(node: Redis): Promise<string[]> {
+  const info = parseInfo(await node.info())
+  const config = await readConfig(node)
   const problems: string[] = []
   const version = info.get('redis_version') ?? ''
   if (isOlder(version)) {
@@ -36,22 +51,23 @@ export async function findDurabilityProblems(client: Redis): Promise<string[]> {
   return problems
 }
 
-/** Logs the result of {@link findDurabilityProblems} as warnings, each time the client connects. */
-export function warnOfDurabilityProblems(client: Redis, logger: Logger): void {
-  async function check(): Promise<void> {
+/** Logs what {@link findDurabilityProblems} finds as warnings, of each primary when the client connects to it. */
+export function warnOfDurabilityProblems(client: RedisClient, logger: Logger): void {
+  async function check(primary: Redis): Promise<void> {
+    const node = isCluster(client) ? { node: nameOf(primary) } : {}
     try {
-      for (const problem of await findDurabilityProblems(client)) logger.warn(problem)
+      for (const problem of await findProblemsOf(primary)) logger.warn(node, problem)
     } catch (error) {
       logger.debug({ err: error }, 'could not check how Redis is set up')
     }
   }
-  client.on('ready', check)
+  onPrimaryReady(client, check)
 }
 
 /** Reads the settings that durability depends on; undefined where the server lets nobody read them. */
-export async function readConfig(client: Redis): Promise<Map<string, string> | undefined> {
+export async function readConfig(node: Redis): Promise<Map<string, string> | undefined> {
   try {
-    const replies = (await Promise.all(settings.map((name) => client.config('GET', name)))) as string[][]
+    const replies = (await Promise.all(settings.map((name) => node.config('GET', name)))) as string[][]
     return new Map(replies.map(([name = '', value = '']) => [name, value]))
   } catch {
     return undefined

@@ -11,6 +11,7 @@ export * from './consumer/consumer.ts'
 export type { BatchEnd, BatchInHand } from './consumer/process-job.ts'
 export { findDurabilityProblems } from './durability.ts'
 export * from './operate.ts'
+export type { PrimaryCheckup } from './primary-checkup.ts'
 export {
   type OwnReport,
   type ProcessList,

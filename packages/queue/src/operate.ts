@@ -1,7 +1,7 @@
 import type { Logger } from '@vss-pipeline/runtime/service'
 import type { Job } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { openBatch, UnknownPayloadError } from './codec.ts'
+import type { RedisClient } from './connection.ts'
 import { withRedis } from './short-connection.ts'
 import { countInName, type QueueStatus, readShards } from './status.ts'
 import { openShards, type Shard } from './topology.ts'
@@ -149,7 +149,7 @@ function toTroubled(job: Job, state: TroubledBatch['state']): TroubledBatch {
 
 async function withShards<Result>(
   { redisUrl, prefix, shards, logger }: QueueAddress,
-  work: (shards: readonly Shard[], client: Redis) => Promise<Result>,
+  work: (shards: readonly Shard[], client: RedisClient) => Promise<Result>,
   timeoutMs?: number,
 ): Promise<Result> {
   return await withRedis({ redisUrl, role: 'operator', logger, timeoutMs }, (client) =>

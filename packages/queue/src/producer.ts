@@ -1,12 +1,12 @@
-import { once } from 'node:events'
 import { createRandomBytes, type Delivery } from '@vss-pipeline/delivery'
 import { operations, runOperation } from '@vss-pipeline/runtime'
 import { createTeller, type Logger } from '@vss-pipeline/runtime/service'
-import type { Redis } from 'ioredis'
 import { v7 as uuidv7 } from 'uuid'
 import { encodeBatch } from './codec.ts'
-import { connectRedis, disconnectRedis, inOneWrite } from './connection.ts'
+import { awaitConnection, connectRedis, disconnectRedis, type RedisClient } from './connection.ts'
 import { warnOfDurabilityProblems } from './durability.ts'
+import { inOneWrite, isReachable, primaryOf } from './nodes.ts'
+import { awaitReplicas } from './replicas.ts'
 import { nameBatch } from './status.ts'
 import { openShards, type Shard, shardOf } from './topology.ts'
 import { watchQueue } from './watch.ts'
@@ -29,13 +29,16 @@ export interface Producer {
   enqueue(deliveries: readonly Delivery[], batchId?: string): Promise<void>
   /** Writes to Redis, to see whether it takes batches. @throws an error that says why it does not. */
   probe(): Promise<void>
-  /** Resolves when there is a connection to Redis, when it fails, or after `timeoutMs`, whichever is first. */
+  /**
+   * Resolves when there is a connection to Redis, or to each primary of a cluster; when that fails; or after `timeoutMs`,
+   * whichever is first.
+   */
   awaitConnection(timeoutMs: number): Promise<void>
   /** Whether many batches wait for workers already, so that a new one may wait a moment without harm. */
   readonly isBacklogged: boolean
   /** For status and metrics. */
   readonly shards: readonly Shard[]
-  readonly client: Redis
+  readonly client: RedisClient
   close(): Promise<void>
 }
 
@@ -83,33 +86,27 @@ export function createProducer(options: {
   const told = createTeller<'refusing'>(logger)
   let isRefusing = false
 
-  /**
-   * Resolves when `waitReplicas` replicas have the writes of this connection. Otherwise a failover could lose a batch
-   * that only the primary has. Redis answers nothing else on the connection until then.
-   */
-  async function awaitReplicas(): Promise<void> {
-    if (waitReplicas === 0) return
-    const reached = await client.wait(waitReplicas, commandTimeoutMs / 2)
-    if (reached < waitReplicas) throw new Error(`${reached} of ${waitReplicas} replicas have the batch`)
-  }
+  const waiting = { count: waitReplicas, timeoutMs: commandTimeoutMs / 2 }
 
   async function add(deliveries: readonly Delivery[], batchId: string): Promise<void> {
-    if (client.status !== 'ready') throw new QueueUnavailableError('there is no connection to Redis')
+    const shard = shardOf(shards, batchId)
+    const key = shard.queue.toKey(batchId)
+    if (!isReachable(client, key)) throw new QueueUnavailableError('there is no connection to Redis')
+    const primary = primaryOf(client, key)
     const payload = encodeBatch(deliveries)
     try {
-      if (watch.isNearlyFull) throw new Error(nearlyFull)
+      if (watch.isNearlyFull(shard)) throw new Error(nearlyFull)
       // A batch on too few replicas comes again from its sender. Redis must not add it at each try.
-      if (isRefusing) await awaitReplicas()
-      const shard = shardOf(shards, batchId)
+      if (isRefusing) await awaitReplicas(client, { key, primary, ...waiting })
       const oldestMs = oldestReceipt(deliveries)
-      await inOneWrite(client, () =>
+      await inOneWrite(client, key, () =>
         Promise.all([
           // Redis gets it first, so that no reader sees the batch closed before it was open.
           noteOpenBatch(client, shard, { id: batchId, oldestMs }),
           shard.queue.add(nameBatch(deliveries.length), payload, { jobId: batchId, timestamp: oldestMs }),
         ]),
       )
-      await awaitReplicas()
+      await awaitReplicas(client, { key, primary, ...waiting })
       told.over('refusing', 'Redis takes batches again')
       isRefusing = false
     } catch (error) {
@@ -139,14 +136,13 @@ export function createProducer(options: {
       )
     },
     async probe() {
-      if (watch.isNearlyFull) throw new Error(nearlyFull)
-      await client.set(`${prefix}:probe`, '', 'PX', probeLifetimeMs)
-      await awaitReplicas()
+      if (watch.isNearlyFull(shards[0]!)) throw new Error(nearlyFull)
+      const key = `${prefix}:probe`
+      const primary = primaryOf(client, key)
+      await client.set(key, '', 'PX', probeLifetimeMs)
+      await awaitReplicas(client, { key, primary, ...waiting })
     },
-    async awaitConnection(timeoutMs) {
-      if (client.status === 'ready') return
-      await once(client, 'ready', { signal: AbortSignal.timeout(timeoutMs) }).catch(() => undefined)
-    },
+    awaitConnection: (timeoutMs) => awaitConnection(client, timeoutMs),
     async close() {
       watch.stop()
       await Promise.all(shards.map(({ queue }) => queue.close()))

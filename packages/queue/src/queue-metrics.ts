@@ -1,6 +1,6 @@
 import { createScrapedReading, Gauge, type Registry } from '@vss-pipeline/runtime/service'
-import type { Redis } from 'ioredis'
-import { readMemoryShare } from './memory.ts'
+import type { RedisClient } from './connection.ts'
+import { readGreatestMemoryShare } from './memory.ts'
 import { countProcesses } from './processes/processes.ts'
 import { jobStates, readShards } from './status.ts'
 import type { Shard } from './topology.ts'
@@ -14,7 +14,7 @@ export function observeQueue(deps: {
   registry: Registry
   prefix: string
   shards: readonly Shard[]
-  client: Redis
+  client: RedisClient
 }): void {
   const { registry, prefix, shards, client } = deps
   const registers = [registry]
@@ -22,7 +22,7 @@ export function observeQueue(deps: {
     if (client.status !== 'ready') throw new Error('there is no connection to Redis')
     const [statuses, memoryShare, workers] = await Promise.all([
       readShards(shards, client),
-      readMemoryShare(client),
+      readGreatestMemoryShare(client),
       countProcesses(client, prefix, 'worker'),
     ])
     return { statuses, memoryShare, workers }
@@ -41,7 +41,7 @@ export function observeQueue(deps: {
   // A gauge without labels begins with 0, which would be made up: hence the calls of remove().
   new Gauge({
     name: 'vss_redis_memory_share',
-    help: 'Used share of the maxmemory of Redis, 0 to 1; 0 where none is set.',
+    help: 'Used share of the maxmemory of Redis, in a cluster of its fullest primary, 0 to 1; 0 where none is set.',
     registers,
     async collect() {
       const seen = await read()

@@ -3,9 +3,8 @@ import { type Delivery, isUuid } from '@vss-pipeline/delivery'
 import { withinMs } from '@vss-pipeline/runtime'
 import type { Logger } from '@vss-pipeline/runtime/service'
 import type { Job } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { openBatch, UnknownPayloadError } from './codec.ts'
-import { connectRedis, disconnectRedis } from './connection.ts'
+import { connectRedis, disconnectRedis, type RedisClient } from './connection.ts'
 import { QueueUnavailableError } from './producer.ts'
 import { type RedisState, readRedisState } from './redis-state.ts'
 import { jobStates, type QueueStatus, readShards } from './status.ts'
@@ -46,7 +45,7 @@ export interface QueueReader {
   /** A batch with its deliveries; null where it has left the queue. @throws QueueUnavailableError */
   readBatch(options: { shard: number; id: string }): Promise<OpenedBatch | null>
   /** For a process that tells about itself. */
-  readonly client: Redis
+  readonly client: RedisClient
   close(): Promise<void>
 }
 

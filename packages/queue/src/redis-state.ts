@@ -1,7 +1,7 @@
 import type { Logger } from '@vss-pipeline/runtime/service'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from './connection.ts'
 import { type ProcessList, readProcesses } from './processes/processes.ts'
-import { type RedisServer, readRedisServer } from './server.ts'
+import { type RedisServer, readRedisServers } from './server.ts'
 import { withRedis } from './short-connection.ts'
 import { type QueueStatus, readQueueStatus } from './status.ts'
 import { openShards, type Shard } from './topology.ts'
@@ -14,19 +14,20 @@ export interface RedisState {
   readonly isPrefixKnown: boolean
   readonly queue: QueueStatus
   readonly processes: ProcessList
+  /** In a cluster the fullest primary. */
   readonly redis: RedisServer
 }
 
 /** Reads the state of the pipeline, on a connection that is there. @throws the error of ioredis */
 export async function readRedisState(
-  client: Redis,
+  client: RedisClient,
   options: { prefix: string; shards: readonly Shard[] },
 ): Promise<RedisState> {
   const { prefix, shards } = options
-  const [queue, processes, redis, traces] = await Promise.all([
+  const [queue, processes, [redis], traces] = await Promise.all([
     readQueueStatus(shards, client),
     readProcesses(client, prefix),
-    readRedisServer(client),
+    readRedisServers(client),
     Promise.all([hasMarks(client, prefix), ...shards.map((shard) => hasKeys(client, shard))]),
   ])
   const isPrefixKnown =
@@ -55,7 +56,7 @@ export async function fetchRedisState(options: {
 /** Keys of a queue that has been used. BullMQ keeps its events also while the queue is empty. */
 const keys = ['wait', 'active', 'delayed', 'failed', 'open', 'events', 'meta'] as const
 
-async function hasKeys(client: Redis, { queue }: Shard): Promise<boolean> {
+async function hasKeys(client: RedisClient, { queue }: Shard): Promise<boolean> {
   return (await client.exists(...keys.map((key) => queue.toKey(key)))) > 0
 }
 

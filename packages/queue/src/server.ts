@@ -1,10 +1,14 @@
 import type { Redis } from 'ioredis'
+import type { RedisClient } from './connection.ts'
 import { readConfig } from './durability.ts'
 import { parseInfo } from './info.ts'
+import { isCluster, nameOf, primaries, primaryIsAway } from './nodes.ts'
 import { fullShare } from './watch.ts'
 
 /** A Redis: its memory, and how durable it keeps the deliveries that were acknowledged. */
 export interface RedisServer {
+  /** Its host and port in a cluster; else null. */
+  node: string | null
   version: string
   usedBytes: number
   /** `maxmemory`; null where there is no limit. */
@@ -18,9 +22,24 @@ export interface RedisServer {
   evictionPolicy: string | null
 }
 
-/** Reads facts about a server, and judges none of them. @throws the error of ioredis */
-export async function readRedisServer(client: Redis): Promise<RedisServer> {
-  const [text, config] = await Promise.all([client.info(), readConfig(client)])
+/** Reads facts about each primary, the fullest first. @throws the error of ioredis where one of them does not answer */
+export async function readRedisServers(client: RedisClient): Promise<[RedisServer, ...RedisServer[]]> {
+  const servers = await Promise.all(
+    primaries(client).map(async (primary) => ({
+      node: isCluster(client) ? nameOf(primary) : null,
+      ...(await readServer(primary)),
+    })),
+  )
+  const fullness = ({ usedBytes, maxBytes }: RedisServer) =>
+    usedBytes / (maxBytes ?? Number.POSITIVE_INFINITY)
+  const [fullest, ...others] = servers.toSorted((a, b) => fullness(b) - fullness(a))
+  if (fullest === undefined) throw new Error(primaryIsAway)
+  return [fullest, ...others]
+}
+
+/** Reads facts about a node, and judges none of them. @throws the error of ioredis */
+async function readServer(node: Redis): Promise<Omit<RedisServer, 'node'>> {
+  const [text, config] = await Promise.all([node.info(), readConfig(node)])
   const info = parseInfo(text)
   const usedBytes = Number(info.get('used_memory') ?? 0)
   const maxBytes = Number(info.get('maxmemory') ?? 0) || null

@@ -1,7 +1,7 @@
 import { withinMs } from '@vss-pipeline/runtime'
 import type { Logger } from '@vss-pipeline/runtime/service'
-import type { Redis } from 'ioredis'
-import { connectRedis } from './connection.ts'
+import { connectRedis, type RedisClient } from './connection.ts'
+import { onConnectionError } from './nodes.ts'
 
 const defaultTimeoutMs = 5_000
 
@@ -22,7 +22,7 @@ export function hasAnswered(error: unknown): boolean {
  */
 export async function withRedis<Result>(
   options: { redisUrl: string; role: string; logger: Logger; timeoutMs?: number | undefined },
-  work: (client: Redis) => Promise<Result>,
+  work: (client: RedisClient) => Promise<Result>,
 ): Promise<Result> {
   const { timeoutMs = defaultTimeoutMs, ...connection } = options
   const client = connectRedis({
@@ -31,7 +31,7 @@ export async function withRedis<Result>(
   })
   // The rejection of connect() says only that there is no connection. This error has the reason.
   let reason: Error | undefined
-  client.on('error', (error) => {
+  onConnectionError(client, (error) => {
     reason ??= error
   })
   async function connectAndWork(): Promise<Result> {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis'
+import type { RedisClient } from './connection.ts'
 import { readRedisTime } from './time-in-script.ts'
 import type { Shard } from './topology.ts'
 import { readOldestOpen } from './watermark/open-batches.ts'
@@ -33,20 +33,20 @@ export function countInName(name: string): number {
 }
 
 /** Reads the depth of all queues together. @throws the error of ioredis when Redis is away. */
-export async function readQueueStatus(shards: readonly Shard[], client: Redis): Promise<QueueStatus> {
+export async function readQueueStatus(shards: readonly Shard[], client: RedisClient): Promise<QueueStatus> {
   return combine(await readShards(shards, client))
 }
 
 /** Reads the depth of each queue by itself. @throws the error of ioredis when Redis is away. */
-export async function readShards(shards: readonly Shard[], client: Redis): Promise<QueueStatus[]> {
+export async function readShards(shards: readonly Shard[], client: RedisClient): Promise<QueueStatus[]> {
   const sample = Math.ceil(sampledBatches / shards.length)
   return await Promise.all(shards.map((shard) => readShard(shard, client, sample)))
 }
 
-async function readShard(shard: Shard, client: Redis, sample: number): Promise<QueueStatus> {
+async function readShard(shard: Shard, client: RedisClient, sample: number): Promise<QueueStatus> {
   const { queue } = shard
   const [nowMs, isPaused, [oldest], counts, waiting, active, delayed] = await Promise.all([
-    readRedisTime(client),
+    readRedisTime(client, queue.qualifiedName),
     queue.isPaused(),
     readOldestOpen(client, shard, 1),
     queue.getJobCounts(...jobStates),

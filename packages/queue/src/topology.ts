@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from './connection.ts'
+import { requireHashTag } from './nodes.ts'
 
 /** The name of every queue. The shards differ by the prefix of their keys. */
 const queueName = 'batches'
@@ -16,8 +17,12 @@ export interface Shard {
  *
  * @param options.shards the number of queues, 1 or more.
  */
-export function openShards(client: Redis, options: { prefix: string; shards: number }): readonly Shard[] {
+export function openShards(
+  client: RedisClient,
+  options: { prefix: string; shards: number },
+): readonly Shard[] {
   const { prefix, shards } = options
+  requireHashTag(client, prefix)
   return Array.from({ length: shards }, (_, index) => ({
     index,
     queue: openQueue(client, shardPrefix(prefix, index)),
@@ -42,7 +47,7 @@ function shardPrefix(prefix: string, index: number): string {
   return /\{[^}]+\}/.test(prefix) ? prefix.replace('}', `:${index}}`) : `${prefix}:${index}`
 }
 
-function openQueue(client: Redis, prefix: string): Queue {
+function openQueue(client: RedisClient, prefix: string): Queue {
   const queue = new Queue(queueName, {
     connection: client,
     prefix,

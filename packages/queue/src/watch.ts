@@ -1,6 +1,8 @@
 import { repeatEvery } from '@vss-pipeline/runtime'
 import type { Redis } from 'ioredis'
+import type { RedisClient } from './connection.ts'
 import { readMemoryShare } from './memory.ts'
+import { onPrimaryReady, primaries, primaryOf } from './nodes.ts'
 import type { Shard } from './topology.ts'
 
 /** The share of `maxmemory` from which Redis counts as nearly full. Workers need the rest to drain it. */
@@ -11,7 +13,8 @@ const intervalMs = 200
 
 /** The state of Redis at the last look, a moment ago. */
 export interface QueueWatch {
-  readonly isNearlyFull: boolean
+  /** Whether the primary of a shard is. The other primaries of a cluster may still take batches. */
+  isNearlyFull(shard: Shard): boolean
   /** Whether a batch that is enqueued now will wait for others. */
   readonly isBacklogged: boolean
   stop(): void
@@ -22,34 +25,32 @@ export interface QueueWatch {
  * write once `maxmemory` is reached. It refuses the writes by which workers take and finish batches as well, so that
  * no batch would ever leave it.
  */
-export function watchQueue(client: Redis, shards: readonly Shard[]): QueueWatch {
-  let isNearlyFull = false
-  let isBacklogged = false
+export function watchQueue(client: RedisClient, shards: readonly Shard[]): QueueWatch {
+  /** A question without an answer leaves its entry as it was. */
+  const memoryShares = new WeakMap<Redis, number>()
+  const waitingBatches = new Map<Shard, number>()
 
   async function look(): Promise<void> {
-    if (client.status !== 'ready') return
-    const [memoryShare, waiting] = await Promise.all([
-      readMemoryShare(client).catch(() => null),
-      countWaiting().catch(() => null),
-    ])
-    // A question without an answer leaves the state as it was.
-    if (memoryShare !== null) isNearlyFull = memoryShare > fullShare
-    if (waiting !== null) isBacklogged = waiting >= backlogBatches
+    const questions = [...primaries(client).map(lookAtMemory), ...shards.map(countWaiting)]
+    await Promise.all(questions.map((question) => question.catch(() => undefined)))
   }
-  async function countWaiting(): Promise<number> {
-    const counts = await Promise.all(shards.map(({ queue }) => client.llen(queue.toKey('wait'))))
-    return counts.reduce((sum, count) => sum + count, 0)
+  async function lookAtMemory(primary: Redis): Promise<void> {
+    if (primary.status === 'ready') memoryShares.set(primary, await readMemoryShare(primary))
+  }
+  async function countWaiting(shard: Shard): Promise<void> {
+    if (client.status === 'ready') waitingBatches.set(shard, await client.llen(shard.queue.toKey('wait')))
   }
 
   const stop = repeatEvery(intervalMs, look)
-  client.on('ready', look)
+  onPrimaryReady(client, look)
 
   return {
-    get isNearlyFull() {
-      return isNearlyFull
+    isNearlyFull({ queue }) {
+      const primary = primaryOf(client, queue.qualifiedName)
+      return primary !== undefined && (memoryShares.get(primary) ?? 0) > fullShare
     },
     get isBacklogged() {
-      return isBacklogged
+      return [...waitingBatches.values()].reduce((sum, count) => sum + count, 0) >= backlogBatches
     },
     stop,
   }

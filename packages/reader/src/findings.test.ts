@@ -64,6 +64,7 @@ describe('the facts give a finding', () => {
       'warning',
       {
         redis: {
+          node: null,
           version: '7.0.15',
           usedBytes: 91,
           maxBytes: 100,

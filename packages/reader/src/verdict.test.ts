@@ -54,6 +54,7 @@ const queue: NonNullable<Facts['queue']> = {
 }
 
 const redis = {
+  node: null,
   version: '7.0.15',
   usedBytes: 1,
   maxBytes: null,

@@ -57,6 +57,12 @@ it('finds the queue prefix in option, variable and default, in this order', () =
 })
 
 it('shows a server without its credentials and parameters', () => {
+  expect(displayServer('rediss+cluster://:password@one:7000,two:7001')).toBe(
+    'rediss+cluster://one:7000,two:7001',
+  )
+  expect(displayServer('redis+sentinel://one,two/primary/1?sentinelPassword=password')).toBe(
+    'redis+sentinel://one,two/primary/1',
+  )
   expect(displayServer('postgres://user:password@db.example.com:5432/vss?password=password')).toBe(
     'postgres://db.example.com:5432/vss',
   )

@@ -75,8 +75,8 @@ function readServerSetting(
   return { url, origin: 'the local stack; is `npm start` running?' }
 }
 
-/** A server's URL to show: without user name, password and query. */
+/** A server's URL to show: without user name, password and query. It may have several hosts. */
 export function displayServer(url: string): string {
-  const { protocol, host, pathname } = new URL(url)
-  return `${protocol}//${host}${pathname}`
+  const [, protocol, hosts, path = ''] = /^([a-z+]+:\/\/)(?:[^/?#]*@)?([^/?#]*)([^?#]*)/i.exec(url) ?? []
+  return protocol === undefined ? 'the server' : `${protocol}${hosts}${path}`
 }

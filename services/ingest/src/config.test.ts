@@ -48,7 +48,7 @@ test('only REDIS_URL is required; the rest has defaults', () => {
     shutdownTimeoutMs: 20_000,
   })
   expect(() => loadConfig({})).toThrow(
-    'REDIS_URL is not set: it takes a URL that begins with redis:// or rediss://',
+    'REDIS_URL is not set: it takes a URL that begins with redis://, redis+cluster:// or redis+sentinel://, or with rediss in place of redis for TLS',
   )
 })
 
@@ -165,7 +165,7 @@ describe('a wrong value is refused in one line', () => {
     ],
     [
       { REDIS_URL: 'http://hunter2@h' },
-      'REDIS_URL begins with "http:": it takes a URL that begins with redis:// or rediss://',
+      'REDIS_URL begins with "http:": it takes a URL that begins with redis://, redis+cluster:// or redis+sentinel://, or with rediss in place of redis for TLS',
     ],
     [
       { WEBHOOK_AUTH_HEADER: 'X Secret' },

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { until } from '@vss-pipeline/local-stack'
 import { createProducer, openBatch } from '@vss-pipeline/queue'
+import { settings } from '@vss-pipeline/runtime'
 import { Agent, request } from 'undici'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { freshPrefix } from '../../support/batches.ts'
@@ -222,7 +223,7 @@ describe('a start that fails', () => {
   })
 
   const badSettings: [string, Record<string, string>, string][] = [
-    ['a missing', {}, 'REDIS_URL is not set: it takes a URL that begins with redis:// or rediss://'],
+    ['a missing', {}, `REDIS_URL is not set: it takes ${settings.REDIS_URL.kind.takes}`],
     [
       'a wrong',
       { REDIS_URL: redisUrl, PORT: 'eighty' },

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { isDeliveryId } from '@vss-pipeline/delivery'
 import { until } from '@vss-pipeline/local-stack'
 import { createProducer, openBatch, type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
+import type { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { bodiesOf, freshPrefix } from '../../support/batches.ts'
 import { makeDelivery } from '../../support/deliveries.ts'
@@ -254,7 +255,9 @@ test('without enough replicas enqueues fail, and add one batch only', async () =
 test.skipIf(!tellsOfProbes)('an idle connection is probed, so that a dead one is noticed', async () => {
   const { client } = await openReadyProducer()
 
-  const probeMs = await until('a probe', () => idleProbeMs(client.stream as Socket), { timeoutMs: 2_000 })
+  const probeMs = await until('a probe', () => idleProbeMs((client as Redis).stream as Socket), {
+    timeoutMs: 2_000,
+  })
 
   expect(probeMs).toBeLessThanOrEqual(10_000)
 })
@@ -277,7 +280,7 @@ test('no log line holds a body, an id or the password', async () => {
 
 test('a batch and the note of it leave in one write', async () => {
   const producer = await openReadyProducer()
-  const { stream } = producer.client
+  const { stream } = producer.client as Redis
   const write = stream.write
   const corked = new Map<string, boolean>()
   // It only looks on: a corked stream collects its writes.

@@ -1,9 +1,8 @@
 import type { Logger } from '@vss-pipeline/runtime/service'
-import { isNotConnectionError } from 'bullmq'
-import type { Redis } from 'ioredis'
-import { connectRedis } from '../connection.ts'
+import { connectRedis, type RedisClient } from '../connection.ts'
 import { warnOfDurabilityProblems } from '../durability.ts'
 import { forgetWhenIdle } from '../forgetting.ts'
+import { isConnectionLoss } from '../outage-log.ts'
 import { openShards, type Shard } from '../topology.ts'
 import { createBatchCloser } from '../watermark/open-batches.ts'
 import { closeWorkers } from './closing.ts'
@@ -15,7 +14,7 @@ import { logStalls, openWorker } from './worker.ts'
 export interface Consumer {
   /** For status and metrics. */
   readonly shards: readonly Shard[]
-  readonly client: Redis
+  readonly client: RedisClient
   /**
    * Takes no more jobs. Those in hand finish, or go back to the queue when their handler throws. While Redis is away or
    * silent they are left to other workers, and the close takes seconds.
@@ -103,9 +102,4 @@ export function createConsumer(options: {
       await closeWorkers(workers, client)
     },
   }
-}
-
-/** The blocking connection may be lost a moment before the client's own. {@link connectRedis} logs the loss. */
-function isConnectionLoss(error: NodeJS.ErrnoException): boolean {
-  return typeof error.code === 'string' || !isNotConnectionError(error)
 }

@@ -1,6 +1,8 @@
 import { repeatEvery } from '@vss-pipeline/runtime'
 import type { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import type { RedisClient } from '../connection.ts'
+import { primaries } from '../nodes.ts'
 
 const intervalMs = 1_000
 /** The share of the lock's time for taking jobs. The rest is for the first renewal of the locks. */
@@ -16,7 +18,7 @@ const takingShare = 0.25
  */
 export function keepPace(deps: {
   workers: readonly Worker[]
-  client: Redis
+  client: RedisClient
   concurrency: number
   lockDurationMs: number
 }): () => void {
@@ -24,10 +26,10 @@ export function keepPace(deps: {
   let lastMs = 0
 
   async function measure(): Promise<void> {
-    if (client.status !== 'ready') return
-    const startedAt = performance.now()
-    await client.ping().catch(() => undefined)
-    const roundTripMs = performance.now() - startedAt
+    const reachable = primaries(client).filter((primary) => primary.status === 'ready')
+    if (client.status !== 'ready' || reachable.length === 0) return
+    // A worker may take its jobs from any of them.
+    const roundTripMs = Math.max(...(await Promise.all(reachable.map(measureRoundTrip))))
     // The shorter of two, because a long one may have waited for a new connection.
     const affordable = (takingShare * lockDurationMs) / Math.min(roundTripMs, lastMs)
     const allowed = Math.max(1, Math.floor(Math.min(concurrency, affordable)))
@@ -35,4 +37,10 @@ export function keepPace(deps: {
     lastMs = roundTripMs
   }
   return repeatEvery(intervalMs, measure)
+}
+
+async function measureRoundTrip(primary: Redis): Promise<number> {
+  const startedAt = performance.now()
+  await primary.ping().catch(() => undefined)
+  return performance.now() - startedAt
 }

@@ -1,6 +1,6 @@
 import { createBackoff } from '@vss-pipeline/runtime'
 import { type Job, Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '../connection.ts'
 import { createInterruptibleBackend } from '../interruptible-backend.ts'
 import type { Shard } from '../topology.ts'
 
@@ -8,7 +8,7 @@ const retryDelayMs = createBackoff({ firstMs: 400, longestMs: 30_000 })
 
 /** Opens BullMQ's worker of one queue. It takes jobs at once, and gives each to `processJob`. */
 export function openWorker(deps: {
-  client: Redis
+  client: RedisClient
   shard: Shard
   processJob: (job: Job, token: string | undefined) => Promise<void>
   concurrency: number

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { pipelineVersion, repeatEvery, withinMs } from '@vss-pipeline/runtime'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '../connection.ts'
 import { nowInScript } from '../time-in-script.ts'
 import type { ProcessReport, ServiceName } from './report.ts'
 
@@ -64,7 +64,7 @@ export interface ProcessTelling {
  * @param deps.report gives the report as of now. It must not throw.
  */
 export function tellProcess<Service extends ServiceName>(deps: {
-  client: Redis
+  client: RedisClient
   prefix: string
   service: Service
   place?: string
@@ -136,7 +136,7 @@ end
 return texts`
 
 /** Reads which processes run, the latest word first. @throws the error of ioredis */
-export async function readProcesses(client: Redis, prefix: string): Promise<ProcessList> {
+export async function readProcesses(client: RedisClient, prefix: string): Promise<ProcessList> {
   const { readReport } = await import('./report.ts')
   const [now, flat] = (await client.eval(indexScript, 1, indexKey(prefix))) as [string, string[]]
   const nowMs = Number(now)
@@ -178,7 +178,11 @@ return count`
  * Counts the processes of a service that have told about themselves in the last ten seconds, also one that has said
  * goodbye since. Unlike {@link readProcesses} it reads no reports. @throws the error of ioredis
  */
-export async function countProcesses(client: Redis, prefix: string, service: ServiceName): Promise<number> {
+export async function countProcesses(
+  client: RedisClient,
+  prefix: string,
+  service: ServiceName,
+): Promise<number> {
   return (await client.eval(countScript, 1, indexKey(prefix), `${service} `)) as number
 }
 

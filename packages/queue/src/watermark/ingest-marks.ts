@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '../connection.ts'
 import { nowInScript } from '../time-in-script.ts'
 
 /**
@@ -88,7 +88,7 @@ end`
  * @throws the error of ioredis; the mark may be told all the same.
  */
 export async function tellMark(
-  client: Redis,
+  client: RedisClient,
   prefix: string,
   mark: OwnMark,
   covered: readonly RetiredMark[] = [],
@@ -109,7 +109,7 @@ export async function tellMark(
 
 /** Retires marks, where they are still the same. */
 export async function retireMarks(
-  client: Redis,
+  client: RedisClient,
   prefix: string,
   marks: readonly RetiredMark[],
 ): Promise<void> {
@@ -145,7 +145,7 @@ export interface Marks {
  * @param watermarkMs the watermark, which Redis may have forgotten. An ingest need not know it.
  * @throws when a mark cannot be read.
  */
-export async function readMarks(client: Redis, prefix: string, watermarkMs = 0): Promise<Marks> {
+export async function readMarks(client: RedisClient, prefix: string, watermarkMs = 0): Promise<Marks> {
   const keys = [ingestsKey(prefix), boundKey(prefix)] as const
   const [now, flat] = (await client.eval(readScript, 2, ...keys, Math.ceil(watermarkMs))) as [
     string,
@@ -178,12 +178,16 @@ function parseMark(id: string, text: string): IngestMark {
 }
 
 /** Whether any ingest has ever told its mark under the prefix, and a worker has not forgotten it. */
-export async function hasMarks(client: Redis, prefix: string): Promise<boolean> {
+export async function hasMarks(client: RedisClient, prefix: string): Promise<boolean> {
   return (await client.exists(ingestsKey(prefix), boundKey(prefix))) > 0
 }
 
 /** Forgets retired marks, after Postgres has forgotten them. */
-export async function removeRetired(client: Redis, prefix: string, ids: readonly string[]): Promise<void> {
+export async function removeRetired(
+  client: RedisClient,
+  prefix: string,
+  ids: readonly string[],
+): Promise<void> {
   if (ids.length === 0) return
   await client.eval(removeRetiredScript, 1, ingestsKey(prefix), ...ids)
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createGroupCommit, type GroupCommit } from '@vss-pipeline/runtime'
 import type { Job } from 'bullmq'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '../connection.ts'
 import type { Shard } from '../topology.ts'
 
 /**
@@ -20,12 +20,16 @@ interface OpenBatch {
 }
 
 /** Notes that a batch is about to be added. It has to be sent before the batch itself, on the same connection. */
-export async function noteOpenBatch(client: Redis, shard: Shard, { id, oldestMs }: OpenBatch): Promise<void> {
+export async function noteOpenBatch(
+  client: RedisClient,
+  shard: Shard,
+  { id, oldestMs }: OpenBatch,
+): Promise<void> {
   await client.zadd(openBatchesKey(shard.queue.qualifiedName), oldestMs, id)
 }
 
 /** The open batches of a queue with the oldest deliveries, the oldest first. */
-export async function readOldestOpen(client: Redis, shard: Shard, count: number): Promise<OpenBatch[]> {
+export async function readOldestOpen(client: RedisClient, shard: Shard, count: number): Promise<OpenBatch[]> {
   const key = openBatchesKey(shard.queue.qualifiedName)
   const flat = await client.zrange(key, 0, String(count - 1), 'WITHSCORES')
   const batches: OpenBatch[] = []
@@ -39,7 +43,7 @@ const retryDelayMs = 500
  * Makes the function that closes the batch of a job, once its deliveries are in the tables. Nobody waits for it: batches
  * that are done meanwhile share the next command. When the process ends first, {@link createAbandonedBatches} does it.
  */
-export function createBatchCloser(client: Redis) {
+export function createBatchCloser(client: RedisClient) {
   const closings = new Map<string, GroupCommit<string>>()
 
   function openClosing(queueKey: string): GroupCommit<string> {
@@ -83,7 +87,7 @@ return redis.call('ZREM', KEYS[1], ARGV[1])`
  *   the Unix epoch; null when no batch is open.
  */
 export function createAbandonedBatches(
-  client: Redis,
+  client: RedisClient,
   shard: Shard,
   abandonedAfterMs: number,
 ): () => Promise<number | null> {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '../connection.ts'
 import type { Shard } from '../topology.ts'
 import { type IngestMark, type Marks, readMarks, removeRetired, retireMarks } from './ingest-marks.ts'
 import { createAbandonedBatches } from './open-batches.ts'
@@ -27,7 +27,7 @@ const defaultAbandonedAfterMs = 60_000
 
 /** @param options.abandonedAfterMs A batch that has had no job for this long is not open any more. */
 export function createWatermarkSource(options: {
-  client: Redis
+  client: RedisClient
   shards: readonly Shard[]
   prefix: string
   abandonedAfterMs?: number

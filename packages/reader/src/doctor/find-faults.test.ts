@@ -1,4 +1,4 @@
-import type { RedisCheckup } from '@vss-pipeline/queue'
+import type { PrimaryCheckup, RedisCheckup } from '@vss-pipeline/queue'
 import type { DatabaseCheckup } from '@vss-pipeline/storage'
 import { expect, test } from 'vitest'
 import type { Checkup } from './checkup.ts'
@@ -12,6 +12,15 @@ const process = {
   startedAtMs: nowMs,
   clockMs: nowMs,
   toldAtMs: nowMs,
+}
+
+const primary: PrimaryCheckup = {
+  node: null,
+  isReplica: false,
+  replicas: 1,
+  isFileFailing: false,
+  hasMemoryLimit: true,
+  needsAllOthers: null,
 }
 
 const redis: RedisCheckup = {
@@ -50,6 +59,7 @@ const redis: RedisCheckup = {
     nowMs,
   },
   redis: {
+    node: null,
     version: '7.0.15',
     usedBytes: 1,
     maxBytes: 100,
@@ -59,9 +69,7 @@ const redis: RedisCheckup = {
     isNearlyFull: false,
   },
   durabilityProblems: [],
-  isReplica: false,
-  replicas: 1,
-  isFileFailing: false,
+  primaries: [primary],
   // Redis is 10 s ahead of this machine, give or take 1 s.
   clock: { askedAtMs: nowMs, answeredAtMs: nowMs + 2_000, itsTimeMs: nowMs + 11_000 },
 }
@@ -106,7 +114,27 @@ test.each<[code: string, text: string, Checkup]>([
   [
     'redis_file_failing',
     'Redis could not write its append-only file, which keeps the deliveries',
-    checkup({ isFileFailing: true }),
+    checkup({ primaries: [{ ...primary, isFileFailing: true }] }),
+  ],
+  [
+    'redis_file_failing',
+    'the primary 10.0.0.5:6379 of Redis could not write its append-only file, which keeps the deliveries',
+    checkup({ primaries: [primary, { ...primary, node: '10.0.0.5:6379', isFileFailing: true }] }),
+  ],
+  [
+    'replicas_missing',
+    'ingest waits for 1 replica to have a delivery, and the primary 10.0.0.5:6379 of Redis has 0',
+    checkup({ primaries: [primary, { ...primary, node: '10.0.0.5:6379', replicas: 0 }] }),
+  ],
+  [
+    'redis_without_limit',
+    'the primary 10.0.0.5:6379 of Redis has no maxmemory: while Postgres is away it may take all memory, and be killed',
+    checkup({ primaries: [primary, { ...primary, node: '10.0.0.5:6379', hasMemoryLimit: false }] }),
+  ],
+  [
+    'redis_needs_all_slots',
+    'the primary 10.0.0.5:6379 of Redis refuses everything while any other primary is away',
+    checkup({ primaries: [primary, { ...primary, node: '10.0.0.5:6379', needsAllOthers: true }] }),
   ],
   [
     'redis_not_durable',
@@ -138,7 +166,10 @@ test('a difference of clocks that may be the time of the answer is none', () => 
 
 test('a fault that somebody must see to now comes first', () => {
   const findings = findFaults(
-    checkup({ isReplica: true }, { encoding: 'LATIN1', missingRoles: ['vss_reader'] }),
+    checkup(
+      { primaries: [{ ...primary, isReplica: true }] },
+      { encoding: 'LATIN1', missingRoles: ['vss_reader'] },
+    ),
   )
   expect(findings.map(({ level, code }) => `${level} ${code}`)).toEqual([
     'error redis_is_replica',

@@ -13,6 +13,7 @@ import {
   text,
   url,
 } from './kinds.ts'
+import { redisUrl } from './redis-url.ts'
 import { type AnySetting, none, sameAs } from './setting.ts'
 
 const mib = 1024 * 1024
@@ -25,10 +26,10 @@ const gib = 1024 * mib
  */
 export const settings = {
   REDIS_URL: {
-    kind: url('redis:', 'rediss:'),
+    kind: redisUrl(),
     default: { vss: none('that of npm start'), 'npm start': none('a Redis that it starts') },
     readBy: ['ingest', 'worker', 'console', 'vss', 'npm start'],
-    help: 'The Redis that holds the queue.',
+    help: 'The Redis that holds the queue: one server, a Redis Cluster (redis+cluster://) or a primary that sentinels name (redis+sentinel://). docs/scaling.md, "Redis Cluster and Sentinel", has the forms.',
   },
   REDIS_WAIT_REPLICAS: {
     kind: integer({ min: 0, max: 16 }),

@@ -9,8 +9,8 @@ import type { Status } from './read.ts'
  * - `verdict`: `{level, text, exit}`. `level` is `ok`, `warning` or `error`; `exit` is the exit code.
  * - `findings`: `[{code, level, text, remedy}]`, errors first. `problems`: why a half cannot be read, a line each.
  * - `since`: `ledger`, `rejectReasons` and `lastReceivedAt` are about deliveries received then or later.
- * - `prefix`, `redis`: `{version, usedBytes, maxBytes, isNearlyFull, isAppendOnly, appendFsync,
- *   evictionPolicy}`.
+ * - `prefix`, `redis`: `{node, version, usedBytes, maxBytes, isNearlyFull, isAppendOnly, appendFsync,
+ *   evictionPolicy}`. In a cluster it is the fullest primary, and `node` its address; else `node` is null.
  * - `queue`: batches `{waiting, active, delayed, failed}`, then `deliveries`, `oldestWaitingSeconds`, `waitingSince`
  *   (null when none waits), `isPaused`, and `isPrefixKnown`: whether anything was ever under the prefix.
  * - `processes`: `{running: [...], unreadable, lastWorkerAt}`. Each that runs has `service`, `id`, `place`, `version`,

@@ -235,7 +235,8 @@ function renderServers({ facts }: Status): string {
       `appendfsync ${redis.appendFsync ?? 'not known'}`,
       redis.evictionPolicy ?? 'maxmemory-policy not known',
     ].join(', ')
-    fields.push(['Redis', `${redis.version}; ${displayBytes(redis.usedBytes)}${of}; ${settings}`])
+    const node = redis.node === null ? '' : `fullest primary ${redis.node}; `
+    fields.push(['Redis', `${node}${redis.version}; ${displayBytes(redis.usedBytes)}${of}; ${settings}`])
   }
   if (postgres !== undefined && partitions !== undefined) {
     const months = displayCountOf(partitions.months, 'month', 'months')

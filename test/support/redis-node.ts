@@ -1,0 +1,106 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  choosePort,
+  createTemporaryFolder,
+  findRedisServer,
+  type RunningServer,
+} from '@vss-pipeline/local-stack'
+import { Redis } from 'ioredis'
+import { launchServer } from '../../packages/local-stack/src/launch-server.ts'
+import { writeSettings } from '../../packages/local-stack/src/server-settings.ts'
+import { type FaultyServer, startFaultyServer } from './faulty-server.ts'
+
+/** A Redis that is one of several: of a cluster, or of a primary with its replicas and sentinels. */
+export interface RedisNode extends FaultyServer {
+  readonly port: number
+  /** "127.0.0.1:6379" */
+  readonly name: string
+  /** Asks this node, and changes its settings. It reconnects by itself. */
+  readonly client: Redis
+}
+
+/** The nodes that a test has started, and their common password. */
+export interface RedisNodes {
+  readonly password: string
+  /**
+   * Starts a node that is as durable as the pipeline needs it.
+   *
+   * @param options.configuration lines of redis.conf beside those of durability.
+   * @param options.mode whether it holds data, or watches over nodes that do.
+   */
+  start(options: { configuration: readonly string[]; mode?: 'server' | 'sentinel' }): Promise<RedisNode>
+  /** Stops all of them, and removes their data. */
+  stop(): Promise<void>
+}
+
+const durable = ['appendonly yes', 'appendfsync always', 'save ""', 'maxmemory-policy noeviction']
+
+/** Makes a folder for nodes, which begin with none. */
+export async function openRedisNodes(): Promise<RedisNodes> {
+  const program = findRedisServer()
+  if (program === undefined) {
+    throw new Error('there is no redis-server on the PATH: install redis-server or valkey-server')
+  }
+  const folder = await createTemporaryFolder()
+  const password = 'a/word@with:signs'
+  const clients: Redis[] = []
+  let started = 0
+
+  return {
+    password,
+    async start({ configuration, mode = 'server' }) {
+      const dataDir = join(folder.path, `node-${++started}`)
+      const files = join(dataDir, 'data')
+      mkdirSync(files, { recursive: true })
+      const settings = { port: await choosePort(0), password }
+      writeSettings(dataDir, settings)
+      const configFile = join(files, 'redis.conf')
+      const lines = [
+        'bind 127.0.0.1',
+        `port ${settings.port}`,
+        `requirepass ${password}`,
+        ...(mode === 'server' ? [`masterauth ${password}`, ...durable] : []),
+        ...configuration,
+      ]
+      // Nodes write into it which others there are, so a restart keeps it.
+      writeFileSync(configFile, `${lines.join('\n')}\n`, { mode: 0o600 })
+      const url = `redis://:${encodeURIComponent(password)}@127.0.0.1:${settings.port}`
+      const launch = (): Promise<RunningServer> =>
+        launchServer({
+          name: 'Redis',
+          dataDir,
+          settings,
+          stopping: { stopSignals: ['SIGTERM', 'SIGKILL'], graceMs: 15_000 },
+          signal: undefined,
+          command: () => [program, configFile, ...(mode === 'sentinel' ? ['--sentinel'] : [])],
+          spawn: { cwd: files },
+          isReady: () => answers(url),
+          isPassing: () => false,
+          url: () => url,
+        })
+      const server = await startFaultyServer(launch)
+      const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 })
+      client.on('error', () => undefined)
+      clients.push(client)
+      return Object.assign(server, { port: settings.port, name: `127.0.0.1:${settings.port}`, client })
+    },
+    async stop() {
+      for (const client of clients) client.disconnect()
+      await folder.remove()
+    },
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    return true
+  } catch {
+    return false
+  } finally {
+    client.disconnect()
+  }
+}
