@@ -62,7 +62,8 @@ async function start(
 
   const stack = await startStack({ ...config, log: print, signal })
   started.defer(() => stack.stop())
-  await migrate({ databaseUrl: stack.databaseUrl }).catch((error) => {
+  const { databaseDirectUrl } = config
+  await migrate({ databaseUrl: stack.databaseUrl, databaseDirectUrl }).catch((error) => {
     if (!config.databaseUrl || !(error instanceof StorageFault)) throw error
     throw new LocalStackError(`DATABASE_URL: ${error.message}`)
   })
