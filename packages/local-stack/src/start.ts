@@ -70,7 +70,13 @@ async function start(
 
   const shared: ServiceOptions = {
     ...stack,
-    env: { ...process.env, SPOOL_DIR: config.spoolDir, SPOOL_DIR_FILE: '' },
+    env: {
+      ...process.env,
+      SPOOL_DIR: config.spoolDir,
+      SPOOL_DIR_FILE: '',
+      // The Postgres that was started here has no replica.
+      ...(config.databaseUrl === undefined && { READ_DATABASE_URL: '', READ_DATABASE_URL_FILE: '' }),
+    },
     folder: config.folder,
     onLine: (service, line) => print(formatLogLine(service, line)),
     signal,

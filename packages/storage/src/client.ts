@@ -5,7 +5,7 @@ import { createLocator } from './locator.ts'
  * Opens a connection of its own, outside of any pool, to the server that a pool of the same URL would use. Its errors
  * show in the statements that fail.
  *
- * @throws whatever pg throws, and StorageFault when no host of the URL fits
+ * @throws an error of pg, or StorageFault when no host of the URL fits
  */
 export async function connectClient(databaseUrl: string, config: pg.ClientConfig): Promise<pg.Client> {
   const describeServer = await createLocator(databaseUrl).locate()

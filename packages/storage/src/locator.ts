@@ -17,12 +17,12 @@ export interface Locator {
 }
 
 /** Hosts are asked at once. A silent one delays those behind it in the list for so long. */
-const askingTimeoutMs = 3_000
+const askingTimeoutMs = 2_000
 
 /** A server that is no more than second best is used for so long. */
 const secondBestMs = 60_000
 
-/** What a server is, as libpq asks for it. */
+/** The properties of a server that libpq asks for. */
 interface ServerState {
   isStandby: boolean
   isReadOnly: boolean

@@ -1,11 +1,9 @@
-import pg from 'pg'
-import { createLocator, type Locator } from './locator.ts'
+import { LocatingPool } from './locating-pool.ts'
+import { createLocator } from './locator.ts'
 
-export type Pool = pg.Pool & {
+export type Pool = LocatingPool & {
   /** The statements by which each transaction limits itself. */
   readonly transactionLimits: string
-  /** All open connections, in use or idle. */
-  readonly connections: ReadonlySet<pg.PoolClient>
 }
 
 const connectTimeoutMs = 5_000
@@ -26,9 +24,10 @@ const closingPatienceMs = 1_000
  * Where the URL names several hosts, new connections lead to one that fits, and after a connection broke or turned
  * read-only it is looked for again.
  *
- * No call on it can hang. Connecting takes at most 5 s, and 3 s more to find a host. A statement of a transaction waits for locks for at most 5 s and
- * takes at most `statementTimeoutMs`. A silent server is given up 5 s after that, inside and outside of a transaction. A
- * connection that breaks while idle is replaced at the next use, and none is kept for longer than five minutes.
+ * No call on it can hang. Connecting takes at most 5 s, and 2 s more to find a host. A statement of a transaction waits
+ * for locks for at most 5 s and takes at most `statementTimeoutMs`. A silent server is given up 5 s after that, inside and
+ * outside of a transaction. A connection that breaks while idle is replaced at the next use, and none is kept for longer
+ * than five minutes.
  */
 export function createPool(options: {
   databaseUrl: string
@@ -49,78 +48,7 @@ export function createPool(options: {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   })
-  // An error event without a listener ends the process. The next use of the connection meets the error.
-  pool.on('error', () => {})
-  const connections = new Set<pg.PoolClient>()
-  pool.on('connect', (client) => {
-    client.on('error', () => {})
-    connections.add(client)
-  })
-  pool.on('remove', (client) => connections.delete(client))
-  return Object.assign(pool, { transactionLimits: limitTransaction(statementTimeoutMs), connections })
-}
-
-type ConnectCallback = (
-  error: Error | undefined,
-  client: pg.PoolClient | undefined,
-  release: (destroy?: Error | boolean) => void,
-) => void
-
-/** A pool whose new clients connect to the server that a locator has found last. */
-class LocatingPool extends pg.Pool {
-  readonly #locator: Locator
-  #describe: () => pg.ClientConfig = () => ({})
-  #latest: pg.ClientConfig = {}
-
-  constructor(locator: Locator, options: pg.PoolConfig) {
-    const describe = () => this.#describeServer()
-    super({
-      ...options,
-      Client: class extends pg.Client {
-        constructor(config?: pg.ClientConfig) {
-          super({ ...config, ...describe() })
-        }
-      },
-    })
-    this.#locator = locator
-    // A statement that was refused counts as well: a server that has turned read-only refuses some.
-    this.on('release', (problem) => {
-      if (problem) locator.forget()
-    })
-    this.on('error', () => locator.forget())
-  }
-
-  override connect(): Promise<pg.PoolClient>
-  override connect(callback: ConnectCallback): void
-  override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | undefined {
-    const connected = this.#connect()
-    if (callback === undefined) return connected
-    connected.then(
-      (client) => callback(undefined, client, (problem) => client.release(problem)),
-      (error: Error) => callback(error, undefined, () => {}),
-    )
-    return undefined
-  }
-
-  async #connect(): Promise<pg.PoolClient> {
-    this.#describe = await this.#locator.locate()
-    try {
-      return await super.connect()
-    } catch (error) {
-      this.#locator.forget()
-      throw error
-    }
-  }
-
-  /** An error here would end the process. A certificate that cannot be read while it is replaced is that of before. */
-  #describeServer(): pg.ClientConfig {
-    try {
-      this.#latest = this.#describe()
-    } catch (error) {
-      if (Object.keys(this.#latest).length === 0) throw error
-    }
-    return this.#latest
-  }
+  return Object.assign(pool, { transactionLimits: limitTransaction(statementTimeoutMs) })
 }
 
 /** Ends a pool. A connection that is in use a second later is cut: its server may have gone silent. */

@@ -3,7 +3,7 @@ import { connectClient } from './client.ts'
 import { toStorageFault } from './errors.ts'
 
 /**
- * What stands between a client and Postgres.
+ * The kind of pooler between a client and Postgres.
  *
  * - `none`: nothing that Postgres' own words do not come through.
  * - `session`: a pooler that gives a client one connection of Postgres for as long as it stays.

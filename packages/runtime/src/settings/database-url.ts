@@ -128,7 +128,7 @@ function readTls(name: string, parameters: URLSearchParams): DatabaseTls {
   const rootCertificate = parameters.get('sslrootcert') || undefined
   const mode =
     oneOf(name, 'sslmode', parameters, tlsModes) ??
-    // Who names an authority means it, although libpq would not look at the certificate.
+    // An authority is named to be trusted alone, although libpq would not look at the certificate.
     (rootCertificate === undefined ? 'disable' : 'verify-full')
   // libpq's word for the authorities that everybody trusts.
   const isPublic = rootCertificate === 'system'
