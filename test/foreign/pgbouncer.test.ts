@@ -5,9 +5,9 @@ import { expect, inject, onTestFinished, test } from 'vitest'
 import { countLedger, expectAccountedFor } from '../support/accounting.ts'
 import { createTestDatabase } from '../support/databases.ts'
 import { postUntilAcknowledged } from '../support/load.ts'
+import { type PgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
 import { type RunningPipeline, startRunningPipeline } from '../support/running-pipeline.ts'
 import { vss } from '../support/vss-command.ts'
-import { type PgBouncer, startPgBouncer } from './pgbouncer.ts'
 
 test('through a transaction pooler every delivery is written once, and no setting stays on a connection', async () => {
   const { pipeline, bouncer } = await startBehindPgBouncer()

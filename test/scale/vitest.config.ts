@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** `npm run test:scale`: the real services on a Redis Cluster, and on a Redis that sentinels watch over. */
+/** `npm run test:scale`: the real services on several Redis and Postgres servers and behind a pooler, while some of them fail. */
 export default defineConfig({
   test: {
     include: ['test/scale/**/*.test.ts'],
@@ -9,7 +9,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     teardownTimeout: 60_000,
     pool: 'forks',
-    // One file at a time: each runs a dozen processes.
+    // One file at a time: each runs a dozen processes, and some measure the time of recovery.
     fileParallelism: false,
   },
 })

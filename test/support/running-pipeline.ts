@@ -4,6 +4,7 @@ import { createPool } from '@vss-pipeline/storage'
 import { inject, onTestFailed, onTestFinished } from 'vitest'
 import { freshPrefix } from './batches.ts'
 import { createTestDatabase } from './databases.ts'
+import { throughPooler } from './pooler.ts'
 
 export interface RunningPipeline {
   /** The URL to post to. */
@@ -43,7 +44,7 @@ export async function startRunningPipeline(
 
   const redisUrl = options.redisUrl ?? inject('redisUrl')
   const queuePrefix = freshPrefix()
-  const settings = { databaseUrl: database.url, redisUrl }
+  const settings = { databaseUrl: await throughPooler(database.url), redisUrl }
   const env = { ...options.env, QUEUE_PREFIX: queuePrefix }
   const started: RunningService[] = []
   const log: string[] = []

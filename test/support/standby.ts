@@ -28,6 +28,8 @@ export interface Primary {
   /** A migrated database. */
   url: string
   standbys: Standby[]
+  /** Has every commit wait until a standby has it on its disk. */
+  replicateSynchronously(): Promise<void>
   kill(): Promise<void>
 }
 
@@ -39,7 +41,27 @@ export async function startPrimaryWithStandbys(count: number): Promise<Primary> 
   const primary = await startStopping(dataDir('primary'))
   const standbys: Standby[] = []
   for (const name of names) standbys.push(await startStandby(dataDir(name), primary.url))
-  return { url: primary.url, standbys, kill: () => killProcess(primary) }
+  return {
+    url: primary.url,
+    standbys,
+    async replicateSynchronously() {
+      await rowsOf(primary.url, `ALTER SYSTEM SET synchronous_standby_names = '*'`)
+      await rowsOf(primary.url, 'SELECT pg_reload_conf()')
+      const isSynchronous = `SELECT FROM pg_stat_replication WHERE sync_state = 'sync'`
+      await until(
+        'A synchronous standby',
+        async () => (await rowsOf(primary.url, isSynchronous)).length > 0,
+        { timeoutMs: 20_000 },
+      )
+    },
+    kill: () => killProcess(primary),
+  }
+}
+
+/** One URL with the hosts of all: their user and their database are the same. */
+export function hostsUrl(urls: readonly string[], attributes: string): string {
+  const hosts = urls.map((url) => new URL(url).host)
+  return `${urls[0]!.replace(/@[^/]*/, `@${hosts.join(',')}`)}?target_session_attrs=${attributes}`
 }
 
 /** A server with a backup of its beginning, and an archive of its write-ahead log since. */

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { delimiter, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
+import { throughPooler } from './pooler.ts'
 
 const command = join(import.meta.dirname, '../../services/cli/src/main.ts')
 
@@ -16,12 +17,20 @@ export interface VssEnv {
 }
 
 /**
- * Runs `vss` to its end. Like a shell it starts the file itself. Of this process's environment it passes only the PATH.
+ * Runs `vss` to its end. Like a shell it starts the file itself. Of this process's environment it passes only the PATH. With
+ * `TEST_POOLER` it goes through a pooler.
  *
  * @param input the text that it reads from standard input; nothing by default
  */
 export async function vss(args: readonly string[], env: VssEnv = {}, input?: string): Promise<VssResult> {
-  return await startVss(args, env, input).ended
+  return await startVss(args, await withPooler(env), input).ended
+}
+
+async function withPooler(env: VssEnv): Promise<VssEnv> {
+  const { DATABASE_URL: url } = env
+  if (url === undefined || !URL.canParse(url)) return env
+  const pooled = await throughPooler(url)
+  return pooled === url ? env : { DATABASE_DIRECT_URL: url, ...env, DATABASE_URL: pooled }
 }
 
 /** The lines that are wider than a usual terminal. */

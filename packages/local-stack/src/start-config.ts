@@ -8,6 +8,8 @@ export interface StartConfig {
   folder: string
   /** A Postgres to use instead of starting one. */
   databaseUrl: string | undefined
+  /** The same one without a pooler between, where `databaseUrl` has one. */
+  databaseDirectUrl: string | undefined
   /** A Redis to use instead of starting one. */
   redisUrl: string | undefined
   /** Whether a missing redis-server may be installed. */
@@ -30,6 +32,7 @@ export function loadStartConfig(env: NodeJS.ProcessEnv): StartConfig {
   return {
     folder,
     databaseUrl: settings.databaseUrl,
+    databaseDirectUrl: settings.databaseUrl === undefined ? undefined : settings.databaseDirectUrl,
     redisUrl: settings.redisUrl,
     mayInstallRedis: !settings.vssNoApt,
     host: settings.host,

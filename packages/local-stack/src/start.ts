@@ -62,14 +62,21 @@ async function start(
 
   const stack = await startStack({ ...config, log: print, signal })
   started.defer(() => stack.stop())
-  await migrate({ databaseUrl: stack.databaseUrl }).catch((error) => {
+  const { databaseDirectUrl } = config
+  await migrate({ databaseUrl: stack.databaseUrl, databaseDirectUrl }).catch((error) => {
     if (!config.databaseUrl || !(error instanceof StorageFault)) throw error
     throw new LocalStackError(`DATABASE_URL: ${error.message}`)
   })
 
   const shared: ServiceOptions = {
     ...stack,
-    env: { ...process.env, SPOOL_DIR: config.spoolDir, SPOOL_DIR_FILE: '' },
+    env: {
+      ...process.env,
+      SPOOL_DIR: config.spoolDir,
+      SPOOL_DIR_FILE: '',
+      // The Postgres that was started here has no replica.
+      ...(config.databaseUrl === undefined && { READ_DATABASE_URL: '', READ_DATABASE_URL_FILE: '' }),
+    },
     folder: config.folder,
     onLine: (service, line) => print(formatLogLine(service, line)),
     signal,

@@ -25,6 +25,7 @@ export { addUpMinutes, countedDays, insertTallies, pruneMinutes, type Tally } fr
 export { ensurePartitions } from './partitions.ts'
 export { pingDatabase } from './ping.ts'
 export { closePool, createPool, type Pool } from './pool.ts'
+export { findPooling, type Pooling } from './pooling.ts'
 export { handlingOf } from './postgres-types.ts'
 export { type Rejudged, type RejudgedEffect, type RejudgeOptions, rejudgePage } from './rejudge.ts'
 export { reopenUndecodable } from './reopen.ts'

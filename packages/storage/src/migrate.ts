@@ -1,9 +1,11 @@
 import { allowSlowLinks, answerArguments, ConfigError, readSettings } from '@vss-pipeline/runtime'
-import pg from 'pg'
+import type pg from 'pg'
+import { connectClient } from './client.ts'
 import { expectUtf8 } from './encoding.ts'
 import { StorageFault, toStorageFault } from './errors.ts'
 import { migrationsFolder } from './migrations-folder.ts'
 import { ensurePartitions } from './partitions.ts'
+import { findPooling } from './pooling.ts'
 import { createGrantFunction } from './privileges.ts'
 
 /** No other program may lock this number in the same database. */
@@ -18,23 +20,20 @@ const tableLockTimeoutMs = 2_000
  * partitions of the coming days and months. Any number of processes may call it at once: one does the work, and the others wait
  * for it for up to two minutes.
  *
+ * @param options.databaseDirectUrl the same database without a pooler between, where `databaseUrl` has one
  * @returns the names of the migrations it applied; empty when there was nothing to do.
- * @throws StorageFault
+ * @throws StorageFault, and ConfigError where a pooler would take its session apart
  */
 export async function migrate(options: {
   databaseUrl: string
+  databaseDirectUrl?: string | undefined
   logger?: { info(fields: object, message: string): void }
 }): Promise<string[]> {
-  const client = new pg.Client({
-    connectionString: options.databaseUrl,
-    application_name: 'vss-migrate',
-    connectionTimeoutMillis: 5_000,
-    statement_timeout: 0,
-  })
-  // The statement that fails tells what broke; without a listener the event would end the process.
-  client.on('error', () => {})
+  const { databaseUrl, databaseDirectUrl } = options
+  await expectOwnSession(databaseDirectUrl ?? databaseUrl, databaseDirectUrl && 'DATABASE_DIRECT_URL')
+  let client: pg.Client | undefined
   try {
-    await client.connect()
+    client = await connectClient(databaseDirectUrl ?? databaseUrl, { application_name: 'vss-migrate' })
     await expectUtf8(client)
     await client.query(`SET lock_timeout = '2min'`)
     await client.query('SELECT pg_advisory_lock($1::bigint)', [migrationLockKey])
@@ -51,8 +50,16 @@ export async function migrate(options: {
     throw toStorageFault(error)
   } finally {
     // The lock ends with the connection, also after a fault.
-    await client.end().catch(() => {})
+    await client?.end().catch(() => {})
   }
+}
+
+/** Behind a transaction pooler the lock below would stay with a connection that others get, and two may hold it. */
+async function expectOwnSession(url: string, name = 'the URL of the database'): Promise<void> {
+  if ((await findPooling(url)) !== 'transaction') return
+  throw new ConfigError(
+    `${name} leads through a pooler that gives every transaction another connection, and a migration holds a lock of its session: set DATABASE_DIRECT_URL to the address of Postgres itself`,
+  )
 }
 
 async function applyMigrations(client: pg.Client): Promise<{ name: string }[]> {

@@ -1,10 +1,9 @@
-import pg from 'pg'
+import { LocatingPool } from './locating-pool.ts'
+import { createLocator } from './locator.ts'
 
-export type Pool = pg.Pool & {
+export type Pool = LocatingPool & {
   /** The statements by which each transaction limits itself. */
   readonly transactionLimits: string
-  /** All open connections, in use or idle. */
-  readonly connections: ReadonlySet<pg.PoolClient>
 }
 
 const connectTimeoutMs = 5_000
@@ -22,9 +21,13 @@ const closingPatienceMs = 1_000
  * Makes a pool of connections to the database. It connects on first use. `pool.end()` ends it and waits for connections
  * in use; {@link closePool} does not wait long.
  *
- * No call on it can hang. Connecting takes at most 5 s. A statement of a transaction waits for locks for at most 5 s and
- * takes at most `statementTimeoutMs`. A silent server is given up 5 s after that, inside and outside of a transaction. A
- * connection that breaks while idle is replaced at the next use, and none is kept for longer than five minutes.
+ * Where the URL names several hosts, new connections lead to one that fits, and after a connection broke or turned
+ * read-only it is looked for again.
+ *
+ * No call on it can hang. Connecting takes at most 5 s, and 2 s more to find a host. A statement of a transaction waits
+ * for locks for at most 5 s and takes at most `statementTimeoutMs`. A silent server is given up 5 s after that, inside and
+ * outside of a transaction. A connection that breaks while idle is replaced at the next use, and none is kept for longer
+ * than five minutes.
  */
 export function createPool(options: {
   databaseUrl: string
@@ -35,8 +38,7 @@ export function createPool(options: {
   statementTimeoutMs?: number
 }): Pool {
   const { statementTimeoutMs = 30_000 } = options
-  const pool = new pg.Pool({
-    connectionString: options.databaseUrl,
+  const pool = new LocatingPool(createLocator(options.databaseUrl), {
     max: options.maxConnections,
     maxLifetimeSeconds: longestLifeSeconds,
     // Poolers accept this parameter when they are connected to, and hardly another.
@@ -46,15 +48,7 @@ export function createPool(options: {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   })
-  // An error event without a listener ends the process. The next use of the connection meets the error.
-  pool.on('error', () => {})
-  const connections = new Set<pg.PoolClient>()
-  pool.on('connect', (client) => {
-    client.on('error', () => {})
-    connections.add(client)
-  })
-  pool.on('remove', (client) => connections.delete(client))
-  return Object.assign(pool, { transactionLimits: limitTransaction(statementTimeoutMs), connections })
+  return Object.assign(pool, { transactionLimits: limitTransaction(statementTimeoutMs) })
 }
 
 /** Ends a pool. A connection that is in use a second later is cut: its server may have gone silent. */

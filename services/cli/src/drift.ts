@@ -3,7 +3,7 @@ import { displayCount } from '@vss-pipeline/runtime'
 import type { Command } from 'commander'
 import { parseDuration } from './arguments.ts'
 import { withDatabase } from './database.ts'
-import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
+import { databaseUrlOption, readReplicaSetting, type SettingsOptions } from './settings.ts'
 import { displayJson, displayValue, indent, renderParagraph, title, toSeconds } from './text.ts'
 
 interface DriftOptions extends SettingsOptions {
@@ -33,7 +33,7 @@ Examples:
 }
 
 async function runDrift(options: DriftOptions, env: NodeJS.ProcessEnv): Promise<void> {
-  const database = readDatabaseSetting(options, env)
+  const database = readReplicaSetting(options, env)
   const { readDrift } = await import('@vss-pipeline/reader')
   const since = options.since === undefined ? {} : { since: new Date(Date.now() - options.since) }
   const rows = await withDatabase(database, (pool) => readDrift(pool, since))

@@ -5,7 +5,7 @@ import { parseMoment, parseUuid, wholeNumber } from './arguments.ts'
 import { withDatabase } from './database.ts'
 import { CommandFailure, UsageError } from './failure.ts'
 import { renderSessionList } from './session-list.ts'
-import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
+import { databaseUrlOption, readReplicaSetting, type SettingsOptions } from './settings.ts'
 import { displayJson } from './text.ts'
 import { readTypedNumber } from './typed-number.ts'
 
@@ -76,7 +76,7 @@ Examples:
 }
 
 async function runFind(options: FindOptions, env: NodeJS.ProcessEnv): Promise<void> {
-  const database = readDatabaseSetting(options, env)
+  const database = readReplicaSetting(options, env)
   const search = await toSearch(options)
   const { findSessions, NoPlaceError } = await import('@vss-pipeline/reader')
   const { StorageFault } = await import('@vss-pipeline/storage')

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { explainFaults } from './database.ts'
-import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
+import { databaseUrlOption, readDirectDatabaseSetting, type SettingsOptions } from './settings.ts'
 
 export function addMigrate(program: Command, env: NodeJS.ProcessEnv): void {
   program
@@ -12,6 +12,9 @@ export function addMigrate(program: Command, env: NodeJS.ProcessEnv): void {
     .addHelpText(
       'after',
       `
+It needs Postgres itself: where DATABASE_URL leads to a pooler such as PgBouncer,
+set DATABASE_DIRECT_URL as well.
+
 Examples:
   DATABASE_URL_FILE=/run/secrets/database-url vss migrate
   vss migrate --database-url postgres://vss@db.example.com/vss`,
@@ -20,7 +23,7 @@ Examples:
 }
 
 async function runMigrate(options: SettingsOptions, env: NodeJS.ProcessEnv): Promise<void> {
-  const database = readDatabaseSetting(options, env)
+  const database = readDirectDatabaseSetting(options, env)
   const { migrate } = await import('@vss-pipeline/storage/migrate')
   const applied = await explainFaults(database, () => migrate({ databaseUrl: database.url }))
   for (const name of applied) console.log(`applied ${name}`)

@@ -13,7 +13,7 @@ import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
 import { addFind } from './find.ts'
 import { renderSessionList } from './session-list.ts'
-import { databaseUrlOption, readDatabaseSetting, type SettingsOptions } from './settings.ts'
+import { databaseUrlOption, readReplicaSetting, type SettingsOptions } from './settings.ts'
 import { displayJson, displayValue, indent, renderFields, renderParagraph, title } from './text.ts'
 import { readTypedNumber } from './typed-number.ts'
 
@@ -49,7 +49,7 @@ Examples:
 }
 
 async function runShow(typed: string, options: ShowOptions, env: NodeJS.ProcessEnv): Promise<void> {
-  const database = readDatabaseSetting(options, env)
+  const database = readReplicaSetting(options, env)
   const search = isUuid(typed)
     ? null
     : { number: await readTypedNumber(typed, 'the argument, which is no id,') }

@@ -2,7 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { displayServer, readDatabaseSetting, readQueuePrefix, readRedisSetting } from './settings.ts'
+import {
+  displayServer,
+  readDatabaseSetting,
+  readDirectDatabaseSetting,
+  readQueuePrefix,
+  readRedisSetting,
+  readReplicaSetting,
+} from './settings.ts'
 
 const noLocalStack = { DATA_DIR: '/nonexistent' }
 
@@ -44,10 +51,14 @@ it('names the option whose URL is wrong, without showing it', () => {
   )
 })
 
-it('takes a database of one host only', () => {
-  expect(() => readDatabaseSetting({ databaseUrl: 'postgres://one,two/a' }, noLocalStack)).toThrow(
-    /^--database-url names several hosts: /,
-  )
+it.each([
+  [readDirectDatabaseSetting, 'DATABASE_DIRECT_URL'],
+  [readReplicaSetting, 'READ_DATABASE_URL'],
+] as const)('$1 is read, unless an option names the database', (read, variable) => {
+  const env = { ...noLocalStack, DATABASE_URL: 'postgres://usual/a', [variable]: 'postgres://other/a' }
+  expect(read({}, env)).toEqual({ url: 'postgres://other/a', origin: variable })
+  expect(read({ databaseUrl: 'postgres://given/a' }, env).url).toBe('postgres://given/a')
+  expect(read({}, { ...noLocalStack, DATABASE_URL: 'postgres://usual/a' }).url).toBe('postgres://usual/a')
 })
 
 it('finds the queue prefix in option, variable and default, in this order', () => {
@@ -66,6 +77,10 @@ it('shows a server without its credentials and parameters', () => {
   expect(displayServer('postgres://user:password@db.example.com:5432/vss?password=password')).toBe(
     'postgres://db.example.com:5432/vss',
   )
+  expect(displayServer('postgres://user:pass,word@one:5432,[::2]/vss?sslmode=require')).toBe(
+    'postgres://one:5432,[::2]/vss',
+  )
+  expect(displayServer('rediss://:password@db.example.com')).toBe('rediss://db.example.com')
 })
 
 function localStackFolder(): string {

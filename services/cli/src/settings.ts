@@ -37,6 +37,26 @@ export function readDatabaseSetting(options: SettingsOptions, env: NodeJS.Proces
   })
 }
 
+/** The database without a pooler between, for work that needs a session of its own. @throws ConfigError */
+export function readDirectDatabaseSetting(options: SettingsOptions, env: NodeJS.ProcessEnv): ServerSetting {
+  return readOtherAddress('DATABASE_DIRECT_URL', options, env)
+}
+
+/** The replica, where there is one, for work that only reads. @throws ConfigError */
+export function readReplicaSetting(options: SettingsOptions, env: NodeJS.ProcessEnv): ServerSetting {
+  return readOtherAddress('READ_DATABASE_URL', options, env)
+}
+
+/** Reads another address of the database. Where it is not set, or an option names the database, it is as usual. */
+function readOtherAddress(
+  variable: 'DATABASE_DIRECT_URL' | 'READ_DATABASE_URL',
+  options: SettingsOptions,
+  env: NodeJS.ProcessEnv,
+): ServerSetting {
+  const url = options.databaseUrl === undefined ? readSetting(env, 'vss', variable) : undefined
+  return url === undefined ? readDatabaseSetting(options, env) : { url, origin: variable }
+}
+
 /** @throws ConfigError */
 export function readRedisSetting(options: SettingsOptions, env: NodeJS.ProcessEnv): ServerSetting {
   return readServerSetting(env, {

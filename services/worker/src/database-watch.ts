@@ -32,6 +32,8 @@ export function watchDatabase(deps: { pool: Pool; registry: Registry; lifecycle:
 
   function missed(): void {
     isThere = false
+    // Where no other host fits either, the next turn looks again.
+    void pool.leaveSilentServer().catch(() => {})
   }
 
   void look()

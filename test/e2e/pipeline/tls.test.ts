@@ -160,6 +160,55 @@ test.each([
   },
 )
 
+const isEncrypted = async (url: string) => {
+  const pool = createPool({ databaseUrl: url, maxConnections: 1, applicationName: 'vss-test' })
+  try {
+    const { rows } = await pool.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')
+    return rows[0].ssl as boolean
+  } finally {
+    await pool.end()
+  }
+}
+
+/** A URL with these parameters, in which RIGHT and OTHER are the files of authorities. */
+function withParameters(url: string, parameters: string): string {
+  const files = { RIGHT: authority.certFile, OTHER: otherAuthority.certFile }
+  return `${url}?${parameters.replace(/RIGHT|OTHER/, (name) => files[name as keyof typeof files])}`
+}
+
+test.each([
+  ['', false],
+  ['sslmode=disable', false],
+  ['sslmode=allow', false],
+  ['sslmode=prefer', true],
+  ['sslmode=require', true],
+  ['sslmode=verify-ca&sslrootcert=RIGHT', true],
+])('with "%s" a certificate for another name does no harm; encrypted: %s', async (parameters, encrypted) => {
+  await postgres.show(certificates.otherName)
+  onTestFinished(() => postgres.show(certificates.right))
+  expect(await isEncrypted(withParameters(postgres.url, parameters))).toBe(encrypted)
+})
+
+test.each(['sslmode=require&sslrootcert=OTHER', 'sslmode=verify-ca&sslrootcert=OTHER', 'sslrootcert=OTHER'])(
+  'with "%s" a certificate of another authority is refused',
+  async (parameters) => {
+    await expect(isEncrypted(withParameters(postgres.url, parameters))).rejects.toThrow(/certificate/)
+  },
+)
+
+test('allow and prefer take what the server takes, and the other modes say what is missing', async () => {
+  await postgres.allowPlainText(false)
+  onTestFinished(() => postgres.allowPlainText(true))
+  for (const mode of ['allow', 'prefer']) {
+    expect(await isEncrypted(`${postgres.url}?sslmode=${mode}`)).toBe(true)
+    expect(await isEncrypted(`${inject('databaseUrl')}?sslmode=${mode}`)).toBe(false)
+  }
+  await expect(isEncrypted(`${postgres.url}?sslmode=disable`)).rejects.toThrow(/no encryption/)
+  await expect(isEncrypted(`${inject('databaseUrl')}?sslmode=require`)).rejects.toThrow(
+    'The server does not support SSL connections',
+  )
+})
+
 test('a worker does not talk to a Postgres without TLS when it was told to verify', async () => {
   const database = await createTestDatabase(inject('databaseUrl'))
   onTestFinished(() => database.drop())

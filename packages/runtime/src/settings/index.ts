@@ -1,4 +1,10 @@
 export { ConfigError } from './config-error.ts'
+export {
+  type DatabaseAddress,
+  type DatabaseTls,
+  parseDatabaseUrl,
+  type SessionAttributes,
+} from './database-url.ts'
 export { answerArguments } from './help.ts'
 export * as kinds from './kinds.ts'
 export { secretsInFile } from './kinds.ts'

@@ -51,10 +51,22 @@ export const settings = {
     help: 'The number of queues that batches are spread over: the same for every program. Do not lower it while batches wait.',
   },
   DATABASE_URL: {
-    kind: databaseUrl(),
+    kind: databaseUrl({ isWritten: true }),
     default: { vss: none('that of npm start'), 'npm start': none('a Postgres that it starts') },
     readBy: ['worker', 'console', 'migrate', 'vss', 'npm start'],
-    help: 'The Postgres that holds the rows: one host.',
+    help: 'The Postgres that holds the rows: one host, or several of which one takes writes. docs/deploying.md says how.',
+  },
+  DATABASE_DIRECT_URL: {
+    kind: databaseUrl({ isWritten: true }),
+    default: none('DATABASE_URL'),
+    readBy: ['migrate', 'vss', 'npm start'],
+    help: 'The same database without a pooler between, for the migration.',
+  },
+  READ_DATABASE_URL: {
+    kind: databaseUrl(),
+    default: none('DATABASE_URL'),
+    readBy: ['console', 'vss'],
+    help: 'A replica of that Postgres, for the console and for the commands that only read.',
   },
   HOST: {
     kind: text('an address or a host name'),

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { withDatabase } from '../database.ts'
 import type { ExportOptions } from '../rejected.ts'
-import { readDatabaseSetting } from '../settings.ts'
+import { readReplicaSetting } from '../settings.ts'
 import { displayJsonLine } from '../text.ts'
 import { bodyFields } from './body-fields.ts'
 import { periodOf } from './period.ts'
@@ -11,7 +11,7 @@ const pageSize = 200
 
 /** Prints rejected deliveries with their bodies, one a line. @throws CommandFailure */
 export async function runExport(options: ExportOptions, env: NodeJS.ProcessEnv): Promise<void> {
-  const database = readDatabaseSetting(options, env)
+  const database = readReplicaSetting(options, env)
   const period = periodOf(options)
   const { findRejected, readBodies } = await import('@vss-pipeline/reader')
   await withDatabase(database, async (pool) => {

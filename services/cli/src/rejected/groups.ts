@@ -2,13 +2,13 @@ import type { RejectedGroup } from '@vss-pipeline/reader'
 import { displayCountOf } from '@vss-pipeline/runtime'
 import { withDatabase } from '../database.ts'
 import type { RejectedOptions } from '../rejected.ts'
-import { readDatabaseSetting } from '../settings.ts'
+import { readReplicaSetting } from '../settings.ts'
 import { displayJson, displayValue, indent, renderParagraph, title, toSeconds } from '../text.ts'
 import { periodOf } from './period.ts'
 
 /** Prints the groups of rejected deliveries. @throws CommandFailure */
 export async function runGroups(options: RejectedOptions, env: NodeJS.ProcessEnv): Promise<void> {
-  const database = readDatabaseSetting(options, env)
+  const database = readReplicaSetting(options, env)
   const period = periodOf(options)
   const { mostGrouped, readRejectedGroups } = await import('@vss-pipeline/reader')
   const bucketSeconds = (period.until.getTime() - period.since.getTime()) / 1000

@@ -13,7 +13,7 @@ import { columnNameOf } from '@vss-pipeline/storage/column-name'
 import { withDatabase } from '../database.ts'
 import { CommandFailure } from '../failure.ts'
 import type { ShowRejectedOptions } from '../rejected.ts'
-import { readDatabaseSetting } from '../settings.ts'
+import { readReplicaSetting } from '../settings.ts'
 import { displayJson, displayValue, indent, renderFields, renderParagraph, title } from '../text.ts'
 import { bodyFields } from './body-fields.ts'
 
@@ -26,7 +26,7 @@ export async function runShowRejected(
   options: ShowRejectedOptions,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const database = readDatabaseSetting(options, env)
+  const database = readReplicaSetting(options, env)
   const { delivery, body } = await withDatabase(database, async (pool) => ({
     delivery: await readDelivery(pool, id),
     body: (await readBodies(pool, [id])).get(id) ?? null,

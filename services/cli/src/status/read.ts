@@ -12,7 +12,7 @@ import { withDatabase } from '../database.ts'
 import { CommandFailure } from '../failure.ts'
 import { explainRedis } from '../redis.ts'
 import { problemOf } from '../server-problem.ts'
-import { readDatabaseSetting, readQueuePrefix, readRedisSetting } from '../settings.ts'
+import { readQueuePrefix, readRedisSetting, readReplicaSetting } from '../settings.ts'
 import type { StatusOptions } from '../status.ts'
 
 /** The state of the pipeline, as far as it can be read. */
@@ -71,6 +71,6 @@ async function readDatabase(
   env: NodeJS.ProcessEnv,
   since: Date,
 ): Promise<DatabaseState> {
-  const database = readDatabaseSetting(options, env)
+  const database = readReplicaSetting(options, env)
   return await withDatabase(database, (pool) => readDatabaseState(pool, since), { statementTimeoutMs })
 }

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { choosePort, createTemporaryFolder } from '@vss-pipeline/local-stack'
 import { onTestFinished } from 'vitest'
-import { type ListeningProgram, startListening } from '../support/listening-program.ts'
+import { type ListeningProgram, startListening } from './listening-program.ts'
 
 export interface PgBouncer {
   /** The database's URL through PgBouncer. */
@@ -11,10 +11,15 @@ export interface PgBouncer {
   restart(): Promise<void>
 }
 
-/** Starts a PgBouncer in front of a database. It stops when the test has finished. */
+/**
+ * Starts a PgBouncer in front of a database. It stops when the test has finished.
+ *
+ * @param settings further ones of pgbouncer.ini
+ */
 export async function startPgBouncer(
   databaseUrl: string,
-  poolMode: 'transaction' | 'statement' = 'transaction',
+  poolMode: 'transaction' | 'session' | 'statement' = 'transaction',
+  settings: Record<string, string | number> = {},
 ): Promise<PgBouncer> {
   const folder = await createTemporaryFolder()
   onTestFinished(() => folder.remove())
@@ -32,6 +37,10 @@ listen_port = ${port}
 unix_socket_dir =
 auth_type = any
 pool_mode = ${poolMode}
+server_login_retry = 1
+${Object.entries(settings)
+  .map(([name, value]) => `${name} = ${value}`)
+  .join('\n')}
 ${process.getuid?.() === 0 ? 'user = nobody' : ''}
 `,
   )
