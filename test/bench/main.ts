@@ -3,6 +3,7 @@ import { compareWith } from './against.ts'
 import { type Arguments, helpFor, readArguments } from './arguments.ts'
 import { alignedTables, comparisonTable, markdownReport } from './report.ts'
 import type { Bench, Scenario, ScenarioResult } from './scenario.ts'
+import { capacity } from './scenarios/capacity.ts'
 import { footprint } from './scenarios/footprint.ts'
 import { growth } from './scenarios/growth.ts'
 import { latency } from './scenarios/latency.ts'
@@ -22,6 +23,7 @@ const scenarios: readonly Scenario[] = [
   footprint,
   spool,
   observability,
+  capacity,
 ]
 const names = scenarios.map(({ name }) => name)
 const resultsFile = new URL('./results.md', import.meta.url)
@@ -60,6 +62,10 @@ async function runScenarios(
     }
   }
   if (json) process.stdout.write(`${JSON.stringify(results)}\n`)
+  for (const problem of results.flatMap(({ problems = [] }) => problems)) {
+    process.stderr.write(`bench: ${problem}\n`)
+    process.exitCode = 1
+  }
   if (only.length > 0 || quick || postgres !== undefined) return
   await writeFile(resultsFile, markdownReport(results, servers.versions))
   process.stderr.write('\nWritten to test/bench/results.md.\n')

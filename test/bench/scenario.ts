@@ -23,6 +23,8 @@ export interface ScenarioResult {
   /** The way of measuring, in a sentence or two. */
   method: string
   tables: ResultTable[]
+  /** Sentences about figures that are not as they should be. */
+  problems?: string[]
 }
 
 export type ResultTable = FigureTable | CostTable

@@ -85,7 +85,11 @@ async function withLoad<Result>(
 }
 
 /** @returns a function that reads the CPU used since this call. */
-function startCpu(servers: BenchServers, { ingest, workers, rows }: Running, load?: Load): () => CpuMs {
+export function startCpu(
+  servers: BenchServers,
+  { ingest, workers, rows }: Running,
+  load?: Load,
+): () => CpuMs {
   const programs = {
     ingest: [ingest.pid],
     ...(workers.length > 0 && { worker: workers.map(({ pid }) => pid) }),

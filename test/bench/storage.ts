@@ -20,6 +20,17 @@ export function writtenPerEvent(before: Written, after: Written, events: number)
   )
 }
 
+/** @returns the bytes of each table and index of the events. Partitions are summed up, and so are their indexes. */
+export async function sizesOf({ db }: BenchServers): Promise<Map<string, number>> {
+  const { rows } = await db.query<{ name: string; bytes: number }>(
+    `SELECT root.relname AS name, sum(pg_relation_size(part.oid))::float8 AS bytes
+     FROM pg_class AS part JOIN pg_class AS root ON root.oid = coalesce(pg_partition_root(part.oid), part.oid)
+     WHERE part.relnamespace = 'vss'::regnamespace AND root.relname ~ '^(sessions|call_legs|deliveries|bodies)'
+     GROUP BY root.relname ORDER BY bytes DESC`,
+  )
+  return new Map(rows.map(({ name, bytes }) => [name, bytes]))
+}
+
 async function readWal({ db }: BenchServers): Promise<Written> {
   const { rows: versions } = await db.query<{ hasIo: boolean }>(
     `SELECT current_setting('server_version_num')::int >= 180000 AS "hasIo"`,

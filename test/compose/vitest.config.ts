@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** `npm run test:compose`: docker-compose.yml, the image and the manifests, on a Docker engine. */
+/** `npm run test:compose`: docker-compose.yml and the image, on a Docker engine. */
 export default defineConfig({
   test: {
     include: ['test/compose/**/*.test.ts'],

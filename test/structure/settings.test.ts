@@ -114,8 +114,8 @@ describe('docker-compose.yml', () => {
   )
 })
 
-describe('deploy/kubernetes', () => {
-  const folder = join(projectRoot, 'deploy', 'kubernetes')
+describe('deploy/kubernetes/base', () => {
+  const folder = join(projectRoot, 'deploy', 'kubernetes', 'base')
   const manifests = readdirSync(folder)
     .filter((file) => file.endsWith('.yaml'))
     .flatMap((file) => parseAllDocuments(readFileSync(join(folder, file), 'utf8'), { version: '1.1' }))

@@ -1,8 +1,12 @@
 import { InvalidArgumentError } from 'commander'
 import { describe, expect, it } from 'vitest'
 import {
+  parseAmount,
+  parseBytes,
+  parseDays,
   parseDuration,
   parseEndpoint,
+  parseFactor,
   parseMoment,
   parseRate,
   parseShare,
@@ -21,6 +25,57 @@ describe('wholeNumber', () => {
 
   it.each(['0', '101', '-1', '1.5', '1e1', '', ' 7', 'ten', '9'.repeat(30)])('refuses %j', (text) => {
     expect(() => parse(text)).toThrow('a whole number from 1 to 100')
+  })
+})
+
+describe('parseAmount', () => {
+  it.each([
+    ['1', 1],
+    ['250000', 250_000],
+    ['250k', 250_000],
+    ['1.5M', 1_500_000],
+    ['1G', 1e9],
+    ['1e9', 1e9],
+    ['1E12', 1e12],
+  ])('takes %s', (text, amount) => {
+    expect(parseAmount(text)).toBe(amount)
+  })
+
+  it.each(['0', '0.5', '-1', '1e13', '1e99', '1e-3', '10MM', '10 M', '1,000', 'NaN', 'Infinity', ''])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseAmount(text)).toThrow('a count from 1 to 1e12')
+    },
+  )
+})
+
+describe('parseFactor', () => {
+  it('takes a multiple', () => {
+    expect(['1', '2.5', '1000'].map(parseFactor)).toEqual([1, 2.5, 1_000])
+  })
+
+  it.each(['0', '0.9', '1001', '-2', '4x', ''])('refuses %j', (text) => {
+    expect(() => parseFactor(text)).toThrow('a multiple from 1 to 1000')
+  })
+})
+
+describe('parseDays', () => {
+  it('takes days with and without their unit', () => {
+    expect(['30d', '30', '36500'].map(parseDays)).toEqual([30, 30, 36_500])
+  })
+
+  it.each(['0', '36501', '12h', '1.5d', '-1', ''])('refuses %j', (text) => {
+    expect(() => parseDays(text)).toThrow('a number of days from 1 to 36500')
+  })
+})
+
+describe('parseBytes', () => {
+  it('takes sizes in binary units', () => {
+    expect(['512MiB', '32GiB', '1.5tib'].map(parseBytes)).toEqual([2 ** 29, 2 ** 35, 1.5 * 2 ** 40])
+  })
+
+  it.each(['0MiB', '32', '32GB', '-1GiB', '1e3GiB', ''])('refuses %j', (text) => {
+    expect(() => parseBytes(text)).toThrow('a size, such as 512MiB')
   })
 })
 

@@ -14,6 +14,48 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   }
 }
 
+const amountUnits = { '': 1, k: 1e3, m: 1e6, g: 1e9 }
+
+/** @returns a count from 1 to a million million, of `250000`, `250k`, `10M`, `1G` or `1e9`. */
+export function parseAmount(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d{1,13}(?:\.\d{1,6})?(?:e\d{1,2})?)([kmg]?)$/i.exec(text) ?? []
+  const amount =
+    digits === '' ? Number.NaN : Number(digits) * amountUnits[unit.toLowerCase() as keyof typeof amountUnits]
+  if (!(amount >= 1 && amount <= 1e12)) {
+    throw new InvalidArgumentError('It takes a count from 1 to 1e12, such as 250k, 10M or 1e9.')
+  }
+  return amount
+}
+
+/** @returns a multiple from 1 to 1000, of `4` or `2.5`. */
+export function parseFactor(text: string): number {
+  const factor = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
+  if (!(factor >= 1 && factor <= 1_000)) {
+    throw new InvalidArgumentError('It takes a multiple from 1 to 1000, such as 4 or 2.5.')
+  }
+  return factor
+}
+
+/** @returns whole days, of `30d` or `30`. */
+export function parseDays(text: string): number {
+  const [, digits] = /^(\d{1,5})d?$/.exec(text) ?? []
+  const days = Number(digits)
+  if (!(days >= 1 && days <= 36_500)) {
+    throw new InvalidArgumentError('It takes a number of days from 1 to 36500, such as 30d.')
+  }
+  return days
+}
+
+const sizeUnits = { mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 }
+
+/** @returns bytes, of `512MiB`, `32GiB` or `16TiB`. */
+export function parseBytes(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d{1,6}(?:\.\d{1,3})?)([mgt]ib)$/i.exec(text) ?? []
+  const bytes = Number(digits) * sizeUnits[unit.toLowerCase() as keyof typeof sizeUnits]
+  if (!(bytes >= 1)) throw new InvalidArgumentError('It takes a size, such as 512MiB, 32GiB or 16TiB.')
+  return bytes
+}
+
 /** @returns a number a second, more than 0. */
 export function parseRate(text: string): number {
   const rate = /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN

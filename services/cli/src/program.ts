@@ -1,5 +1,6 @@
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { Command } from 'commander'
+import { addCapacity } from './capacity.ts'
 import { addConsumers } from './consumers.ts'
 import { addDoctor } from './doctor.ts'
 import { addDrift } from './drift.ts'
@@ -62,6 +63,7 @@ Examples:
   addRejected(program, env)
   addReprocess(program, env)
   addRetention(program, env)
+  addCapacity(program)
   return program
 }
 

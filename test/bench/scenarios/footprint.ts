@@ -9,6 +9,7 @@ import { ledgerRows } from '../rows.ts'
 import type { Bench, Scenario } from '../scenario.ts'
 import type { BenchServers } from '../servers.ts'
 import { endToEnd } from '../slices.ts'
+import { sizesOf } from '../storage.ts'
 
 /** The space of an event: in Redis while it waits, in Postgres for good. */
 export const footprint: Scenario = {
@@ -67,13 +68,6 @@ async function storeAll(servers: BenchServers, events: Events): Promise<void> {
   await running.stop()
 }
 
-async function bytesByRelation({ db }: BenchServers, events: number): Promise<Measured[]> {
-  const { rows } = await db.query<{ name: string; bytes: number }>(
-    // Partitions are summed up, and so are their indexes.
-    `SELECT root.relname AS name, sum(pg_relation_size(part.oid))::float8 AS bytes
-     FROM pg_class AS part JOIN pg_class AS root ON root.oid = coalesce(pg_partition_root(part.oid), part.oid)
-     WHERE part.relnamespace = 'vss'::regnamespace AND root.relname ~ '^(sessions|call_legs|deliveries|bodies)'
-     GROUP BY root.relname ORDER BY bytes DESC`,
-  )
-  return rows.map(({ name, bytes }) => ({ name, samples: [bytes / events] }))
+async function bytesByRelation(servers: BenchServers, events: number): Promise<Measured[]> {
+  return [...(await sizesOf(servers))].map(([name, bytes]) => ({ name, samples: [bytes / events] }))
 }

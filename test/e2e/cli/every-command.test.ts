@@ -45,6 +45,7 @@ const trials: Record<string, Trial> = {
   'rejected export': { needs: ['postgres'], hasJson: false },
   reprocess: { args: ['--since', '1h', '--yes'], needs: ['postgres'] },
   retention: { needs: ['postgres'] },
+  capacity: { args: ['--events-per-day', '10M'] },
   'queue list': { needs: ['redis'] },
   'queue pause': { args: ['--yes'], needs: ['redis'] },
   'queue resume': { args: ['--yes'], needs: ['redis'] },
