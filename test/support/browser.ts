@@ -1,14 +1,15 @@
 import { findOnPath } from '@vss-pipeline/local-stack'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { afterAll, onTestFinished } from 'vitest'
+import { browsers } from './required-programs.ts'
 
-/** The browser to test with: Debian's, or another that is on the PATH. */
-export const browserPath = findOnPath('chromium', 'chromium-browser', 'google-chrome')
+/** The browser to test with; undefined where there is none. */
+export const browserPath = findOnPath(...browsers)
 
 /** Says in one line which tests are left out, where there is no browser. */
 export function sayIfSkipped(suite: string): void {
   if (browserPath === undefined) {
-    console.log(`${suite}: skipped, because no chromium, chromium-browser or google-chrome is on the PATH`)
+    console.log(`${suite}: skipped, because the PATH has no ${browsers.join(' or ')}`)
   }
 }
 

@@ -37,6 +37,19 @@ test('with TEST_SERVERS=containers, local servers do not replace containers', as
   })
 })
 
+test('with TEST_PROGRAMS=required a run without the browser and promtool fails, and names them', async () => {
+  const env = { PATH: '/nowhere', TEST_PROGRAMS: 'required' }
+
+  const failure = await runTests('packages/vss/src/cache.test.ts', env).catch((error) => error)
+
+  expect(failure).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(
+      'the PATH lacks chromium or chromium-browser or google-chrome; promtool: install what is missing',
+    ),
+  })
+})
+
 /** Runs a test file. Of this process's environment only the PATH reaches it. @throws Error when a test fails. */
 async function runTests(file: string, env: NodeJS.ProcessEnv): Promise<{ stdout: string; stderr: string }> {
   return await run(process.execPath, [vitest, 'run', file], {

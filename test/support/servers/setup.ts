@@ -1,5 +1,6 @@
 import { kinds, readVariable, settings } from '@vss-pipeline/runtime'
 import type { TestProject } from 'vitest/node'
+import { requirePrograms } from '../required-programs.ts'
 import { isDockerThere, startContainers } from './containers.ts'
 import { startLocalServers } from './local.ts'
 
@@ -26,9 +27,11 @@ export type GivenServers = Partial<Pick<TestServers, 'databaseUrl' | 'redisUrl'>
  * Provides Postgres and Redis to all tests. `TEST_DATABASE_URL` and `TEST_REDIS_URL` are used where they are set.
  * Otherwise containers are started if a Docker engine answers and has the images, else servers on this machine.
  * `TEST_SERVERS=containers` or `TEST_SERVERS=local` decides between these two. `TEST_POSTGRES=15` starts a Postgres of
- * that version; on this machine it is Debian's.
+ * that version; on this machine it is Debian's. With `TEST_PROGRAMS=required` every program must be there that tests can
+ * be skipped without.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  requirePrograms(process.env)
   const databaseUrl = readVariable(process.env, 'TEST_DATABASE_URL', settings.DATABASE_URL.kind)
   const redisUrl = readVariable(process.env, 'TEST_REDIS_URL', settings.REDIS_URL.kind)
   const kind = readVariable(process.env, 'TEST_SERVERS', kinds.oneOf('containers', 'local'))
