@@ -378,6 +378,17 @@ COMMENT ON COLUMN vss.retention.tried_at IS 'When partitions were dropped last, 
 COMMENT ON COLUMN vss.retention.stuck_partition IS 'The partition that could not be dropped at the last try, because others held it or its table; null when none sticks';
 COMMENT ON COLUMN vss.retention.stuck_since IS 'When that partition could not be dropped first';
 
+CREATE TABLE vss.retention_floor (
+  kind text NOT NULL,
+  days integer NOT NULL,
+  CONSTRAINT retention_floor_pkey PRIMARY KEY (kind),
+  CONSTRAINT retention_floor_days_sensible CHECK (((days >= 1) AND (days <= 36500))),
+  CONSTRAINT retention_floor_kind_known CHECK ((kind = ANY (ARRAY['bodies'::text, 'deliveries'::text, 'sessions'::text])))
+);
+COMMENT ON TABLE vss.retention_floor IS 'The whole days for which rows are kept at least, one row a kind, whatever a worker is set to: written by the owner of the schema alone. A kind without a row is kept for a day at least.';
+COMMENT ON COLUMN vss.retention_floor.kind IS 'As in vss.retention. Rows of the ledger are kept for as long as bodies, at least';
+COMMENT ON COLUMN vss.retention_floor.days IS 'Whole days after receipt';
+
 CREATE TABLE vss.sessions (
   session_id uuid NOT NULL,
   sub_account_id text NOT NULL,
@@ -1236,7 +1247,7 @@ BEGIN
   REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM PUBLIC;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_writer' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_writer;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.retention_floor, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_writer;
     REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_writer;
     GRANT SELECT ON vss.feed TO vss_writer;
     GRANT SELECT ON vss.feed_ancestors TO vss_writer;
@@ -1246,6 +1257,7 @@ BEGIN
     GRANT SELECT, UPDATE (complete_until, reason, updated_at) ON vss.watermark TO vss_writer;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.ingests TO vss_writer;
     GRANT SELECT ON vss.retention TO vss_writer;
+    GRANT SELECT ON vss.retention_floor TO vss_writer;
     GRANT SELECT, INSERT, UPDATE ON vss.sessions TO vss_writer;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_writer;
     GRANT SELECT (received_at, delivery_id), INSERT ON vss.deliveries TO vss_writer;
@@ -1270,7 +1282,7 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_reader' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_reader;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.retention_floor, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_reader;
     REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_reader;
     GRANT SELECT ON vss.sessions TO vss_reader;
     GRANT SELECT ON vss.call_legs TO vss_reader;
@@ -1297,6 +1309,7 @@ BEGIN
     GRANT SELECT ON vss.watermark TO vss_reader;
     GRANT SELECT ON vss.ingests TO vss_reader;
     GRANT SELECT ON vss.retention TO vss_reader;
+    GRANT SELECT ON vss.retention_floor TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.changes(text, integer) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.check_cursor(text, uuid) TO vss_reader;
     GRANT EXECUTE ON FUNCTION vss.check_feed() TO vss_reader;
@@ -1312,7 +1325,7 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_support' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_support;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.retention_floor, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_support;
     REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_support;
     GRANT SELECT ON vss.sessions TO vss_support;
     GRANT SELECT ON vss.call_legs TO vss_support;
@@ -1340,6 +1353,7 @@ BEGIN
     GRANT SELECT ON vss.watermark TO vss_support;
     GRANT SELECT ON vss.ingests TO vss_support;
     GRANT SELECT ON vss.retention TO vss_support;
+    GRANT SELECT ON vss.retention_floor TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.expired_partitions(timestamp with time zone, timestamp with time zone) TO vss_support;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_support;
@@ -1351,7 +1365,7 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_operator' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_operator;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.retention_floor, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_operator;
     REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_operator;
     GRANT SELECT, INSERT, UPDATE, DELETE ON vss.sessions TO vss_operator;
     GRANT SELECT, INSERT, DELETE ON vss.call_legs TO vss_operator;
@@ -1379,6 +1393,7 @@ BEGIN
     GRANT SELECT ON vss.watermark TO vss_operator;
     GRANT SELECT, DELETE ON vss.ingests TO vss_operator;
     GRANT SELECT ON vss.retention TO vss_operator;
+    GRANT SELECT ON vss.retention_floor TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.utf8_text(bytea) TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.expired_partitions(timestamp with time zone, timestamp with time zone) TO vss_operator;
     GRANT EXECUTE ON FUNCTION vss.feed_holder() TO vss_operator;
@@ -1389,7 +1404,7 @@ BEGIN
   END IF;
 
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vss_analyst' AND has_schema_privilege(oid, 'vss', 'USAGE')) THEN
-    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_analyst;
+    REVOKE ALL ON vss.sessions, vss.call_legs, vss.deliveries, vss.bodies, vss.rejected, vss.leg_numbers, vss.feed, vss.feed_ancestors, vss.feed_status, vss.consumers, vss.consumer_lag, vss.watermark, vss.ingests, vss.minutes, vss.minute_tallies, vss.minute_counts, vss.sub_account_activity, vss.drift, vss.activity_hours, vss.session_facts, vss.calls_a_day, vss.failures_by_cause, vss.quality_by_country_pair, vss.busiest_hours, vss.this_week, vss.figures, vss.figure_hours, vss.figure_losses, vss.retention, vss.retention_floor, vss.bodies_in_ledger, vss.figures_progress, vss.migrations FROM vss_analyst;
     REVOKE ALL ON FUNCTION vss.add_up_minutes(integer), vss.changes(text, integer), vss.check_buckets(timestamp with time zone, timestamp with time zone, interval), vss.check_cursor(text, uuid), vss.check_feed(), vss.check_transaction_ids(), vss.commit(text, text, boolean), vss.count_figures(timestamp with time zone[], timestamp with time zone[], text, boolean[], boolean[], boolean[]), vss.delete_expired(text, integer), vss.drop_expired_partitions(), vss.ensure_body_partitions(integer), vss.ensure_ledger_partitions(integer), vss.expired_partitions(timestamp with time zone, timestamp with time zone), vss.feed_continue(), vss.feed_end(), vss.feed_heartbeat(), vss.feed_holder(), vss.feed_restart(), vss.grant_to_roles(), vss.make_partition(text, text, timestamp with time zone, timestamp with time zone), vss.mark_change(), vss.mark_lost_sessions(), vss.note_drift(jsonb), vss.oldest_unread(text), vss.present_place(text, uuid), vss.prune_minutes(integer), vss.read_cursor(text), vss.refresh_figures(integer, interval), vss.server_identity(), vss.set_retention(integer, integer, integer), vss.traffic(timestamp with time zone, timestamp with time zone, interval, text, text[], boolean), vss.utf8_text(bytea) FROM vss_analyst;
     GRANT SELECT ON vss.minutes TO vss_analyst;
     GRANT SELECT ON vss.minute_tallies TO vss_analyst;
@@ -1772,17 +1787,25 @@ CREATE OR REPLACE FUNCTION vss.set_retention(body_days integer, ledger_days inte
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
+DECLARE
+  least_body_days constant integer := (SELECT days FROM vss.retention_floor WHERE kind = 'bodies');
+  least_ledger_days constant integer := (SELECT max(days) FROM vss.retention_floor WHERE kind IN ('bodies', 'deliveries'));
+  least_session_days constant integer := (SELECT days FROM vss.retention_floor WHERE kind = 'sessions');
 BEGIN
   IF body_days > ledger_days THEN
     RAISE EXCEPTION 'body_days must be at most ledger_days' USING ERRCODE = 'invalid_parameter_value';
   END IF;
   IF NOT pg_try_advisory_xact_lock(5337700118081) THEN RETURN false; END IF;
 
+  -- A body without its ledger row could not be found. greatest() passes over a null, which here would mean for ever.
+  body_days := least(body_days, ledger_days);
+  IF body_days IS NOT NULL THEN body_days := greatest(body_days, least_body_days); END IF;
+  IF ledger_days IS NOT NULL THEN ledger_days := greatest(ledger_days, least_ledger_days); END IF;
+  IF session_days IS NOT NULL THEN session_days := greatest(session_days, least_session_days); END IF;
+
   INSERT INTO vss.retention AS known (kind, days, kept_from)
   SELECT kind, wanted.days, date_trunc('day', now()) - make_interval(days => wanted.days)
-  -- A body without its ledger row could not be found.
-  FROM (VALUES ('bodies', least(body_days, ledger_days)), ('deliveries', ledger_days), ('sessions', session_days))
-    AS wanted (kind, days)
+  FROM (VALUES ('bodies', body_days), ('deliveries', ledger_days), ('sessions', session_days)) AS wanted (kind, days)
   WHERE wanted.days IS NOT NULL
   ON CONFLICT (kind) DO UPDATE SET
     days = excluded.days,
@@ -1793,12 +1816,12 @@ BEGIN
 
   UPDATE vss.retention SET days = NULL
   WHERE days IS NOT NULL
-    AND CASE kind WHEN 'bodies' THEN least(body_days, ledger_days) WHEN 'deliveries' THEN ledger_days ELSE session_days END IS NULL;
+    AND CASE kind WHEN 'bodies' THEN body_days WHEN 'deliveries' THEN ledger_days ELSE session_days END IS NULL;
   RETURN true;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION vss.set_retention(integer,integer,integer) FROM PUBLIC;
-COMMENT ON FUNCTION vss.set_retention(integer,integer,integer) IS 'Says for how many whole days bodies, ledger and sessions are kept; null: for ever. Bodies are kept no longer than their ledger rows. False where another worker is at it.';
+COMMENT ON FUNCTION vss.set_retention(integer,integer,integer) IS 'Says for how many whole days bodies, ledger and sessions are kept; null: for ever. Bodies are kept no longer than their ledger rows, and nothing for less than vss.retention_floor says. False where another worker is at it.';
 
 CREATE OR REPLACE FUNCTION vss.traffic(since timestamp with time zone, until timestamp with time zone, bucket interval DEFAULT '1 day'::interval, sub_account text DEFAULT NULL::text, group_by text[] DEFAULT '{}'::text[], count_callees boolean DEFAULT false)
  RETURNS TABLE(bucket_start timestamp with time zone, bucket_end timestamp with time zone, sub_account_id text, direction text, legs integer, country_pair text, attempts bigint, answered bigint, asr double precision, ner_estimate double precision, no_answer bigint, busy bigint, canceled bigint, failed bigint, error bigint, other bigint, minutes double precision, acd_seconds double precision, short_calls bigint, ring_seconds_p50 double precision, ring_seconds_p95 double precision, measured bigint, mos_avg real, mos_p10 real, share_excellent double precision, share_good double precision, share_fair double precision, share_poor double precision, share_bad double precision, packet_loss_p95 real, jitter_ms_p95 real, distinct_callees bigint)

@@ -1,4 +1,4 @@
-export { readBodies } from './body/bodies.ts'
+export { mayReadBodies, readBodies } from './body/bodies.ts'
 export { hexRows } from './body/hex-rows.ts'
 export { type MarkedBody, type MarkedLine, markBody } from './body/marked-body.ts'
 export type { Change, Erasure, SessionChange } from './changes.ts'
@@ -44,7 +44,7 @@ export {
   readRejectedGroups,
 } from './rejected.ts'
 export type { RejectReasons } from './rejects.ts'
-export { type Expired, type Retention, readExpired, readRetention } from './retention.ts'
+export { type Expired, type Retention, readExpired, readRetention, readRetentionFloor } from './retention.ts'
 export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'
 export { readSilentSubAccounts, type SilentSubAccount } from './silence.ts'
 export { readTraffic, type TrafficGroup, type TrafficRow } from './traffic.ts'

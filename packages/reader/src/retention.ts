@@ -35,10 +35,34 @@ export async function selectRetention(client: ClientBase): Promise<Retention[]> 
   return rows
 }
 
+/**
+ * Reads for how many days rows are kept at least, whatever a worker is set to; undefined where the owner of the schema has
+ * said nothing, which is a day.
+ *
+ * @throws StorageFault
+ */
+export async function readRetentionFloor(pool: Pool): Promise<RetentionDays> {
+  return await readSnapshot(pool, selectRetentionFloor)
+}
+
+async function selectRetentionFloor(client: ClientBase): Promise<RetentionDays> {
+  const { rows } = await client.query<{ kind: RetentionKind; days: number }>(
+    'SELECT kind, days FROM vss.retention_floor',
+  )
+  const { bodies, deliveries, sessions } = Object.fromEntries(rows.map(({ kind, days }) => [kind, days]))
+  // A body without its row of the ledger could not be found.
+  return { bodies, deliveries: longest(bodies, deliveries), sessions }
+}
+
+function longest(...days: readonly (number | undefined)[]): number | undefined {
+  const given = days.filter((some) => some !== undefined)
+  return given.length === 0 ? undefined : Math.max(...given)
+}
+
 /** Rows of one kind that go when so many days are kept. */
 export interface Expired {
   kind: RetentionKind
-  /** Null: nothing goes. */
+  /** As many as were asked for, or as the floor says where that is more; null: nothing goes. */
   days: number | null
   /** Rows received before go; null when nothing goes. */
   keptFrom: Date | null
@@ -51,13 +75,15 @@ export interface Expired {
 }
 
 /**
- * Finds what goes when rows are kept for so many days. It counts rows one by one, so a large table takes its time.
+ * Finds what goes when rows are kept for so many days, and for as many as the floor says. It counts rows one by one, so a large table takes its time.
  *
  * @throws StorageFault
  */
 export async function readExpired(pool: Pool, days: RetentionDays): Promise<Expired[]> {
   return await readSnapshot(pool, async (client) => {
-    const from = (kind: RetentionKind) => dayBefore(days[kind])
+    const floor = await selectRetentionFloor(client)
+    const kept = (kind: RetentionKind) => days[kind] && longest(days[kind], floor[kind])
+    const from = (kind: RetentionKind) => dayBefore(kept(kind))
     const { rows: partitions } = await client.query<{ kind: RetentionKind; name: string; bytes: string }>(
       'SELECT kind, name, bytes FROM vss.expired_partitions($1, $2)',
       [from('bodies'), from('deliveries')],
@@ -69,7 +95,7 @@ export async function readExpired(pool: Pool, days: RetentionDays): Promise<Expi
       ])
       expired.push({
         kind,
-        days: days[kind] ?? null,
+        days: kept(kind) ?? null,
         keptFrom: from(kind),
         oldestAt: rows[0]!.oldestAt,
         partitions: partitions

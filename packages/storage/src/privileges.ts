@@ -150,6 +150,7 @@ export const tables = {
     'stuck_partition',
     'stuck_since',
   ],
+  retention_floor: ['kind', 'days'],
   bodies_in_ledger: ['is_only', 'cleared_until', 'until'],
   figures_progress: ['is_only', 'system_identifier', 'followed_until'],
   migrations: ['id', 'name', 'run_on'],
@@ -255,6 +256,7 @@ const watches = {
     watermark: { SELECT: 'every' },
     ingests: { SELECT: 'every' },
     retention: { SELECT: 'every' },
+    retention_floor: { SELECT: 'every' },
   },
   // The views call them as the role that reads. feed_holder() itself runs as its owner.
   functions: [

@@ -3,6 +3,7 @@ import { type LedgerEntry, type Outcome, type Reason, reasonsOf, sessionIdOf } f
 import type { ClientBase } from 'pg'
 import { contentOf, isSameContent } from './content.ts'
 import { dataErrorState, StorageFault, toStorageFault } from './errors.ts'
+import { selectGoneSessions } from './gone-sessions.ts'
 import { correctLedgerRows } from './ledger.ts'
 import {
   type LedgerDelivery,
@@ -25,6 +26,7 @@ import { inTransaction } from './transaction.ts'
  * - `session_rewritten`: its outcome stays, and the session that stands for it has other values.
  * - `would_reject`: it would be rejected today, and its session stands for it. Both stay as they are.
  * - `other_session`: its body names another session today. Both stay as they are.
+ * - `session_gone`: it would make its session today, which somebody has deleted. It stays rejected.
  * - `no_body`: there is nothing to judge.
  */
 export type RejudgedEffect =
@@ -33,6 +35,7 @@ export type RejudgedEffect =
   | 'session_rewritten'
   | 'would_reject'
   | 'other_session'
+  | 'session_gone'
   | 'no_body'
 
 export interface Rejudged {
@@ -108,15 +111,20 @@ async function rejudge(client: ClientBase, options: RejudgeOptions): Promise<Rej
   const page = await selectLedger(client, { selection, after, limit })
   const pairs = page.map((recorded): Pair => ({ recorded, entry: readAgain(recorded, judge) }))
   const current = await readSessions(client, pairs.flatMap(sessionIdsOf))
+  const told = pairs.flatMap((pair) => (isTold(pair) ? versionsOf(pair) : []))
+  const gone = await selectGoneSessions(
+    client,
+    told.filter(({ session }) => !current.has(session.sessionId)),
+  )
   const versions: Versions = {
-    told: pairs.flatMap((pair) => (isTold(pair) ? versionsOf(pair) : [])),
+    told: told.filter(({ session }) => !gone.has(session.sessionId)),
     again: pairs.flatMap((pair) => (isStanding(pair, current) ? versionsOf(pair) : [])).filter(isOther),
   }
   const written = isDryRun
     ? judgeVersions(versions, current)
     : await writeSessions(client, versions, pipelineVersion)
 
-  const results = pairs.map((pair) => resultOf(pair, { current, written }))
+  const results = pairs.map((pair) => resultOf(pair, { current, gone, written }))
   const corrections = pairs
     .map((pair, index) => ({ ...pair, result: results[index]! }))
     .filter(({ result }) => result.effect === 'judged')
@@ -171,8 +179,13 @@ function isStanding({ recorded, entry }: Pair, current: ReadonlyMap<string, Curr
 
 function resultOf(
   pair: Pair,
-  { current, written }: { current: ReadonlyMap<string, CurrentVersion>; written: JudgedVersions },
+  context: {
+    current: ReadonlyMap<string, CurrentVersion>
+    gone: ReadonlySet<string>
+    written: JudgedVersions
+  },
 ): Rejudged {
+  const { current, gone, written } = context
   const { recorded, entry } = pair
   const { deliveryId, receivedAtMs, sessionId, outcome } = recorded
   const as = (effect: RejudgedEffect, to = outcome): Rejudged => ({
@@ -186,7 +199,10 @@ function resultOf(
   if (entry === null) return as('no_body')
   const { verdict } = entry
   if (outcome === 'rejected') {
-    if (verdict.kind === 'session') return as('judged', written.outcomes.get(deliveryId)!)
+    if (verdict.kind === 'session') {
+      if (gone.has(verdict.session.sessionId)) return as('session_gone')
+      return as('judged', written.outcomes.get(deliveryId)!)
+    }
     const isSame =
       isSameReasons(recorded.reasons, verdict.reasons) && (sessionIdOf(entry) ?? sessionId) === sessionId
     return as(isSame ? 'none' : 'judged')

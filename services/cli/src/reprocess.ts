@@ -52,7 +52,8 @@ export function addReprocess(program: Command, env: NodeJS.ProcessEnv): void {
 Each delivery keeps its id and its time of receipt. A rejected one that passes
 now makes its session, or is superseded where a newer delivery decides. A
 session is written only where its values differ, and then the change feed has
-it. A delivery that would be rejected now leaves its session as it stands.
+it. A delivery that would be rejected now leaves its session as it stands. A
+session that somebody has deleted is not made again.
 
 Start with --dry-run. Workers may run meanwhile: while deliveries wait for them
 it slows down. It may be stopped and run again at any time. Deliveries that

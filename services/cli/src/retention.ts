@@ -47,17 +47,18 @@ Examples:
 async function runRetention(options: RetentionOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const database = readDatabaseSetting(options, env)
   const { readExpired, readRetention } = await import('@vss-pipeline/reader')
-  const { states, expired } = await withDatabase(
+  const { states, days, expired } = await withDatabase(
     database,
     async (pool) => {
       const states = await readRetention(pool)
-      return { states, expired: await readExpired(pool, daysOf(options, states)) }
+      const days = daysOf(options, states)
+      return { states, days, expired: await readExpired(pool, days) }
     },
     { statementTimeoutMs: longestStatementMs },
   )
   const stuck = states.filter(({ stuckPartition }) => stuckPartition !== null)
   if (options.json) console.log(displayJson({ kinds: expired, stuck: stuck.map(toJson) }))
-  else console.log([render(expired), ...stuck.map(renderStuck)].join('\n'))
+  else console.log([render(expired), ...renderFloor(days, expired), ...stuck.map(renderStuck)].join('\n'))
   if (stuck.length > 0) process.exitCode = 1
 }
 
@@ -84,7 +85,7 @@ function render(expired: readonly Expired[]): string {
         : [`${displayCountOf(partitions.length, 'partition', 'partitions')} of ${displayBytes(bytes)}`]
     const single = rows === 0 ? [] : [displayCountOf(rows, 'row', 'rows')]
     return [
-      kind === 'deliveries' ? 'ledger' : kind,
+      nameOf(kind),
       days === null ? 'for ever' : displayCountOf(days, 'day', 'days'),
       displayDay(keptFrom),
       displayDay(oldestAt),
@@ -92,6 +93,19 @@ function render(expired: readonly Expired[]): string {
     ]
   })
   return renderTable(['', 'KEPT', 'FROM', 'OLDEST', 'WOULD GO'], rows)
+}
+
+/** The owner of the schema may keep rows for longer than workers ask. */
+function renderFloor(asked: RetentionDays, expired: readonly Expired[]): string[] {
+  const longer = expired.filter(({ kind, days }) => (days ?? 0) > (asked[kind] ?? Number.POSITIVE_INFINITY))
+  return longer.map(
+    ({ kind, days }) =>
+      `${nameOf(kind)}: kept for ${displayCountOf(days!, 'day', 'days')} at least, by vss.retention_floor`,
+  )
+}
+
+function nameOf(kind: Expired['kind']): string {
+  return kind === 'deliveries' ? 'ledger' : kind
 }
 
 function displayDay(time: Date | null): string {

@@ -13,6 +13,7 @@ import { withDatabase } from './database.ts'
 import { CommandFailure } from './failure.ts'
 import { addFind } from './find.ts'
 import { renderSessionList } from './session-list.ts'
+import { bodiesForPrograms, bodiesTakeAnotherRole, readBodiesOf, renderBodies } from './sessions/bodies.ts'
 import { databaseUrlOption, readReplicaSetting, type SettingsOptions } from './settings.ts'
 import { displayJson, displayValue, indent, renderFields, renderParagraph, title } from './text.ts'
 import { readTypedNumber } from './typed-number.ts'
@@ -29,7 +30,7 @@ export function addSessions(program: Command, env: NodeJS.ProcessEnv): void {
   addFind(sessions, env)
   sessions
     .command('show')
-    .description('Shows one session, its call legs and its deliveries.')
+    .description('Shows one session, its call legs and its deliveries with their bodies.')
     .argument('<id>', 'of the session, a delivery or a call leg; or a number')
     .option('--json', 'as JSON, for programs')
     .addOption(databaseUrlOption())
@@ -40,9 +41,14 @@ Of a number that has several sessions it lists the latest. "vss sessions find"
 says how a number is read; - reads it from standard input. The output holds
 phone numbers.
 
+Deliveries of the same bytes have one body, and the latest 20 are shown: as
+vss_support, because vss_reader may not read bodies.
+
 Examples:
   vss sessions show 1f048a84-ea6d-11ee-911b-078f7290bf52
   vss sessions show --json 1f048a84-ea6d-11ee-911b-078f7290bf52 | jq .session
+  vss sessions show --json 1f048a84-ea6d-11ee-911b-078f7290bf52 \\
+    | jq -r '.bodies[].bodyText'
   vss sessions show '+1 202 555 0123'`,
     )
     .action((id: string, options: ShowOptions) => runShow(id, options, env))
@@ -53,11 +59,18 @@ async function runShow(typed: string, options: ShowOptions, env: NodeJS.ProcessE
   const search = isUuid(typed)
     ? null
     : { number: await readTypedNumber(typed, 'the argument, which is no id,') }
-  const shown = await withDatabase(database, (pool) =>
-    search === null ? readById(pool, typed.toLowerCase()) : readOnly(pool, search),
-  )
+  const { shown, bodies } = await withDatabase(database, async (pool) => {
+    const shown = await (search === null ? readById(pool, typed.toLowerCase()) : readOnly(pool, search))
+    return { shown, bodies: 'session' in shown ? await readBodiesOf(pool, shown.deliveries) : null }
+  })
   if ('session' in shown) {
-    console.log(options.json ? displayJson(shown) : renderSession(shown))
+    console.log(
+      options.json
+        ? displayJson({ ...shown, bodies: bodiesForPrograms(bodies) })
+        : [renderSession(shown), ...(await renderBodies(bodies))].join('\n\n'),
+    )
+    if (options.json && bodies === null)
+      process.stderr.write(`vss: bodies are null: ${bodiesTakeAnotherRole}\n`)
   } else if (options.json) {
     throw new CommandFailure('it has several sessions: vss sessions find --json lists them')
   } else {

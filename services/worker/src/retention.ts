@@ -1,4 +1,4 @@
-import { readRetention } from '@vss-pipeline/reader'
+import { readRetention, readRetentionFloor } from '@vss-pipeline/reader'
 import { repeatEvery } from '@vss-pipeline/runtime'
 import {
   createTeller,
@@ -26,13 +26,31 @@ export function keepRetention(deps: {
   const { pool, days, registry, lifecycle, logger } = deps
   if (retentionKinds.every((kind) => days[kind] === undefined)) return
   const stop = new AbortController()
-  const told = createTeller<'failing'>(logger)
+  const told = createTeller<'failing' | 'floor'>(logger)
   const oldest = new Gauge({
     name: 'vss_retention_oldest_seconds',
     help: 'Age of the oldest row as of the last sweep, by kind: bodies, deliveries or sessions. At most the days of retention, and two more.',
     labelNames: ['kind'],
     registers: [registry],
   })
+
+  /** The owner of the schema may keep rows for longer than the worker is set to. */
+  async function tellOfFloor(): Promise<void> {
+    const floor = await readRetentionFloor(pool)
+    const kinds = retentionKinds.filter(
+      (kind) => (days[kind] ?? Number.POSITIVE_INFINITY) < (floor[kind] ?? 0),
+    )
+    if (kinds.length === 0) return told.over('floor')
+    told.once(
+      'floor',
+      'warn',
+      'rows are kept for longer than the settings say: vss.retention_floor has it so',
+      {
+        kinds,
+        floor,
+      },
+    )
+  }
 
   async function sweep(): Promise<void> {
     try {
@@ -43,6 +61,7 @@ export function keepRetention(deps: {
       for (const { kind, oldestAt } of await readRetention(pool)) {
         oldest.set({ kind }, oldestAt === null ? 0 : (Date.now() - oldestAt.getTime()) / 1000)
       }
+      await tellOfFloor()
       told.over('failing', 'retention works again')
     } catch (error) {
       if (!stop.signal.aborted)

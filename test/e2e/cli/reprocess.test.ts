@@ -59,8 +59,8 @@ test('vss_operator brings back what a release has rejected, beside a worker, and
   ])
 })
 
-test('a run that is killed, and one that is interrupted, leave the rest for the next', async () => {
-  const { url, env } = await databaseWithRejected(3_000)
+test('a run that is killed leaves the rest for the next, and one that is told to stop says where to go on', async () => {
+  const { url, env } = await databaseWithRejected(4_000)
   const isUnderWay = async () => ((await outcomesOf(url)).stored ?? 0) > 0
 
   const killed = startVss(['reprocess', '--yes', '--rate', '1000'], env)
@@ -68,19 +68,24 @@ test('a run that is killed, and one that is interrupted, leave the rest for the 
   killed.process.kill('SIGKILL')
   await killed.ended
   const afterKill = (await outcomesOf(url)).stored!
-  expect(afterKill).toBeLessThan(3_000)
+  expect(afterKill).toBeLessThan(4_000)
 
-  const interrupted = startVss(['reprocess', '--yes', '--outcome', 'rejected', '--rate', '1000'], env)
-  await until('Its next page', async () => (await outcomesOf(url)).stored! > afterKill, { timeoutMs: 20_000 })
-  interrupted.process.kill('SIGINT')
-  const { exitCode, stderr } = await interrupted.ended
-  expect(exitCode).toBe(1)
-  const [, judged, since] = /^vss: stopped: ([\d,]+) judged; go on with --since (\S+)\n$/.exec(stderr) ?? []
-  expect(Number(judged!.replace(',', ''))).toBeGreaterThan(0)
+  let command = ['reprocess', '--outcome', 'rejected', '--rate', '1000', '--yes']
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const before = (await outcomesOf(url)).stored!
+    const stopped = startVss(command, env)
+    await until('Its next page', async () => (await outcomesOf(url)).stored! > before, { timeoutMs: 20_000 })
+    stopped.process.kill(signal)
+    const { exitCode, stderr } = await stopped.ended
+    expect(exitCode).toBe(1)
+    const [, judged, goOn] = /^vss: stopped: ([\d,]+) judged; go on with: vss (.+)\n$/.exec(stderr) ?? []
+    expect(Number(judged!.replace(',', ''))).toBeGreaterThan(0)
+    expect(goOn).toMatch(/^reprocess --since \S+Z --outcome rejected --rate 1000 --yes$/)
+    command = goOn!.split(' ')
+  }
 
-  const rest = await vss(['reprocess', '--yes', '--outcome', 'rejected', '--since', since!, '--json'], env)
-  expect(rest.exitCode).toBe(0)
-  expect(await outcomesOf(url)).toEqual({ stored: 3_000 })
+  expect(await vss(command, env)).toMatchObject({ exitCode: 0 })
+  expect(await outcomesOf(url)).toEqual({ stored: 4_000 })
 })
 
 test('it changes nothing unless that is confirmed, and says which role it takes', async () => {

@@ -67,6 +67,22 @@ test('vss retention shows what would go, and changes nothing', async () => {
   expect((await pool.query('SELECT FROM vss.sessions')).rowCount).toBe(3)
 })
 
+test('a worker that is set to less than the floor says so, and vss retention counts by the floor', async () => {
+  const { pool, url } = await openStorage()
+  await pool.query(`INSERT INTO vss.retention_floor (kind, days) VALUES ('sessions', 90)`)
+  const { log } = await startRunningPipeline({ databaseUrl: url, env: { SESSION_RETENTION_DAYS: '10' } })
+
+  const warning = await until('A warning', () => log.find((line) => line.includes('vss.retention_floor')), {
+    timeoutMs: 15_000,
+  })
+
+  expect(JSON.parse(warning)).toMatchObject({ level: 'warn', kinds: ['sessions'], floor: { sessions: 90 } })
+  const { stdout } = await vss(['retention', '--sessions', '10'], { DATABASE_URL: url })
+  expect(stdout).toMatch(/^sessions +90 days /m)
+  expect(stdout).toContain('\nsessions: kept for 90 days at least, by vss.retention_floor\n')
+  expect(linesOver80Columns(stdout)).toEqual([])
+})
+
 test('vss retention and vss status name a partition that could not be dropped', async () => {
   const { pool, url } = await openStorage()
   await pool.query(

@@ -120,14 +120,14 @@ it('fits 80 columns with the widest values', async () => {
   const inOneLine = stdout.replace(/\n +/g, ' ')
   expect(inOneLine).toContain(`anomalies ${' '.repeat(9)}${wide.anomalies.join(', ')} `)
   expect(inOneLine).toContain(wide.errorMessage!.trim())
-  expect(stdout.match(/^ +… 20,000 characters: see --json$/gm)).toHaveLength(4)
+  expect(stdout.split('Deliveries')[0]!.match(/^ +… 20,000 characters: see --json$/gm)).toHaveLength(4)
   const at = (ms: number) => new Date(ms).toISOString()
-  expect(inOneLine.split('Deliveries')[1]).toBe(
+  expect(inOneLine.split('Deliveries')[1]!.split('\nBody of')[0]!.trimEnd()).toBe(
     [
       '',
       `${superseded.deliveryId}  ${at(now)}  superseded from ${sourceIp}`,
       `${rejected.deliveryId}  ${at(now + 1)}  rejected from ${sourceIp}: ${reasons.map(({ code, path }) => `${code} ${path}`).join('; ')}`,
-      `${stored.deliveryId}  ${at(now + 2)}  stored from an unknown address\n`,
+      `${stored.deliveryId}  ${at(now + 2)}  stored from an unknown address`,
     ].join(' '),
   )
 })

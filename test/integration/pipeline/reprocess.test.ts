@@ -1,27 +1,28 @@
 import { randomUUID } from 'node:crypto'
 import type { Delivery } from '@vss-pipeline/delivery'
 import { generateEvents } from '@vss-pipeline/generator'
-import { enrich, reject, reprocess, validate } from '@vss-pipeline/pipeline'
-import {
-  addUpMinutes,
-  type LedgerSelection,
-  type Pool,
-  pruneMinutes,
-  type Rejudged,
-  type RejudgeOptions,
-  rejudgePage,
-} from '@vss-pipeline/storage'
-import type { LedgerEntry } from '@vss-pipeline/vss'
+import { reject, reprocess } from '@vss-pipeline/pipeline'
+import { addUpMinutes, type LedgerSelection, type Pool, pruneMinutes } from '@vss-pipeline/storage'
 import fc from 'fast-check'
 import { v7 as uuidv7 } from 'uuid'
 import { describe, expect, test } from 'vitest'
 import { selectLedgerStatement } from '../../../packages/storage/src/ledger-selection.ts'
-import { openStorage, type Storage } from '../../support/open-storage.ts'
-import { bodyOf, completedExample, type WireEvent } from '../../support/vendor-examples.ts'
-
-const receivedAtMs = Date.now() - 3_600_000
-const all: LedgerSelection = { until: new Date(receivedAtMs + 1_800_000) }
-let received = 0
+import { openStorage } from '../../support/open-storage.ts'
+import {
+  all,
+  deliveryOf,
+  eventOf,
+  oldReason,
+  readOtherwise,
+  receivedAtMs,
+  rejectedBefore,
+  rejudgePages,
+  reprocessAll,
+  sessionIdOf,
+  today,
+  write,
+} from '../../support/rejudging.ts'
+import { bodyOf } from '../../support/vendor-examples.ts'
 
 describe('a rejected delivery that passes now', () => {
   test('makes its session, keeps its id and its time, and its history tells what it was', async () => {
@@ -370,80 +371,6 @@ test('two that run at once, beside a writer, leave the same as one', async () =>
   )
   expect(rows).toEqual([{ most: 1 }])
 })
-
-const oldReason = { code: 'invalid_field', path: 'payload.details.callA', message: 'expected less' } as const
-
-/** Rejects a delivery, as an earlier release did; it rejected what is still rejected for its own reasons. */
-function rejectedBefore(delivery: Delivery): LedgerEntry {
-  const entry = today(delivery)
-  return entry.verdict.kind === 'rejected' ? entry : reject(delivery, [oldReason])
-}
-
-/** Reads a delivery as an earlier release did, which did not know callers and one leg. */
-function readOtherwise(delivery: Delivery): LedgerEntry {
-  const entry = today(delivery)
-  if (entry.verdict.kind === 'rejected') return entry
-  const { session } = entry.verdict
-  return {
-    ...entry,
-    verdict: { kind: 'session', session: { ...session, caller: null, legs: session.legs.slice(0, 1) } },
-  }
-}
-
-function today(delivery: Delivery): LedgerEntry {
-  return enrich(validate(delivery))
-}
-
-function eventOf(sessionId: string): WireEvent {
-  const event = completedExample()
-  event.payload.sessionId = sessionId
-  return event
-}
-
-/** Each is received a millisecond after the one before. */
-function deliveryOf(event: WireEvent | Uint8Array): Delivery {
-  const ms = receivedAtMs + received++
-  const body = event instanceof Uint8Array ? event : bodyOf(event)
-  return { deliveryId: uuidv7({ msecs: ms }), receivedAtMs: ms, sourceIp: null, body: Buffer.from(body) }
-}
-
-function sessionIdOf({ body }: Delivery): string {
-  return JSON.parse(Buffer.from(body).toString()).payload.sessionId
-}
-
-async function write({ writer }: Storage, entries: LedgerEntry[]): Promise<void> {
-  for (let first = 0; first < entries.length; first += 100)
-    await writer.write(entries.slice(first, first + 100))
-}
-
-async function reprocessAll(
-  pool: Pool,
-  { isDryRun = false, selection = all }: { isDryRun?: boolean; selection?: LedgerSelection } = {},
-): Promise<Rejudged[]> {
-  const results: Rejudged[] = []
-  for await (const page of reprocess({ pool, selection, pipelineVersion: 'today', isDryRun })) {
-    results.push(...page.deliveries)
-  }
-  return results
-}
-
-/** Judges pages of a few deliveries again, all of them or so many. */
-async function rejudgePages(
-  pool: Pool,
-  options: { limit: number; judge: typeof today; mostPages?: number },
-): Promise<Rejudged[]> {
-  const { limit, judge, mostPages = Number.POSITIVE_INFINITY } = options
-  const page = { selection: all, limit, judge, pipelineVersion: 'today', isDryRun: false }
-  const results: Rejudged[] = []
-  let after: RejudgeOptions['after'] = null
-  for (let pages = 0; pages < mostPages; pages++) {
-    const { deliveries, next } = await rejudgePage(pool, { ...page, after })
-    if (next === null) break
-    results.push(...deliveries)
-    after = next
-  }
-  return results
-}
 
 const emptyTables =
   'TRUNCATE vss.sessions, vss.call_legs, vss.deliveries, vss.minute_tallies, vss.minute_counts; DELETE FROM vss.bodies'

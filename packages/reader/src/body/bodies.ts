@@ -27,3 +27,13 @@ export async function readBodies(
   )
   return new Map(rows.map(({ delivery_id, body }) => [delivery_id, body]))
 }
+
+/** Whether the role of the connection may read bodies, as `vss_support` may and `vss_reader` may not. @throws StorageFault */
+export async function mayReadBodies(pool: Pool): Promise<boolean> {
+  return await readSnapshot(pool, async (client) => {
+    const { rows } = await client.query<{ may: boolean }>(
+      `SELECT has_table_privilege('vss.bodies', 'SELECT') AND has_column_privilege('vss.deliveries', 'body', 'SELECT') AS may`,
+    )
+    return rows[0]!.may
+  })
+}

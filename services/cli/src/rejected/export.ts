@@ -1,9 +1,9 @@
 import { once } from 'node:events'
+import { bodyFields } from '../body/fields.ts'
 import { withDatabase } from '../database.ts'
 import type { ExportOptions } from '../rejected.ts'
 import { readReplicaSetting } from '../settings.ts'
 import { displayJsonLine } from '../text.ts'
-import { bodyFields } from './body-fields.ts'
 import { periodOf } from './period.ts'
 
 /** So many bodies are held at a time. */

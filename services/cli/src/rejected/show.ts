@@ -1,24 +1,12 @@
-import { styleText } from 'node:util'
-import {
-  type DeliveryRow,
-  hexRows,
-  type MarkedBody,
-  type MarkedLine,
-  markBody,
-  readBodies,
-  readDelivery,
-} from '@vss-pipeline/reader'
-import { displayCount } from '@vss-pipeline/runtime'
+import { type DeliveryRow, readBodies, readDelivery } from '@vss-pipeline/reader'
 import { columnNameOf } from '@vss-pipeline/storage/column-name'
+import { bodyFields } from '../body/fields.ts'
+import { renderBody } from '../body/lines.ts'
 import { withDatabase } from '../database.ts'
 import { CommandFailure } from '../failure.ts'
 import type { ShowRejectedOptions } from '../rejected.ts'
 import { readReplicaSetting } from '../settings.ts'
-import { displayJson, displayValue, indent, renderFields, renderParagraph, title } from '../text.ts'
-import { bodyFields } from './body-fields.ts'
-
-const deepestIndent = 20
-const mostHexBytes = 256
+import { displayJson, displayValue, renderFields, renderParagraph, title } from '../text.ts'
 
 /** Prints a rejected delivery with its body. @throws CommandFailure */
 export async function runShowRejected(
@@ -44,7 +32,7 @@ export async function runShowRejected(
   const parts = [
     renderDelivery(delivery),
     `${title('Reasons')}\n${delivery.reasons.map(renderReason).join('\n')}`,
-    `${title('Body')}\n${body === null ? indent('there is none: its batch could not be read back') : renderBody(markBody(body, delivery.reasons))}`,
+    `${title('Body')}\n${renderBody(body, delivery.reasons)}`,
   ]
   console.log(parts.join('\n\n'))
 }
@@ -66,23 +54,4 @@ function renderDelivery({
 function renderReason({ code, path, message }: DeliveryRow['reasons'][number]): string {
   const place = path === '' ? code : `${code} ${path}`
   return renderParagraph(`${displayValue(place)}: ${displayValue(message)}`, { indentColumns: 2 })
-}
-
-function renderBody(body: MarkedBody): string {
-  if (body.kind === 'bytes') return renderBytes(body)
-  const lines = body.lines.map(renderLine)
-  return [...lines, ...(body.isCut ? [indent('the rest is not shown: see --json')] : [])].join('\n')
-}
-
-function renderLine({ depth, text, note }: MarkedLine): string {
-  const code = `${'  '.repeat(Math.min(depth, deepestIndent))}${displayValue(text)}`
-  if (note === null) return `  ${code}`
-  const marked = styleText('red', `> ${code}`, { stream: process.stdout })
-  return `${marked}\n${renderParagraph(`^ ${displayValue(note)}`, { indentColumns: 2 + 2 * Math.min(depth, deepestIndent) })}`
-}
-
-function renderBytes({ isDamaged, content }: Extract<MarkedBody, { kind: 'bytes' }>): string {
-  const rows = hexRows(content, mostHexBytes)
-  const why = isDamaged ? 'it is compressed, and damaged or too large' : 'it is not UTF-8'
-  return indent([`${why}: the first of its ${displayCount(content.length)} bytes`, ...rows].join('\n'))
 }

@@ -6,6 +6,7 @@ import { CommandFailure, UsageError } from '../failure.ts'
 import type { ReprocessCommandOptions } from '../reprocess.ts'
 import { readDatabaseSetting } from '../settings.ts'
 import { displayJson } from '../text.ts'
+import { commandToGoOn } from './go-on.ts'
 import { type ReprocessSummary, renderSummary } from './summary.ts'
 import { createReprocessTally } from './tally.ts'
 
@@ -27,7 +28,8 @@ export async function runReprocess(options: ReprocessCommandOptions, env: NodeJS
   }
   const { reprocess } = await import('@vss-pipeline/pipeline')
   const stop = new AbortController()
-  process.once('SIGINT', () => stop.abort())
+  // The page in hand is finished. A second signal ends the process at once, which loses nothing either.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const tally = createReprocessTally()
   const startedAtMs = performance.now()
   let doneUntilMs: number | null = null
@@ -61,14 +63,13 @@ export async function runReprocess(options: ReprocessCommandOptions, env: NodeJS
     )
   } catch (error) {
     hideProgress()
-    if (error instanceof CommandFailure)
-      throw new CommandFailure(`${error.message}${goOnAt(summary())}`, { cause: error })
-    throw error
+    if (!(error instanceof CommandFailure)) throw error
+    throw new CommandFailure(`${error.message}${goOn(options, summary())}`, { cause: error })
   }
   hideProgress()
   const end = summary()
   console.log(options.json ? displayJson(end) : renderSummary(end))
-  if (!end.complete) throw new CommandFailure(`stopped${goOnAt(end)}`)
+  if (!end.complete) throw new CommandFailure(`stopped${goOn(options, end)}`)
 }
 
 function selectionOf(options: ReprocessCommandOptions): LedgerSelection {
@@ -90,8 +91,9 @@ function selectionOf(options: ReprocessCommandOptions): LedgerSelection {
 /** Such a delivery may kill this process as well. */
 const killsWorker = 'kills_worker'
 
-function goOnAt({ doneUntil, judged }: ReprocessSummary): string {
-  return doneUntil === null ? '' : `: ${displayCount(judged)} judged; go on with --since ${doneUntil}`
+function goOn(options: ReprocessCommandOptions, { doneUntil, judged }: ReprocessSummary): string {
+  if (doneUntil === null) return ''
+  return `: ${displayCount(judged)} judged; go on with: ${commandToGoOn(options, doneUntil)}`
 }
 
 /** Shows a line on standard error, where that is a terminal. */

@@ -44,6 +44,8 @@ function describe({ from, to, effect }: ReprocessCount): string {
       return `${from}: would be rejected, left as it is`
     case 'other_session':
       return `${from}: names another session, left as it is`
+    case 'session_gone':
+      return `${from}: its session was deleted, left as it is`
     case 'no_body':
       return `${from}: has no body`
   }
