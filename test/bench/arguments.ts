@@ -20,7 +20,7 @@ export const helpFor = (
 ): string => `Measures this pipeline and what could be built instead, side by side, on a
 Postgres and a Redis of its own.
 
-npm run bench                    everything: about 22 minutes on 2 cores;
+npm run bench                    everything: about 25 minutes on 2 cores;
                                  writes test/bench/results.md
 npm run bench -- --only NAME     one scenario, and again for more; their names
                                  are at the end
