@@ -16,6 +16,8 @@ export interface Standby {
   url: string
   /** Resolves when the standby has everything that its source has written so far. */
   catchUp(): Promise<void>
+  /** Has everything that its source sends arrive so much later. */
+  delay(ms: number): void
   /** Cuts the standby off from its source, which goes on alone. */
   isolate(): void
   /** Has the standby follow another server. */
@@ -153,6 +155,7 @@ async function startStandby(dataDir: string, sourceUrl: string): Promise<Standby
         },
       )
     },
+    delay: (ms) => link.delay(ms),
     isolate: () => link.reset({ refuse: true }),
     follow(sourceUrl) {
       source = sourceUrl

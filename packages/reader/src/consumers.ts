@@ -37,7 +37,7 @@ export async function findStart(
   if (consumer !== undefined && isStandby) {
     throw new FeedError(
       'standby',
-      'the server is a standby, where a consumer cannot commit: connect to the primary, or read without a consumer',
+      'the server is a standby, where a consumer cannot commit: connect to the primary, with this server as its replica (readDatabaseUrl, READ_DATABASE_URL), or read without a consumer',
     )
   }
   if (committed !== null) return committed

@@ -1,4 +1,10 @@
-import { type KnownIngest, type Pool, readWatermark } from '@vss-pipeline/storage'
+import {
+  type KnownIngest,
+  type Pool,
+  type ReplicaState,
+  readReplicaState,
+  readWatermark,
+} from '@vss-pipeline/storage'
 import type { ClientBase } from 'pg'
 import { type FeedState, readFeedState } from './feed.ts'
 import { countByOutcome, type OutcomeCounts } from './minutes.ts'
@@ -42,6 +48,8 @@ export interface DatabaseState {
   /** Of each kind of rows for which a worker has had a setting. */
   readonly retention: readonly Retention[]
   readonly postgres: { readonly version: string }
+  /** Null where a primary was read. */
+  readonly replica: ReplicaState | null
 }
 
 const minuteMs = 60_000
@@ -67,6 +75,7 @@ export async function readDatabaseState(pool: Pool, since: Date): Promise<Databa
         lastHour: await countRejectReasons(client, minutesAgo(60)),
       },
       retention: await selectRetention(client),
+      replica: await readReplicaState(client),
       ...(await readLatest(client, since)),
       completeUntil: { at: toTime(completeUntilMs), reason, updatedAt: toTime(updatedAtMs) },
       ingests,

@@ -19,6 +19,9 @@ export class FeedError extends Error {
   }
 }
 
+/** The cursor is of a feed that the server does not know. */
+const otherFeed = 'VF001'
+
 /** After a failover the feed goes on when a worker has given it a heartbeat, which takes a second or two. */
 const mendsItself = 'VF005'
 
@@ -34,6 +37,11 @@ export function toFeedError(error: unknown, consumer: string | undefined): FeedE
   return new FeedError(error.code, remedy === undefined ? told : `${told}: ${remedy}`, { cause: error })
 }
 
+/** Whether the server does not know the feed of the cursor. */
+export function isOfOtherFeed(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === otherFeed
+}
+
 function isOfFeed(sqlState: string | undefined): sqlState is '22023' | `VF${string}` {
   // The messages of 22023 are the feed's own too: a statement of the feed has no other parameters to refuse.
   return sqlState !== undefined && /^(22023|VF)/.test(sqlState)
@@ -41,7 +49,7 @@ function isOfFeed(sqlState: string | undefined): sqlState is '22023' | `VF${stri
 
 /** The message speaks to people who write SQL. */
 function remedyFor(sqlState: string, consumer: string): string | undefined {
-  if (sqlState === 'VF001') return `forget the old cursor with "vss consumers remove ${consumer}"`
+  if (sqlState === otherFeed) return `forget the old cursor with "vss consumers remove ${consumer}"`
   if (sqlState === 'VF004') return 'give each process a consumer of its own'
   return undefined
 }

@@ -11,6 +11,7 @@ import {
   isFull,
 } from './missing.ts'
 import { findRefusedPosts, findUnavailable } from './posts.ts'
+import { findLateReplica, replicaRemedy } from './replica-lag.ts'
 
 /** The known facts about the pipeline. A part that could not be read is absent. */
 export interface Facts extends Partial<RedisState>, Partial<DatabaseState> {
@@ -208,6 +209,14 @@ const checks = [
       queue && queue.jobs.delayed > 0
         ? [`${displayCountOf(queue.jobs.delayed, 'batch', 'batches')} met a fault and will be tried again`]
         : [],
+  },
+  {
+    code: 'replica_behind',
+    level: 'warning',
+    remedy: replicaRemedy,
+    // Without a worker nothing changes that a replica could have.
+    find: ({ replica, processes }) =>
+      processes?.running.some(({ service }) => service === 'worker') ? findLateReplica(replica) : [],
   },
   {
     code: 'retention_stuck',

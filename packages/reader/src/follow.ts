@@ -1,13 +1,15 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { createBackoff } from '@vss-pipeline/runtime'
-import { closePool, createPool, type StorageFault } from '@vss-pipeline/storage'
+import { closePool, createPool, type Pool, StorageFault } from '@vss-pipeline/storage'
 import { type Change, type Page, selectChanges } from './changes.ts'
 import { commitCursor, findStart } from './consumers.ts'
-import { FeedError, isPassing, isWrongAddress, toFeedError } from './feed-error.ts'
+import { FeedError, isOfOtherFeed, isPassing, isWrongAddress, toFeedError } from './feed-error.ts'
 
 export interface FollowOptions {
   /** Of a role that may read the feed, such as vss_reader. */
   databaseUrl: string
+  /** A replica of it, to read the changes from. Commits go to `databaseUrl`. */
+  readDatabaseUrl?: string | undefined
   /**
    * The name under which Postgres remembers the committed cursor, 1 to 100 characters. Without it nothing is remembered:
    * keep {@link Changes.cursor} yourself, and give it as `from`.
@@ -108,14 +110,25 @@ async function* readBatches(
   signal: AbortSignal,
 ): AsyncGenerator<Changes, undefined, undefined> {
   if (signal.aborted) return
-  const { databaseUrl, consumer, from = 'beginning', maxRows = 1_000 } = options
+  const { databaseUrl, readDatabaseUrl, consumer, from = 'beginning', maxRows = 1_000 } = options
   const applicationName = consumer === undefined ? 'vss-follow' : `vss-follow ${consumer}`
-  const pool = createPool({ databaseUrl, maxConnections, applicationName })
+  const open = (url: string) => createPool({ databaseUrl: url, maxConnections, applicationName })
+  const pool = open(databaseUrl)
+  const replica = readDatabaseUrl === undefined ? undefined : open(readDatabaseUrl)
+  const reader = replica ?? pool
   const attempt = createAttempt(options, signal)
   let hasEnded = false
 
   function read(after: string | null): Promise<Page> {
-    const page = attempt(() => selectChanges(pool, { after, maxRows }))
+    const page = attempt(async () => {
+      try {
+        return await selectChanges(reader, { after, maxRows })
+      } catch (error) {
+        if (replica !== undefined && after !== null && isOfOtherFeed(error))
+          await expectLateReplica(pool, after)
+        throw error
+      }
+    })
     // The page may be read ahead, and then perhaps nobody asks for it any more.
     page.catch(() => {})
     return page
@@ -133,7 +146,7 @@ async function* readBatches(
 
   try {
     let cursor = await unlessAborted(
-      attempt(() => findStart(pool, { consumer, from })),
+      attempt(() => findStart(consumer === undefined ? reader : pool, { consumer, from })),
       signal,
     )
     let ahead: Promise<Page> | undefined
@@ -157,8 +170,19 @@ async function* readBatches(
     return
   } finally {
     hasEnded = true
-    await closePool(pool)
+    await Promise.all([closePool(pool), replica && closePool(replica)])
   }
+}
+
+/**
+ * A replica may not know the feed of a cursor yet that its primary gave: after a failover there is another feed.
+ *
+ * @throws StorageFault where the primary knows it, so that the same read succeeds later
+ * @throws the error of the primary, where it does not know the feed either
+ */
+async function expectLateReplica(primary: Pool, after: string): Promise<void> {
+  await selectChanges(primary, { after, maxRows: 1 })
+  throw new StorageFault('database_unavailable', 'the replica does not have the feed of its primary yet')
 }
 
 /** @param quietMs the time since the last change. */

@@ -10,6 +10,7 @@ export {
   removeConsumer,
 } from './consumers.ts'
 export { type DatabaseState, readDatabaseState } from './database-state.ts'
+export type { Addresses } from './doctor/address-checks.ts'
 export { type Away, type Checkup, isAway } from './doctor/checkup.ts'
 export { findFaults } from './doctor/find-faults.ts'
 export { type DriftRow, readDrift } from './drift.ts'
@@ -44,6 +45,7 @@ export {
   readRejectedGroups,
 } from './rejected.ts'
 export type { RejectReasons } from './rejects.ts'
+export { describeReplica } from './replica-lag.ts'
 export { type Expired, type Retention, readExpired, readRetention, readRetentionFloor } from './retention.ts'
 export { type CallLegRow, readSession, type SessionRow, type StoredSession } from './sessions.ts'
 export { readSilentSubAccounts, type SilentSubAccount } from './silence.ts'

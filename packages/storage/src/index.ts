@@ -1,3 +1,4 @@
+export { type AddressCheckup, readAddressCheckup } from './address-checkup.ts'
 export { bodyOfDelivery } from './bodies.ts'
 export {
   type ClockReading,
@@ -29,6 +30,7 @@ export { findPooling, type Pooling } from './pooling.ts'
 export { handlingOf } from './postgres-types.ts'
 export { type Rejudged, type RejudgedEffect, type RejudgeOptions, rejudgePage } from './rejudge.ts'
 export { reopenUndecodable } from './reopen.ts'
+export { type ReplicaState, readReplicaState } from './replica.ts'
 export { letGo, type RetentionDays, type RetentionKind, retentionKinds } from './retention.ts'
 export { selected } from './statements.ts'
 export { inTransaction } from './transaction.ts'

@@ -30,7 +30,7 @@ async function start(deps: { config: ConsoleConfig; logger: Logger; lifecycle: L
   const { config, logger, lifecycle } = deps
   const { host, opsHost } = config
   const pool = createPool({
-    databaseUrl: config.databaseUrl,
+    databaseUrl: config.readDatabaseUrl ?? config.databaseUrl,
     maxConnections: 8,
     applicationName: 'vss-console',
     statementTimeoutMs,

@@ -35,7 +35,8 @@ const meaningOf: Record<StorageFault['code'], Outage> = {
   database_unavailable: {
     title: 'Postgres does not answer',
     text: 'No row can be read. Deliveries are safe meanwhile: they wait in the queue.',
-    remedy: 'Start Postgres, or see whether DATABASE_URL of the console is right.',
+    remedy:
+      'Start Postgres, or see whether DATABASE_URL of the console is right, or READ_DATABASE_URL where it is set.',
   },
   schema_missing: {
     title: 'The database is not migrated',

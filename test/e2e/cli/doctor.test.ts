@@ -5,7 +5,7 @@ import { fetchRedisCheckup, readProcesses } from '@vss-pipeline/queue'
 import { type Finding, findFaults } from '@vss-pipeline/reader'
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { createLogger } from '@vss-pipeline/runtime/service'
-import { createPool, readDatabaseCheckup } from '@vss-pipeline/storage'
+import { createPool, readAddressCheckup, readDatabaseCheckup } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import pg from 'pg'
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
@@ -352,6 +352,7 @@ async function findingsOf(others: VssEnv = {}): Promise<Finding[]> {
   return findFaults({
     redis: await fetchRedisCheckup({ redisUrl: REDIS_URL!, prefix, shards: 1, logger }),
     database: await readDatabaseCheckup(pool),
+    addresses: { usual: await readAddressCheckup(DATABASE_URL!), direct: null, replica: null },
     command: { version: pipelineVersion, shards: 1 },
   })
 }

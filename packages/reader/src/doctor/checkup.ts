@@ -1,11 +1,13 @@
 import type { RedisCheckup } from '@vss-pipeline/queue'
 import type { DatabaseCheckup } from '@vss-pipeline/storage'
 import type { ServerProblem } from '../findings.ts'
+import type { Addresses } from './address-checks.ts'
 
 /** The facts that the doctor looks at. A server that cannot be read has the reason instead. */
 export interface Checkup {
   readonly redis: RedisCheckup | Away
   readonly database: DatabaseCheckup | Away
+  readonly addresses: Addresses
   /** The command that looks: its release, and the number of queues that it knows of. */
   readonly command: { readonly version: string; readonly shards: number }
 }

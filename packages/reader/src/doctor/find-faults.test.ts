@@ -1,6 +1,7 @@
 import type { PrimaryCheckup, RedisCheckup } from '@vss-pipeline/queue'
-import type { DatabaseCheckup } from '@vss-pipeline/storage'
+import type { AddressCheckup, DatabaseCheckup } from '@vss-pipeline/storage'
 import { expect, test } from 'vitest'
+import type { Addresses } from './address-checks.ts'
 import type { Checkup } from './checkup.ts'
 import { findFaults } from './find-faults.ts'
 
@@ -87,10 +88,17 @@ const database: DatabaseCheckup = {
   clock: { aheadMs: 10_000, uncertaintyMs: 0 },
 }
 
-function checkup(ofRedis: Partial<RedisCheckup> = {}, ofDatabase: Partial<DatabaseCheckup> = {}): Checkup {
+const address: AddressCheckup = { pooling: 'none', identity: '7/5', replica: null }
+
+function checkup(
+  ofRedis: Partial<RedisCheckup> = {},
+  ofDatabase: Partial<DatabaseCheckup> = {},
+  ofAddresses: Partial<Addresses> = {},
+): Checkup {
   return {
     redis: { ...redis, ...ofRedis },
     database: { ...database, ...ofDatabase },
+    addresses: { usual: address, direct: null, replica: null, ...ofAddresses },
     command: { version: '1.2.3', shards: 1 },
   }
 }
@@ -158,6 +166,57 @@ test.each<[code: string, text: string, Checkup]>([
   ],
 ])('%s: %s', (code, text, facts) => {
   expect(findFaults(facts)).toMatchObject([{ code, text }])
+})
+
+const away = { problem: 'away', awayBecause: 'nobody answers' } as const
+
+test.each<[code: string, text: string, Partial<Addresses>]>([
+  [
+    'direct_url_missing',
+    'DATABASE_URL leads through a transaction pooler, where vss migrate cannot run',
+    { usual: { ...address, pooling: 'transaction' } },
+  ],
+  [
+    'direct_url_pooled',
+    'DATABASE_DIRECT_URL leads through a transaction pooler too, where vss migrate cannot run',
+    { direct: { ...address, pooling: 'transaction' } },
+  ],
+  [
+    'address_away',
+    'DATABASE_DIRECT_URL leads to no Postgres that can be used: vss migrate cannot run',
+    { direct: away },
+  ],
+  [
+    'address_away',
+    'READ_DATABASE_URL leads to no Postgres that can be used: the console and vss can read nothing',
+    { replica: away },
+  ],
+  [
+    'address_elsewhere',
+    'READ_DATABASE_URL leads to another database than DATABASE_URL',
+    { replica: { ...address, identity: '7/6' } },
+  ],
+  [
+    'replica_behind',
+    'rows are read from a replica whose latest change is 11 s old',
+    { replica: { ...address, replica: { behindSeconds: 11 } } },
+  ],
+  [
+    'replica_behind',
+    'rows are read from a replica that has had no change since it started',
+    { replica: { ...address, replica: { behindSeconds: null } } },
+  ],
+])('%s: %s', (code, text, addresses) => {
+  expect(findFaults(checkup({}, {}, addresses))).toMatchObject([{ code, text }])
+})
+
+test('a pooler with an address beside it, and a replica that keeps up, are no fault', () => {
+  const addresses: Addresses = {
+    usual: { ...address, pooling: 'transaction' },
+    direct: address,
+    replica: { ...address, replica: { behindSeconds: 2 } },
+  }
+  expect(findFaults(checkup({}, {}, addresses))).toEqual([])
 })
 
 test('a difference of clocks that may be the time of the answer is none', () => {

@@ -1,5 +1,6 @@
 import { applyChecks, type Check, type Finding, sortFindings } from '../finding.ts'
 import { type Facts, findAll } from '../findings.ts'
+import { addressChecks } from './address-checks.ts'
 import { type Checkup, isAway } from './checkup.ts'
 import { clockChecks } from './clock-checks.ts'
 import { databaseChecks } from './database-checks.ts'
@@ -13,7 +14,7 @@ const connectionChecks = [
   {
     code: 'pooler_by_statement',
     level: 'error',
-    remedy: 'set pool_mode to transaction: docs/deploying.md, "Connections, failover and PgBouncer"',
+    remedy: 'set pool_mode to transaction: docs/deploying.md, "Behind PgBouncer"',
     find: ({ database }) =>
       isPooledByStatement(database)
         ? ['the pooler before Postgres allows no transaction, because it pools by statement']
@@ -23,8 +24,12 @@ const connectionChecks = [
 
 /** Finds all that is wrong with these facts, now or one day: errors first, and nothing about a sound system. */
 export function findFaults(checkup: Checkup): Finding[] {
-  const { redis, database, command } = checkup
-  const findings = [...findAll(factsOf(checkup)), ...applyChecks(connectionChecks, checkup)]
+  const { redis, database, addresses, command } = checkup
+  const findings = [
+    ...findAll(factsOf(checkup)),
+    ...applyChecks(connectionChecks, checkup),
+    ...applyChecks(addressChecks, addresses),
+  ]
   if (!isAway(redis)) {
     const databaseClock = isAway(database) ? undefined : database.clock
     findings.push(

@@ -1,14 +1,19 @@
 import { fetchRedisCheckup } from '@vss-pipeline/queue'
-import { type Away, type Checkup, findFaults, isAway } from '@vss-pipeline/reader'
+import { type Addresses, type Away, type Checkup, findFaults, isAway } from '@vss-pipeline/reader'
 import { displayCountOf, pipelineVersion, readSetting } from '@vss-pipeline/runtime'
-import { readDatabaseCheckup } from '@vss-pipeline/storage'
-import { withDatabase } from '../database.ts'
+import { readAddressCheckup, readDatabaseCheckup } from '@vss-pipeline/storage'
+import { explainFaults, withDatabase } from '../database.ts'
 import type { DoctorOptions } from '../doctor.ts'
 import { CommandFailure } from '../failure.ts'
 import { renderFindingLines } from '../finding-lines.ts'
 import { openQueues } from '../queue/address.ts'
 import { problemOf } from '../server-problem.ts'
-import { readDatabaseSetting } from '../settings.ts'
+import {
+  readDatabaseSetting,
+  readDirectDatabaseSetting,
+  readReplicaSetting,
+  type ServerSetting,
+} from '../settings.ts'
 import { displayJson } from '../text.ts'
 
 /**
@@ -20,22 +25,42 @@ import { displayJson } from '../text.ts'
 export async function runDoctor(options: DoctorOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const onQueues = await openQueues(options, env)
   const databaseSetting = readDatabaseSetting(options, env)
-  const [redis, database] = await Promise.all([
+  const [redis, database, addresses] = await Promise.all([
     orAway(() => onQueues(fetchRedisCheckup)),
     orAway(() => withDatabase(databaseSetting, readDatabaseCheckup)),
+    readAddresses(databaseSetting, {
+      direct: readDirectDatabaseSetting(options, env),
+      replica: readReplicaSetting(options, env),
+    }),
   ])
   const command = { version: pipelineVersion, shards: readSetting(env, 'vss', 'QUEUE_SHARDS') }
-  const checkup: Checkup = { redis, database, command }
+  const checkup: Checkup = { redis, database, addresses, command }
   const findings = findFaults(checkup)
   if (options.json) console.log(displayJson({ findings, seen: seen(checkup) }))
   else if (findings.length > 0) console.log(renderFindingLines(findings))
   else console.log(`nothing found: ${displaySeen(checkup)}`)
-  for (const reading of [redis, database]) {
-    if (isAway(reading)) process.stderr.write(`vss: ${reading.awayBecause}\n`)
+  for (const reading of [redis, database, addresses.direct, addresses.replica]) {
+    if (reading !== null && isAway(reading)) process.stderr.write(`vss: ${reading.awayBecause}\n`)
   }
   if ([redis, database].every((reading) => isAway(reading) && reading.problem === 'away'))
     process.exitCode = 2
   else if (findings.length > 0) process.exitCode = 1
+}
+
+/** An address that is not set is that of the database. */
+async function readAddresses(
+  usual: ServerSetting,
+  others: { direct: ServerSetting; replica: ServerSetting },
+): Promise<Addresses> {
+  const read = (setting: ServerSetting) =>
+    orAway(() => explainFaults(setting, () => readAddressCheckup(setting.url)))
+  const readOther = (setting: ServerSetting) => (setting.url === usual.url ? null : read(setting))
+  const [address, direct, replica] = await Promise.all([
+    read(usual),
+    readOther(others.direct),
+    readOther(others.replica),
+  ])
+  return { usual: address, direct, replica }
 }
 
 async function orAway<Reading>(read: () => Promise<Reading>): Promise<Reading | Away> {

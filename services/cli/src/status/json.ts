@@ -22,11 +22,12 @@ import type { Status } from './read.ts'
  * - `ledger`: `{stored, duplicate, superseded, rejected, total}`; `lastHour` and `lastFiveMinutes` have the same.
  * - `rejectReasons`: `{deliveries, counts: [{code, deliveries}]}` of the latest rejected deliveries, at most 1,000.
  * - `completeUntil`: `{at, reason, updatedAt}`. `feed`: see `FeedState`. `partitions`: `{months, latest}` of the ledger.
+ * - `replica`: `{behindSeconds}` where rows were read from a replica, else null.
  * - `versions`: `{vss, ingest: [...], worker: [...], console: [...], redis, postgres}`.
  */
 export function toJson({ facts, verdict, findings, problems, since }: Status) {
   const { prefix, queue, processes, redis, isPrefixKnown } = facts
-  const { outcomes, rejectReasons, lastStoredAt, completeUntil, feed, partitions, postgres } = facts
+  const { outcomes, rejectReasons, lastStoredAt, completeUntil, feed, partitions, postgres, replica } = facts
   return {
     verdict,
     findings,
@@ -62,6 +63,7 @@ export function toJson({ facts, verdict, findings, problems, since }: Status) {
     completeUntil: completeUntil ?? null,
     feed: feed ?? null,
     partitions: partitions ?? null,
+    replica: replica ?? null,
     versions: {
       vss: pipelineVersion,
       ingest: versionsOf(processes?.running, 'ingest'),

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import type { IngestReport, RunningProcess } from '@vss-pipeline/queue'
 import {
+  describeReplica,
   type FeedState,
   ingestsOf,
   lastReceivedAtMs,
@@ -54,7 +55,7 @@ function renderVerdict({ level, text }: Status['verdict']): string {
 }
 
 function renderFlow({ facts }: Status): string {
-  const { queue, processes, lastStoredAt, completeUntil, feed } = facts
+  const { queue, processes, lastStoredAt, completeUntil, feed, replica } = facts
   const receivedMs = lastReceivedAtMs(facts)
   const fields: Field[] = []
   if (queue !== undefined)
@@ -69,7 +70,9 @@ function renderFlow({ facts }: Status): string {
       lastStoredAt === null ? 'nothing yet' : describeTime(Date.parse(lastStoredAt)),
     ])
   }
-  if (completeUntil !== undefined) fields.push(['complete until', describeCompleteness(completeUntil)])
+  if (completeUntil !== undefined) {
+    fields.push(['complete until', describeCompleteness(completeUntil, { isReplica: replica != null })])
+  }
   if (feed !== undefined) fields.push(['change feed', describeFeed(feed)])
   return renderPart('Flow', fields)
 }
@@ -126,13 +129,16 @@ function describeSpool(spool: NonNullable<IngestReport['spool']>): string {
 /** A worker looks each second. */
 const looksStopAfterMs = 10_000
 
-function describeCompleteness({
-  at,
-  reason,
-  updatedAt,
-}: NonNullable<Status['facts']['completeUntil']>): string {
+function describeCompleteness(
+  { at, reason, updatedAt }: NonNullable<Status['facts']['completeUntil']>,
+  { isReplica }: { isReplica: boolean },
+): string {
   const isKept = updatedAt !== null && Date.now() - Date.parse(updatedAt) < looksStopAfterMs
-  const why = isKept ? displayValue(reason) : `no worker has looked since ${updatedAt ?? 'the migration'}`
+  const since = updatedAt ?? 'the migration'
+  const isOld = isReplica
+    ? `the replica knows of no look since ${since}`
+    : `no worker has looked since ${since}`
+  const why = isKept ? displayValue(reason) : isOld
   return `${at ?? 'not known yet'}: ${why}`
 }
 
@@ -226,7 +232,7 @@ function describeProcess(process: RunningProcess): string {
 }
 
 function renderServers({ facts }: Status): string {
-  const { redis, postgres, partitions } = facts
+  const { redis, postgres, partitions, replica } = facts
   const fields: Field[] = []
   if (redis !== undefined) {
     const of = redis.maxBytes === null ? ', no maxmemory' : ` of ${displayBytes(redis.maxBytes)}`
@@ -241,7 +247,8 @@ function renderServers({ facts }: Status): string {
   if (postgres !== undefined && partitions !== undefined) {
     const months = displayCountOf(partitions.months, 'month', 'months')
     const until = partitions.latest === null ? '' : `, up to ${partitions.latest.slice(-7).replace('_', '-')}`
-    fields.push(['Postgres', `${postgres.version}; ledger of ${months}${until}`])
+    const of = replica == null ? '' : `; a replica ${describeReplica(replica)}`
+    fields.push(['Postgres', `${postgres.version}; ledger of ${months}${until}${of}`])
   }
   fields.push(['vss', pipelineVersion])
   return renderPart('Versions', fields)

@@ -2,7 +2,7 @@ import { fstatSync, fsyncSync } from 'node:fs'
 import { type Change, type Changes, FeedError, follow } from '@vss-pipeline/reader'
 import { explainFaults } from '../database.ts'
 import { CommandFailure, UsageError } from '../failure.ts'
-import { displayServer, readDatabaseSetting } from '../settings.ts'
+import { displayServer, readDatabaseSetting, readReplicaSetting } from '../settings.ts'
 import type { TailOptions } from '../tail.ts'
 import { endsWithinLine } from './file-end.ts'
 import { type Format, renderChanges, renderHead } from './render.ts'
@@ -13,7 +13,10 @@ const stdoutFd = 1
 /** Prints changes until it is told to end, or `--max` have come. @throws CommandFailure */
 export async function runTail(options: TailOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const { consumer, from, max = Number.POSITIVE_INFINITY } = options
-  const database = readDatabaseSetting(options, env)
+  const replica = readReplicaSetting(options, env)
+  // Only a commit needs the primary.
+  const database = consumer === undefined ? replica : readDatabaseSetting(options, env)
+  const servers = [...new Set([replica, database].map(({ url }) => displayServer(url)))].join(' or ')
   const format: Format = options.format ?? (process.stdout.isTTY ? 'table' : 'jsonl')
   const stop = new AbortController()
   // A second signal ends the process, should its output be stuck.
@@ -25,15 +28,15 @@ export async function runTail(options: TailOptions, env: NodeJS.ProcessEnv): Pro
     // A process that was killed may have left half a line, whose change comes again.
     if (endsWithinLine(stdoutFd)) await print('\n')
     if (format === 'table') await print(renderHead())
-    await explainFaults(database, async () => {
+    await explainFaults(replica, async () => {
       const following = follow({
         databaseUrl: database.url,
+        readDatabaseUrl: replica.url === database.url ? undefined : replica.url,
         consumer,
         from,
         maxRows: Math.min(max, 1_000),
         signal: stop.signal,
-        onAway: ({ message }) =>
-          tell(`Postgres is away: ${displayServer(database.url)}: ${message}: it is tried again`),
+        onAway: ({ message }) => tell(`Postgres is away: ${servers}: ${message}: it is tried again`),
         onBack: () => tell('Postgres is back'),
       })
       for await (const changes of following) {

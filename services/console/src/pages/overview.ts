@@ -1,5 +1,5 @@
 import type { RunningProcess } from '@vss-pipeline/queue'
-import { ingestsOf, type OutcomeBucket, sumPosts } from '@vss-pipeline/reader'
+import { describeReplica, ingestsOf, type OutcomeBucket, sumPosts } from '@vss-pipeline/reader'
 import { displayBytes, displayCountOf } from '@vss-pipeline/runtime'
 import type { Hono } from 'hono'
 import { html, raw } from 'hono/html'
@@ -64,6 +64,7 @@ function overview(
   page: { span: SpanName; buckets: readonly OutcomeBucket[] | null; nowMs: number },
 ): Markup {
   const { verdict, databaseProblem, readAtMs } = state
+  const { replica } = state.facts
   // The verdict of exit 1 is the first of them.
   const findings = state.findings.slice(verdict.exit === 1 ? 1 : 0)
   const tone = { ok: 'ok', warning: 'warn', error: 'bad' }[verdict.level]
@@ -72,7 +73,7 @@ function overview(
       ${databaseProblem === null ? '' : html`<p class="hint">Postgres says: ${visible(databaseProblem)}</p>`}
     </section>
     ${tiles(state, page.nowMs)}
-    <div class="bar">${spanTabs('/', page.span)}<p class="hint">as of ${time(new Date(readAtMs).toISOString())} UTC</p></div>
+    <div class="bar">${spanTabs('/', page.span)}<p class="hint">as of ${time(new Date(readAtMs).toISOString())} UTC${replica == null ? '' : `, from a replica ${describeReplica(replica)}`}</p></div>
     ${page.buckets === null ? '' : deliveriesChart(page.buckets, page.span)}
     ${
       findings.length === 0
