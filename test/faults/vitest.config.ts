@@ -6,6 +6,7 @@ export default defineConfig({
     // The fuzz is the one of `npm test`, with more bodies.
     include: ['test/faults/**/*.test.ts', 'test/e2e/pipeline/fuzz.test.ts'],
     globalSetup: 'test/support/servers/setup.ts',
+    provide: { withRetention: true },
     testTimeout: 300_000,
     hookTimeout: 60_000,
     teardownTimeout: 60_000,

@@ -5,9 +5,10 @@ import { until } from '@vss-pipeline/local-stack'
 import { encodeBatch, type Producer } from '@vss-pipeline/queue'
 import { v7 as uuidv7 } from 'uuid'
 import { expect, test } from 'vitest'
-import { countLedger, expectAccountedFor } from '../support/accounting.ts'
+import { countLedger } from '../support/accounting.ts'
 import { makeDelivery } from '../support/deliveries.ts'
 import {
+  expectAccounted,
   expectEveryPostAcknowledged,
   expectKept,
   startFaultyPipeline,
@@ -142,7 +143,7 @@ test('batches that are in the queue twice are written once by two workers', asyn
   const startedAt = performance.now()
   await enqueueTwice(queue, deliveries)
   const given = events.map((event, index) => ({ deliveryId: deliveries[index]!.deliveryId, event }))
-  await expectAccountedFor(pipeline.pool, given, { withinMs: 30_000 })
+  await expectAccounted(pipeline, given, { withinMs: 30_000 })
   await until('The end of the second copy of each batch', async () => (await countJobs(queue)) === 0, {
     timeoutMs: 30_000,
   })

@@ -5,10 +5,11 @@ import { createTemporaryFolder, type RunningServer, startRedis, until } from '@v
 import type { Pool } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import type { PoolClient } from 'pg'
-import { expect, onTestFailed, onTestFinished } from 'vitest'
-import { countLedger, expectAccountedFor } from './accounting.ts'
+import { expect, inject, onTestFailed, onTestFinished } from 'vitest'
+import { countLedger, expectAccountedFor, expectInLedgerOnce } from './accounting.ts'
 import { type FaultyServer, startFaultyServer } from './faulty-server.ts'
 import { type Acknowledged, type Load, postUntilAcknowledged } from './load.ts'
+import { keptDays, type RetentionRun, startRetentionRun } from './retention-run.ts'
 import { type RunningPipeline, startRunningPipeline } from './running-pipeline.ts'
 import { startTestPostgres } from './servers/postgres.ts'
 import { openTcpProxy, type TcpProxy } from './tcp-proxy.ts'
@@ -23,6 +24,8 @@ export interface FaultyPipeline extends RunningPipeline {
   spoolDir: string
   /** Taken from the start on, beside the proxy. */
   watermark: WatermarkSamples
+  /** Lets go of old rows from the start on, beside the proxy; undefined where the tests' configuration wants none. */
+  retention: RetentionRun | undefined
 }
 
 /**
@@ -40,15 +43,24 @@ export async function startFaultyPipeline(
   await migrate({ databaseUrl: postgres.url })
   const network = { redis: await openTcpProxy(redis.url), postgres: await openTcpProxy(postgres.url) }
 
+  const withRetention = inject('withRetention') === true
   const watermark = sampleWatermark(postgres.url)
   const spoolDir = join(folder.path, 'spool')
   const pipeline = await startRunningPipeline({
     workers: options.workers ?? 1,
     databaseUrl: network.postgres.url,
     redisUrl: network.redis.url,
-    env: { SPOOL_DIR: spoolDir, ...options.env },
+    env: { SPOOL_DIR: spoolDir, ...(withRetention && retentionSettings), ...options.env },
   })
-  return { ...pipeline, redis, postgres, network, spoolDir, watermark }
+  const retention = withRetention ? startRetentionRun(postgres.url) : undefined
+  onTestFinished(() => retention?.end())
+  return { ...pipeline, redis, postgres, network, spoolDir, watermark, retention }
+}
+
+const retentionSettings = {
+  BODY_RETENTION_DAYS: String(keptDays),
+  LEDGER_RETENTION_DAYS: String(keptDays),
+  SESSION_RETENTION_DAYS: String(keptDays),
 }
 
 /** Terminates the workers' connections to Postgres. @returns the number of connections. */
@@ -115,8 +127,9 @@ export async function surviveUnderLoad(
   await fault()
   const healedAt = performance.now()
   const { acknowledged, answers } = await load
-  await expectAccountedFor(pipeline.pool, acknowledged, { withinMs })
+  await expectInLedgerOnce(pipeline.pool, idsOf(acknowledged), { withinMs })
   const recoveredMs = Math.round(performance.now() - healedAt)
+  await expectAccounted(pipeline, acknowledged, { withinMs: 0 })
   const passedMs = await expectTrueWatermark(pipeline, acknowledged)
   const peaks = await readMemoryPeaks(pipeline)
   console.log(
@@ -136,12 +149,26 @@ const watermarkWithinMs = 100_000
  * was there.
  */
 export async function expectKept(
-  pipeline: Pick<FaultyPipeline, 'pool' | 'watermark'>,
+  pipeline: Pick<FaultyPipeline, 'pool' | 'watermark'> & Partial<Pick<FaultyPipeline, 'retention'>>,
   acknowledged: readonly Acknowledged[],
   options: { withinMs: number },
 ): Promise<void> {
-  await expectAccountedFor(pipeline.pool, acknowledged, options)
+  await expectAccounted(pipeline, acknowledged, options)
   await expectTrueWatermark(pipeline, acknowledged)
+}
+
+/**
+ * Expects that all acknowledged deliveries are in the ledger, each once, and that each session is as its newest delivery
+ * says. It ends retention, because planted rows have no part in the account.
+ */
+export async function expectAccounted(
+  { pool, retention }: Pick<FaultyPipeline, 'pool'> & Partial<Pick<FaultyPipeline, 'retention'>>,
+  acknowledged: readonly Acknowledged[],
+  options: { withinMs: number },
+): Promise<void> {
+  await expectInLedgerOnce(pool, idsOf(acknowledged), options)
+  await retention?.end()
+  await expectAccountedFor(pool, acknowledged, { withinMs: 0 })
 }
 
 /** @returns the number of milliseconds until the watermark has passed all of them. */
@@ -149,10 +176,14 @@ export async function expectTrueWatermark(
   { watermark }: Pick<FaultyPipeline, 'watermark'>,
   acknowledged: readonly Acknowledged[],
 ): Promise<number> {
-  const ids = acknowledged.map(({ deliveryId }) => deliveryId)
+  const ids = idsOf(acknowledged)
   const passedMs = await watermark.untilPassed(ids, { timeoutMs: watermarkWithinMs })
   watermark.expectTrue(ids)
   return passedMs
+}
+
+function idsOf(acknowledged: readonly Acknowledged[]): string[] {
+  return acknowledged.map(({ deliveryId }) => deliveryId)
 }
 
 /** A sender sees no fault of Redis or Postgres, because the spool or the queue keeps deliveries meanwhile. */

@@ -16,10 +16,12 @@ export async function lockLedger(databaseUrl: string): Promise<{ release(): Prom
   }
 }
 
-/** Whether a flush waits for a lock on the ledger. */
+/** Whether a flush of a worker waits for a lock on the ledger. Retention may wait for one as well. */
 export async function isFlushBlocked(pool: Pool): Promise<boolean> {
   const { rowCount } = await pool.query(
-    `SELECT FROM pg_locks WHERE NOT granted AND relation = 'vss.deliveries'::regclass`,
+    `SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+     WHERE NOT granted AND relation = 'vss.deliveries'::regclass
+       AND application_name = 'vss-worker' AND query NOT LIKE '%vss.drop_expired_partitions%'`,
   )
   return rowCount !== 0
 }

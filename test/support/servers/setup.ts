@@ -10,6 +10,8 @@ declare module 'vitest' {
     databaseUrl: string
     /** A Redis that all test files share. Each uses a key prefix of its own. */
     redisUrl: string
+    /** Whether retention lets go of old rows while something fails. */
+    withRetention?: boolean
   }
 }
 
