@@ -11,6 +11,7 @@ import { observability } from './scenarios/observability.ts'
 import { quietBacklog } from './scenarios/quiet-backlog.ts'
 import { spool } from './scenarios/spool.ts'
 import { throughput } from './scenarios/throughput.ts'
+import { upkeep } from './scenarios/upkeep.ts'
 import { type BenchServers, startBenchServers } from './servers.ts'
 import { type Steps, showStep } from './steps.ts'
 import { UsageError } from './usage-error.ts'
@@ -24,6 +25,7 @@ const scenarios: readonly Scenario[] = [
   spool,
   observability,
   capacity,
+  upkeep,
 ]
 const names = scenarios.map(({ name }) => name)
 const resultsFile = new URL('./results.md', import.meta.url)
