@@ -1,9 +1,34 @@
 import { defineConfig } from 'vitest/config'
 
-/** `npm run test:scale`: the real services on several Redis and Postgres servers and behind a pooler, while some of them fail. */
+const behindPooler = [
+  'accounting',
+  'backlog',
+  'drift',
+  'minutes',
+  'outages',
+  'poison',
+  'read-only',
+  'shutdown',
+  'watermark',
+]
+
+/**
+ * `npm run test:scale`: the real services on several Redis and Postgres servers, while some of them fail, and then tests
+ * of one server again with a pooler before Postgres.
+ */
 export default defineConfig({
   test: {
-    include: ['test/scale/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'servers', include: ['test/scale/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'pooler',
+          include: [`test/e2e/pipeline/{${behindPooler.join(',')}}.test.ts`, 'test/faults/postgres.test.ts'],
+          env: { TEST_POOLER: 'pgbouncer' },
+        },
+      },
+    ],
     globalSetup: ['test/scale/programs.ts', 'test/support/servers/setup.ts'],
     testTimeout: 300_000,
     hookTimeout: 60_000,
