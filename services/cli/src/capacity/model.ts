@@ -15,6 +15,7 @@ import {
   dailyRelations,
   type Kind,
   networkBytes,
+  type Part,
   postgresConnections,
   processBytes,
   queueBytes,
@@ -22,7 +23,7 @@ import {
   relations,
   syncsPerBatch,
 } from './figures.ts'
-import { findLimits, type Limit, type Machines, type Part } from './limits.ts'
+import { findLimits, type Limit, type Machines } from './limits.ts'
 
 /** The numbers that are not for the model to find: of pipelines, and of the parts of each. */
 export interface Given {
