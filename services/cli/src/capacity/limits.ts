@@ -1,10 +1,7 @@
 import { diskOperations, redisMemoryBytes, storedBytes, walBytesPerEvent } from './bytes.ts'
 import { ingestCores, postgresCores, redisCores, workerCores } from './cores.ts'
 import { type Demand, fewest, peakRate } from './demand.ts'
-import { fullCoreShare, fullMachineShare, relations } from './figures.ts'
-
-/** The parts of which there may be several: a process, a primary of Redis, a Postgres. */
-export type Part = 'ingest' | 'worker' | 'redis' | 'postgres'
+import { fullCoreShare, fullMachineShare, type Part, relations } from './figures.ts'
 
 /** The largest machines to be had for a primary of Redis and for a Postgres. */
 export interface Machines {

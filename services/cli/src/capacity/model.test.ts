@@ -133,9 +133,9 @@ describe('the costs', () => {
   })
 })
 
-it('a worker has a connection more for each shard, and in a cluster one to each primary', () => {
+it('a worker has a connection more for each shard, and in a cluster one to each node', () => {
   const one = { ingest: 2, worker: 2, redis: 1, queueShards: 1 }
   expect(connectionsOf(one)).toEqual({ redis: 2 + 2 * 2 + 1, postgres: 2 * 4 + 8 })
   expect(connectionsOf({ ...one, queueShards: 6 }).redis).toBe(2 + 2 * 7 + 1)
-  expect(connectionsOf({ ...one, redis: 3, queueShards: 6 }).redis).toBe((2 + 2 * 7 + 1) * 4)
+  expect(connectionsOf({ ...one, redis: 3, queueShards: 6 }).redis).toBe((2 + 1) * 3 + 2 * 7 * 6)
 })

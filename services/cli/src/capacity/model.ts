@@ -15,6 +15,7 @@ import {
   dailyRelations,
   type Kind,
   networkBytes,
+  type Part,
   postgresConnections,
   processBytes,
   queueBytes,
@@ -22,7 +23,7 @@ import {
   relations,
   syncsPerBatch,
 } from './figures.ts'
-import { findLimits, type Limit, type Machines, type Part } from './limits.ts'
+import { findLimits, type Limit, type Machines } from './limits.ts'
 
 /** The numbers that are not for the model to find: of pipelines, and of the parts of each. */
 export interface Given {
@@ -141,7 +142,10 @@ function mostNeeded(limits: readonly Limit[], part: Part): number {
   return Math.max(...limits.filter((limit) => limit.part === part).map(({ needed }) => needed))
 }
 
-/** A client of a cluster has a connection to each primary, and one more that hears of changes. */
+/**
+ * In a cluster, ingest connects to each primary, and each client of a worker to replicas too: at most as many as this,
+ * with a replica for each primary.
+ */
 export function connectionsOf(counts: {
   ingest: number
   worker: number
@@ -149,12 +153,10 @@ export function connectionsOf(counts: {
   queueShards: number
 }): Means['connections'] {
   const { ingest, worker, redis, queueShards } = counts
-  const clients =
-    ingest * redisConnections.ingest +
-    worker * (redisConnections.worker.shared + redisConnections.worker.each * queueShards) +
-    redisConnections.console
+  const nodes = redis === 1 ? 1 : 2 * redis
+  const ofWorker = redisConnections.worker.shared + redisConnections.worker.each * queueShards
   return {
-    redis: clients * (redis === 1 ? 1 : redis + 1),
+    redis: (ingest * redisConnections.ingest + redisConnections.console) * redis + worker * ofWorker * nodes,
     postgres: worker * postgresConnections.worker + postgresConnections.console,
   }
 }

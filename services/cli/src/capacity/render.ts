@@ -1,8 +1,8 @@
 import { displayBytes, displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime'
 import { indent, renderFields, renderParagraph, renderTable } from '../text.ts'
 import type { Demand } from './demand.ts'
-import type { Kind } from './figures.ts'
-import type { Limit, Part } from './limits.ts'
+import type { Kind, Part } from './figures.ts'
+import type { Limit } from './limits.ts'
 import type { Capacity, Means } from './model.ts'
 
 const partNames: Record<Part, string> = {
