@@ -11,13 +11,13 @@ SELECT
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
   answered, ring_seconds, talk_seconds, mos_min, mos_band, packet_loss_max, jitter_ms_max,
   string_to_array(anomalies, ','), 1, delivery_id, received_at, body_sha256, now(), $29, pg_current_xact_id(),
-  anomaly_details::jsonb
+  anomaly_details
 FROM unnest(
   $1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::double precision[],
   $7::text[], $8::integer[], $9::text[], $10::integer[], $11::integer[], $12::text[], $13::text[],
   $14::text[], $15::text[], $16::text[], $17::boolean[], $18::double precision[], $19::double precision[],
   $20::real[], $21::text[], $22::real[], $23::real[], $24::text[], $25::uuid[], $26::timestamptz[],
-  $27::bytea[], $28::text[]
+  $27::bytea[], $28::jsonb[]
 ) AS new (
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
@@ -57,13 +57,13 @@ SELECT
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
   answered, ring_seconds, talk_seconds, mos_min, mos_band, packet_loss_max, jitter_ms_max,
   string_to_array(anomalies, ','), 1, delivery_id, received_at, body_sha256, now(), $29, pg_current_xact_id(),
-  anomaly_details::jsonb
+  anomaly_details
 FROM unnest(
   $1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::double precision[],
   $7::text[], $8::integer[], $9::text[], $10::integer[], $11::integer[], $12::text[], $13::text[],
   $14::text[], $15::text[], $16::text[], $17::boolean[], $18::double precision[], $19::double precision[],
   $20::real[], $21::text[], $22::real[], $23::real[], $24::text[], $25::uuid[], $26::timestamptz[],
-  $27::bytea[], $28::text[]
+  $27::bytea[], $28::jsonb[]
 ) AS new (
   session_id, sub_account_id, status, started_at, ended_at, duration_seconds, last_action, call_count,
   client_request_id, schema_version, error_code, error_message, error_meaning, caller, virtual_number, callee,
@@ -103,43 +103,21 @@ ON CONFLICT (session_id) DO UPDATE SET
   change_xid = excluded.change_xid,
   anomaly_details = excluded.anomaly_details;
 
-INSERT INTO vss.call_legs (
+COPY vss.call_legs (
   session_id, leg, call_id, direction, call_type, status, initiated_at, connected_at, disconnected_at,
   ring_seconds, duration_seconds, source, destination, source_format, destination_format, source_country,
   destination_country, source_ref_id, destination_ref_id, source_type, destination_type, mos, mos_band,
   packet_loss_rate, jitter_ms, error_code, error_message
-)
-SELECT
-  session_id, leg, call_id, direction, call_type, status, initiated_at, connected_at, disconnected_at,
-  ring_seconds, duration_seconds, source, destination, source_format, destination_format, source_country,
-  destination_country, source_ref_id, destination_ref_id, source_type, destination_type, mos, mos_band,
-  packet_loss_rate, jitter_ms, error_code, error_message
-FROM unnest(
-  $1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-  $8::timestamptz[], $9::timestamptz[], $10::double precision[], $11::integer[], $12::text[], $13::text[],
-  $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[],
-  $22::real[], $23::text[], $24::real[], $25::real[], $26::integer[], $27::text[]
-) AS new (
-  session_id, leg, call_id, direction, call_type, status, initiated_at, connected_at, disconnected_at,
-  ring_seconds, duration_seconds, source, destination, source_format, destination_format, source_country,
-  destination_country, source_ref_id, destination_ref_id, source_type, destination_type, mos, mos_band,
-  packet_loss_rate, jitter_ms, error_code, error_message
-);
+) FROM STDIN (FORMAT binary);
 
-INSERT INTO vss.deliveries (
+COPY vss.deliveries (
   delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, processed_at,
   pipeline_version, source
-)
-SELECT
-  delivery_id, received_at, source_ip::inet, body_sha256, session_id, outcome, reasons::jsonb, now(), $9,
-  source
-FROM unnest(
-  $1::uuid[], $2::timestamptz[], $3::text[], $4::bytea[], $5::uuid[], $6::text[], $7::text[], $8::text[]
-) AS new (
-  delivery_id, received_at, source_ip, body_sha256, session_id, outcome, reasons, source
-)
-ON CONFLICT (received_at, delivery_id) DO NOTHING
-RETURNING delivery_id;
+) FROM STDIN (FORMAT binary);
+
+COPY vss.bodies (
+  delivery_id, received_at, body
+) FROM STDIN (FORMAT binary);
 
 INSERT INTO vss.bodies (
   delivery_id, received_at, body

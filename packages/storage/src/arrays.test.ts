@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { integerArray, realArray, timestampArray, UnstorableValue, uuidArray } from './arrays.ts'
+import { integerArray, realArray, timestampArray, uuidArray } from './arrays.ts'
+import { UnstorableValue } from './binary.ts'
 
 test.each([
   ['22P02', () => uuidArray(['1f048a84-ea6d-11ee-911b'])],

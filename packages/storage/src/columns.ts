@@ -119,7 +119,7 @@ export const deliveryColumns = {
   sessionId: row('uuid'),
   outcome: row('text'),
   reasons: row('jsonb'),
-  processedAtMs: computed('timestamptz', { insert: 'now()' }),
+  processedAtMs: oneForAll('timestamptz'),
   pipelineVersion: oneForAll('text'),
   source: row('text'),
   history: notWritten('jsonb'),

@@ -88,6 +88,9 @@ test('a violated check is about the data when the constraint has a name', () => 
   expect(dataErrorState(databaseError('23514'))).toBeUndefined()
 })
 
-test('a parameter in the wrong encoding is a fault, because we encoded it', () => {
-  expect(dataErrorState(databaseError('22P03'))).toBeUndefined()
+test.each([
+  ['parameter', '22P03'],
+  ['COPY', '22P04'],
+])('a %s in the wrong encoding is a fault, because we encoded it', (_, sqlState) => {
+  expect(dataErrorState(databaseError(sqlState))).toBeUndefined()
 })

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { UnstorableValue } from './arrays.ts'
+import { UnstorableValue } from './binary.ts'
 
 /**
  * The reason why storage could not do its work, through no fault of the data: try again later.
@@ -51,8 +51,9 @@ export function toStorageFault(error: unknown): StorageFault {
 }
 
 /**
- * Tells whether the values of a row are to blame for an error. Two errors look like it and are faults: 22P03 says that
- * our encoding of a parameter is wrong, and 23514 without a constraint's name says that no partition takes the row.
+ * Tells whether the values of a row are to blame for an error. Three errors look like it and are faults: 22P03 and 22P04
+ * say that our encoding of a value or of a COPY is wrong, and 23514 without a constraint's name says that no partition
+ * takes the row.
  *
  * @returns the SQLSTATE; undefined for a fault.
  */
@@ -61,11 +62,16 @@ export function dataErrorState(error: unknown): string | undefined {
   if (!(error instanceof pg.DatabaseError) || error.code === undefined) return undefined
   const { code, constraint } = error
   const isAboutValues =
-    (code.startsWith('22') && code !== '22P03') ||
+    (code.startsWith('22') && code !== '22P03' && code !== '22P04') ||
     code === '23502' ||
     (code === '23514' && constraint !== undefined) ||
     code === '54000'
   return isAboutValues ? code : undefined
+}
+
+/** Whether a row with the same key is there already. */
+export function isKeyTaken(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23505'
 }
 
 /** Whether the value's characters are to blame, or a database that is not in UTF-8 and has no such characters. */

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { type LedgerEntry, type Outcome, reasonsOf, sessionIdOf } from '@vss-pipeline/vss/vocabulary'
 import type { ClientBase } from 'pg'
-import { insertBodies } from './bodies.ts'
-import { insertLedgerRows, type LedgerRow, selectRecordedIds } from './ledger.ts'
+import { insertBodies, insertMissingBodies } from './bodies.ts'
+import { insertLedgerRows, type LedgerRow, readLedgerState } from './ledger.ts'
 import { insertTallies, talliesOf } from './minutes.ts'
 import { byLedgerKey, writeSessions } from './session-versions.ts'
 import type { SessionVersion } from './sessions.ts'
@@ -14,14 +14,19 @@ import type { SessionVersion } from './sessions.ts'
  * committed before it began. So every statement after `lockSessions` sees the locked rows as they are. A single
  * statement with CTEs would compare, and delete legs, by a snapshot from before it waited for the locks.
  *
+ * It throws SQLSTATE 23505 when another transaction records one of the deliveries meanwhile, or when a body is there
+ * without its ledger row. Repeated in another transaction, it finds the delivery in the ledger.
+ *
+ * @param options.isRepeated leaves bodies alone that are there
  * @returns the ledger rows that were inserted: all but those of deliveries that were in the ledger already.
  */
 export async function flush(
   client: ClientBase,
   entries: readonly LedgerEntry[],
-  pipelineVersion: string,
+  options: { pipelineVersion: string; isRepeated: boolean },
 ): Promise<LedgerRow[]> {
-  const recordedIds = await selectRecordedIds(client, entries)
+  const { pipelineVersion, isRepeated } = options
+  const { recordedIds, nowMs } = await readLedgerState(client, entries)
   const fresh = entries.filter((entry) => !recordedIds.has(entry.deliveryId)).sort(byLedgerKey)
   if (fresh.length === 0) return []
 
@@ -36,14 +41,11 @@ export async function flush(
     reasons: reasonsOf(row.entry),
   }))
 
-  const insertedIds = await insertLedgerRows(client, ledgerRows, pipelineVersion)
-  const recorded = ledgerRows.filter((row) => insertedIds.has(row.entry.deliveryId))
-  await insertBodies(
-    client,
-    recorded.map(({ entry }) => entry),
-  )
-  await insertTallies(client, talliesOf(recorded))
-  return recorded
+  await insertLedgerRows(client, ledgerRows, { processedAtMs: nowMs, pipelineVersion })
+  const writeBodies = isRepeated ? insertMissingBodies : insertBodies
+  await writeBodies(client, fresh)
+  await insertTallies(client, talliesOf(ledgerRows))
+  return ledgerRows
 }
 
 function ledgerOutcome({ deliveryId, verdict }: LedgerEntry, ofSessions: Map<string, Outcome>): Outcome {

@@ -2,8 +2,8 @@ import type { LedgerEntry, Outcome, Reason } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
 import { textArray, timestampArray, uuidArray } from './arrays.ts'
 import { deliveryColumns } from './columns.ts'
+import { copyInto } from './copy.ts'
 import type { LedgerDelivery } from './ledger-selection.ts'
-import { insertInto } from './statements.ts'
 
 /** One row of the ledger. */
 export interface LedgerRow {
@@ -17,6 +17,14 @@ export interface LedgerRow {
   reasons: Reason[]
 }
 
+/** The state of the ledger when a flush begins. */
+export interface LedgerState {
+  /** The ids that it has rows of. */
+  recordedIds: ReadonlySet<string>
+  /** The time of the transaction by the server's clock, in milliseconds since the Unix epoch. */
+  nowMs: number
+}
+
 /**
  * Finds the ids among these that the ledger has a row of already.
  *
@@ -24,50 +32,46 @@ export interface LedgerRow {
  * id. Without it the planner would read everything between the bounds, because a partition that has just been filled
  * has no statistics yet.
  */
-export async function selectRecordedIds(
+export async function readLedgerState(
   client: ClientBase,
   entries: readonly LedgerEntry[],
-): Promise<Set<string>> {
+): Promise<LedgerState> {
   const receivedAtMs = entries.map((entry) => entry.receivedAtMs)
   const earliest = new Date(Math.min(...receivedAtMs)).toISOString()
   const latest = new Date(Math.max(...receivedAtMs)).toISOString()
-  const { rows } = await client.query<{ delivery_id: string }>(
-    `SELECT key.delivery_id
-     FROM unnest($1::timestamptz[], $2::uuid[]) AS key (received_at, delivery_id)
-     CROSS JOIN LATERAL (
-       SELECT FROM vss.deliveries AS delivery
-       WHERE delivery.received_at = key.received_at AND delivery.delivery_id = key.delivery_id
-         AND delivery.received_at BETWEEN $3 AND $4
-       OFFSET 0
-     ) AS recorded`,
+  const { rows } = await client.query<{ recorded_ids: string[]; now: Date }>(
+    `SELECT now() AS now, ARRAY(
+       SELECT key.delivery_id
+       FROM unnest($1::timestamptz[], $2::uuid[]) AS key (received_at, delivery_id)
+       CROSS JOIN LATERAL (
+         SELECT FROM vss.deliveries AS delivery
+         WHERE delivery.received_at = key.received_at AND delivery.delivery_id = key.delivery_id
+           AND delivery.received_at BETWEEN $3 AND $4
+         OFFSET 0
+       ) AS recorded
+     ) AS recorded_ids`,
     [timestampArray(receivedAtMs), uuidArray(entries.map((entry) => entry.deliveryId)), earliest, latest],
   )
-  return new Set(rows.map((row) => row.delivery_id))
+  const [state] = rows
+  return { recordedIds: new Set(state!.recorded_ids), nowMs: state!.now.getTime() }
 }
 
-const ledgerInsert = insertInto('vss.deliveries', deliveryColumns)
+const ledgerCopy = copyInto('vss.deliveries', deliveryColumns)
 
-export const insertLedgerRowsStatement = `${ledgerInsert.text}
-ON CONFLICT (received_at, delivery_id) DO NOTHING
-RETURNING delivery_id`
+export const copyLedgerRowsStatement = ledgerCopy.text
 
 /**
- * Inserts the ledger rows that are not there yet. The rows must come in the order of their key, so that two
- * transactions with deliveries in common cannot wait for each other.
+ * Inserts ledger rows. They must come in the order of their key, so that two transactions with deliveries in common
+ * cannot wait for each other.
  *
- * @returns the delivery ids of the rows that were inserted.
+ * @throws SQLSTATE 23505 when the ledger has one of them
  */
 export async function insertLedgerRows(
   client: ClientBase,
   ledgerRows: readonly LedgerRow[],
-  pipelineVersion: string,
-): Promise<Set<string>> {
-  const values = ledgerInsert.encode({ entry: ledgerRows.map((row) => row.entry), row: ledgerRows })
-  const { rows } = await client.query<{ delivery_id: string }>(insertLedgerRowsStatement, [
-    ...values,
-    pipelineVersion,
-  ])
-  return new Set(rows.map((row) => row.delivery_id))
+  forAll: { processedAtMs: number; pipelineVersion: string },
+): Promise<void> {
+  await ledgerCopy.write(client, { entry: ledgerRows.map((row) => row.entry), row: ledgerRows }, forAll)
 }
 
 /** A ledger row with another outcome, or other reasons, than it has. */

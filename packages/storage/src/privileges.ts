@@ -274,7 +274,7 @@ export const privileges = {
       ...watches.tables,
       sessions: { SELECT: 'every', INSERT: 'every', UPDATE: 'every' },
       call_legs: { SELECT: 'every', INSERT: 'every', DELETE: 'every' },
-      // ON CONFLICT needs the key. A worker adds to the ledger, and does not read it.
+      // A worker asks whether the ledger has a delivery, and reads no more of it.
       deliveries: { SELECT: ['received_at', 'delivery_id'], INSERT: 'every' },
       bodies: { INSERT: 'every' },
       watermark: { SELECT: 'every', UPDATE: ['complete_until', 'reason', 'updated_at'] },

@@ -101,12 +101,10 @@ export async function writeSessions(
   }
   if (repeating.length > 0) await advanceSessions(client, repeating)
   const stored = [...inserted, ...replacing]
-  if (stored.length > 0) {
-    await insertCallLegs(
-      client,
-      stored.map((version) => version.session),
-    )
-  }
+  await insertCallLegs(
+    client,
+    stored.map((version) => version.session),
+  )
   return judged
 }
 

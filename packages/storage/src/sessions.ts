@@ -3,6 +3,7 @@ import type { ClientBase } from 'pg'
 import { byteArray, timestampArray, uuidArray } from './arrays.ts'
 import { callLegColumns, sessionColumns } from './columns.ts'
 import { type Content, contentColumns, contentOfRows } from './content.ts'
+import { copyInto } from './copy.ts'
 import { insertInto, replacements, selected } from './statements.ts'
 
 /** A session as one delivery tells it. */
@@ -186,9 +187,9 @@ export async function deleteCallLegs(client: ClientBase, sessionIds: readonly st
   await client.query('DELETE FROM vss.call_legs WHERE session_id = ANY ($1::uuid[])', [uuidArray(sessionIds)])
 }
 
-const callLegInsert = insertInto('vss.call_legs', callLegColumns)
+const callLegCopy = copyInto('vss.call_legs', callLegColumns)
 
-export const insertCallLegsStatement = callLegInsert.text
+export const copyCallLegsStatement = callLegCopy.text
 
 /** Inserts the legs of sessions that the caller has locked and that have no legs. */
 export async function insertCallLegs(client: ClientBase, sessions: readonly Session[]): Promise<void> {
@@ -200,5 +201,5 @@ export async function insertCallLegs(client: ClientBase, sessions: readonly Sess
       legs.push(leg)
     }
   }
-  await client.query(insertCallLegsStatement, callLegInsert.encode({ session: owners, leg: legs }))
+  if (legs.length > 0) await callLegCopy.write(client, { session: owners, leg: legs }, {})
 }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { insertBodiesStatement } from './bodies.ts'
+import { copyBodiesStatement, insertMissingBodiesStatement } from './bodies.ts'
 import { columnNameOf, memberAsRead } from './column-name.ts'
-import { insertLedgerRowsStatement } from './ledger.ts'
+import { copyLedgerRowsStatement } from './ledger.ts'
 import {
-  insertCallLegsStatement,
+  copyCallLegsStatement,
   insertSessionsStatement,
   lockSessionsStatement,
   replaceSessionsStatement,
@@ -16,9 +16,10 @@ test('statements.sql has the statements as they are sent (else: npx vitest run s
     lockSessionsStatement,
     selectCallLegsStatement,
     replaceSessionsStatement,
-    insertCallLegsStatement,
-    insertLedgerRowsStatement,
-    insertBodiesStatement,
+    copyCallLegsStatement,
+    copyLedgerRowsStatement,
+    copyBodiesStatement,
+    insertMissingBodiesStatement,
   ]
 
   await expect(`${header}\n${statements.join(';\n\n')};\n`).toMatchFileSnapshot('../statements.sql')

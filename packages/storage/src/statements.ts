@@ -1,3 +1,4 @@
+import { arrayOf } from './arrays.ts'
 import { columnNameOf } from './column-name.ts'
 import type { Column, Columns, MemberColumn } from './columns.ts'
 import { handlingOf } from './postgres-types.ts'
@@ -13,7 +14,7 @@ export interface Statement<Given extends Columns> {
   encode(sources: Sources<Given>): Buffer[]
 }
 
-type Sources<Given extends Columns> = {
+export type Sources<Given extends Columns> = {
   readonly [From in SourceNames<Given>]: readonly Readonly<Record<MembersFrom<Given, From>, unknown>>[]
 }
 
@@ -41,8 +42,8 @@ ${listed(members.map(({ member }) => columnNameOf(member)))}
 )`,
     parameterCount: members.length,
     encode: (sources) =>
-      members.map(({ member, from, encode }) =>
-        encode(valuesOf(sources[from as SourceNames<Given>], member)),
+      members.map(({ member, from, binary }) =>
+        arrayOf(binary, valuesOf(sources[from as SourceNames<Given>], member)),
       ),
   }
 }
@@ -112,7 +113,7 @@ export function selected(columns: Columns): string {
 const longestLine = 110
 
 /** Separates by commas, on indented lines that can be read without scrolling. */
-function listed(items: readonly string[]): string {
+export function listed(items: readonly string[]): string {
   const lines: string[] = []
   let line = ' '
   for (const [index, item] of items.entries()) {

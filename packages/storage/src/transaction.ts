@@ -1,5 +1,5 @@
 import { operations, runOperation } from '@vss-pipeline/runtime'
-import type { PoolClient } from 'pg'
+import type { PoolClient, Submittable } from 'pg'
 import { isLasting, toStorageFault } from './errors.ts'
 import type { Pool } from './pool.ts'
 
@@ -34,7 +34,9 @@ export async function inTransaction<Result>(
 /** The client, whose statements are operations that are published. Without subscribers it is the client itself. */
 function publishStatements(client: PoolClient): PoolClient {
   if (!operations.statement.hasSubscribers) return client
-  function query(text: string, values?: unknown[]) {
+  function query(text: string | Submittable, values?: unknown[]) {
+    // A COPY publishes itself.
+    if (typeof text !== 'string') return client.query(text)
     return runOperation(
       operations.statement,
       (startedMs) => ({ startedMs, text }),

@@ -2,8 +2,9 @@ import { operations, runOperation } from '@vss-pipeline/runtime'
 import type { Outcome, Reason } from '@vss-pipeline/vss/vocabulary'
 import { type LedgerEntry, reasonsOf } from '@vss-pipeline/vss/vocabulary'
 import { expectUtf8 } from './encoding.ts'
-import { dataErrorState, isAboutCharacters, toStorageFault } from './errors.ts'
+import { dataErrorState, isAboutCharacters, isKeyTaken, toStorageFault } from './errors.ts'
 import { flush } from './flush.ts'
+import type { LedgerRow } from './ledger.ts'
 import type { Pool } from './pool.ts'
 import { refusedEntry } from './refused.ts'
 import { inTransaction } from './transaction.ts'
@@ -30,6 +31,9 @@ export interface Writer {
    */
   write(entries: readonly LedgerEntry[]): Promise<Recorded[]>
 }
+
+/** A turn is repeated when another writer was faster, and then finds its rows. After so many it is not about others. */
+const mostTurns = 10
 
 /** @param options.pipelineVersion the release to name in every row that is written. */
 export function createWriter(options: { pool: Pool; pipelineVersion: string }): Writer {
@@ -61,7 +65,7 @@ export function createWriter(options: { pool: Pool; pipelineVersion: string }): 
     const ledgerRows = await runOperation(
       operations.flush,
       (startedMs) => ({ startedMs, deliveries: entries }),
-      () => inTransaction(pool, (client) => flush(client, entries, pipelineVersion)),
+      () => flushOrRepeat(entries),
     )
     return ledgerRows.map(({ entry, outcome }) => ({
       deliveryId: entry.deliveryId,
@@ -69,6 +73,17 @@ export function createWriter(options: { pool: Pool; pipelineVersion: string }): 
       reasons: reasonsOf(entry),
       entry,
     }))
+  }
+
+  async function flushOrRepeat(entries: readonly LedgerEntry[]): Promise<LedgerRow[]> {
+    for (let turn = 1; ; turn++) {
+      const options = { pipelineVersion, isRepeated: turn > 1 }
+      try {
+        return await inTransaction(pool, (client) => flush(client, entries, options))
+      } catch (error) {
+        if (!isKeyTaken(error) || turn === mostTurns) throw error
+      }
+    }
   }
 
   return {

@@ -98,9 +98,9 @@ test('a delivery has a span at each step of its way, all linked to that of its P
     'BEGIN',
     'SELECT vss.deliveries',
     'INSERT vss.sessions',
-    'INSERT vss.call_legs',
-    'INSERT vss.deliveries',
-    'INSERT vss.bodies',
+    'COPY vss.call_legs',
+    'COPY vss.deliveries',
+    'COPY vss.bodies',
     expect.stringMatching(/^\w+ vss\.minute\w*$/),
     'COMMIT',
   ])
