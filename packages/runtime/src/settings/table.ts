@@ -55,6 +55,12 @@ export const settings = {
     readBy: ['worker', 'console', 'migrate', 'vss', 'npm start'],
     help: 'The Postgres that holds the rows: one host.',
   },
+  OPERATOR_DATABASE_URL: {
+    kind: databaseUrl(),
+    default: { console: none('no buttons that change rows') },
+    readBy: ['console'],
+    help: 'The same Postgres for a role that may change rows, vss_operator. With it the console has buttons that judge deliveries again: docs/console.md.',
+  },
   HOST: {
     kind: text('an address or a host name'),
     default: '127.0.0.1',
