@@ -17,6 +17,7 @@ import { createPool, createWriter, type Pool } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { type Browser, chromium } from 'playwright-core'
 import { storeMadeUpSessions } from '../support/console-records.ts'
+import { browsers } from '../support/required-programs.ts'
 
 const minuteMs = 60_000
 const size = { width: 1_200, height: 760 }
@@ -48,7 +49,10 @@ async function main(): Promise<void> {
   const env = { ...process.env, SPOOL_DIR: join(temporary.path, 'spool') }
   const pipeline = await startPipeline({ ...stack, env })
   started.defer(() => pipeline.stop())
-  const pages = await startService('console', { ...stack, env })
+  const pages = await startService('console', {
+    ...stack,
+    env: { ...env, OPERATOR_DATABASE_URL: stack.databaseUrl },
+  })
   started.defer(() => pages.stop())
   for (const { body } of generateEvents({
     seed: 'posted',
@@ -61,9 +65,8 @@ async function main(): Promise<void> {
 
   await until('The drift', async () => (await readDrift(pool)).length > 0, { timeoutMs: 15_000 })
 
-  const executablePath = findOnPath('chromium', 'chromium-browser', 'google-chrome')
-  if (executablePath === undefined)
-    throw new Error('no chromium, chromium-browser or google-chrome is on the PATH')
+  const executablePath = findOnPath(...browsers)
+  if (executablePath === undefined) throw new Error(`the PATH has no ${browsers.join(' or ')}`)
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
   started.defer(() => browser.close())
   const look = { width: Number(values.width ?? size.width), isDark: values.dark === true }

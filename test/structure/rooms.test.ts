@@ -41,6 +41,26 @@ test.each(rooms)('%s names its imports in its package.json, and no other package
   expect(Object.keys(manifest.dependencies).sort()).toEqual([...packages].sort())
 })
 
+test('programs that read no events load no numbering plans: only the pipeline imports more than the vocabulary', () => {
+  const strays = ['queue', 'storage', 'reader'].flatMap((name) => {
+    const folder = join(projectRoot, 'packages', name, 'src')
+    return filesOf(folder)
+      .filter((file) => !file.endsWith('.test.ts'))
+      .filter((file) => importsValuesOf('@vss-pipeline/vss', readFileSync(join(folder, file), 'utf8')))
+      .map((file) => `${name}/${file}`)
+  })
+  expect(strays).toEqual([])
+})
+
+/** Whether a source imports anything but types from that package. */
+function importsValuesOf(name: string, source: string): boolean {
+  const imports = source.matchAll(/^(?:import|export) (type )?\{?([^}']*)\}? from '([^']+)'/gm)
+  return [...imports].some(
+    ([, type, names = '', from]) =>
+      from === name && type === undefined && names.split(',').some((one) => !/^\s*(type |$)/.test(one)),
+  )
+}
+
 test.each(rooms)('%s reaches into no other folder', (room) => {
   const outside = importsOf(room).filter(
     (specifier) => specifier.startsWith('../../') && !specifier.endsWith('/package.json'),

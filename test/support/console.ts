@@ -1,10 +1,11 @@
-import { createQueueReader } from '@vss-pipeline/queue'
+import { createQueueReader, keepText } from '@vss-pipeline/queue'
 import { closeServer, listen } from '@vss-pipeline/runtime/service'
 import { closePool, createPool } from '@vss-pipeline/storage'
 import { inject, onTestFinished } from 'vitest'
 import { createApp } from '../../services/console/src/app.ts'
 import { loadAssets } from '../../services/console/src/assets.ts'
 import { type ConsoleConfig, loadConfig } from '../../services/console/src/config.ts'
+import { createRuns, mostRunsAtOnce } from '../../services/console/src/reprocess/runs.ts'
 import { createConsoleServer } from '../../services/console/src/server.ts'
 import { freshPrefix } from './batches.ts'
 import { createRecordingLogger } from './recording-logger.ts'
@@ -12,17 +13,22 @@ import { createRecordingLogger } from './recording-logger.ts'
 export interface RunningConsole {
   url: string
   logLines: string[]
+  /** Stops it before the test has finished. */
+  stop(): Promise<void>
 }
 
 /** Serves the real console on a free port, until the test has finished. */
 export async function startConsole(options: {
   databaseUrl: string
+  /** For a role that may change rows. Without it there are no buttons that do. */
+  operatorDatabaseUrl?: string
   redisUrl?: string
   prefix?: string
   config?: Partial<ConsoleConfig>
   nowMs?: () => number
 }): Promise<RunningConsole> {
-  const { databaseUrl, redisUrl = inject('redisUrl'), prefix = freshPrefix(), nowMs } = options
+  const { databaseUrl, operatorDatabaseUrl, nowMs } = options
+  const { redisUrl = inject('redisUrl'), prefix = freshPrefix() } = options
   const config = { ...loadConfig({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }), ...options.config }
   const { logger, lines } = createRecordingLogger('info')
   const pool = createPool({
@@ -32,15 +38,30 @@ export async function startConsole(options: {
     statementTimeoutMs: 10_000,
   })
   const queue = createQueueReader({ redisUrl, prefix, shards: config.queueShards, logger })
-  const app = createApp({ config, pool, queue, assets: loadAssets(), logger, ...(nowMs && { nowMs }) })
+  const operator =
+    operatorDatabaseUrl === undefined
+      ? null
+      : createPool({
+          databaseUrl: operatorDatabaseUrl,
+          maxConnections: mostRunsAtOnce,
+          applicationName: 'vss-test-operator',
+        })
+  const kept = keepText(queue.client, { prefix, name: 'reprocessed' })
+  const runs = operator && createRuns({ pool: operator, kept, logger })
+  const app = createApp({ config, pool, queue, runs, assets: loadAssets(), logger, ...(nowMs && { nowMs }) })
   const server = createConsoleServer(app)
   const port = await listen(server, { host: '127.0.0.1', port: 0, variables: { host: 'HOST', port: 'PORT' } })
-  onTestFinished(async () => {
+  let stopping: Promise<void> | undefined
+  async function stopOnce(): Promise<void> {
     await closeServer(server, { graceMs: 0 })
+    await runs?.close()
+    await operator?.end()
     await queue.close()
     await closePool(pool)
-  })
-  return { url: `http://127.0.0.1:${port}`, logLines: lines }
+  }
+  const stop = () => (stopping ??= stopOnce())
+  onTestFinished(stop)
+  return { url: `http://127.0.0.1:${port}`, logLines: lines, stop }
 }
 
 /** Somebody with a browser that keeps one cookie, and sends the forms of the pages that it has seen. */
@@ -55,7 +76,7 @@ export interface Visitor {
   signIn(password: string): Promise<Response>
 }
 
-export function visit({ url }: RunningConsole): Visitor {
+export function visit({ url }: Pick<RunningConsole, 'url'>): Visitor {
   let cookie = ''
   let page = ''
 

@@ -87,7 +87,7 @@ async function start(
   const consolePort = String(await choosePort(config.consolePort))
   const pages = await startService('console', {
     ...shared,
-    env: { ...shared.env, CONSOLE_PORT: consolePort },
+    env: { ...shared.env, ...operatorOf(process.env, stack.databaseUrl), CONSOLE_PORT: consolePort },
     opsPort: opsPorts.console,
   })
   started.defer(() => pages.stop())
@@ -106,6 +106,12 @@ async function start(
   )
   const consoleEnded = pages.ended.then((how) => `console ${how}`)
   return { ended: Promise.race([stack.ended, pipeline.ended, consoleEnded]) }
+}
+
+/** The worker changes rows by the same URL, so that whoever started this may let the console do so. */
+function operatorOf(env: NodeJS.ProcessEnv, databaseUrl: string): NodeJS.ProcessEnv {
+  const isGiven = env.OPERATOR_DATABASE_URL || env.OPERATOR_DATABASE_URL_FILE
+  return isGiven ? {} : { OPERATOR_DATABASE_URL: databaseUrl }
 }
 
 async function checkPort({ host, port }: StartConfig): Promise<void> {

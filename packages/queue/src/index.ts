@@ -10,6 +10,7 @@ export {
 export * from './consumer/consumer.ts'
 export type { BatchEnd, BatchInHand } from './consumer/process-job.ts'
 export { findDurabilityProblems } from './durability.ts'
+export { type KeptText, keepText } from './kept-text.ts'
 export * from './operate.ts'
 export type { PrimaryCheckup } from './primary-checkup.ts'
 export {

@@ -1,11 +1,9 @@
-import { once } from 'node:events'
 import { type Delivery, isUuid } from '@vss-pipeline/delivery'
-import { withinMs } from '@vss-pipeline/runtime'
 import type { Logger } from '@vss-pipeline/runtime/service'
 import type { Job } from 'bullmq'
+import { answerTimeoutMs, createAsk } from './ask.ts'
 import { openBatch, UnknownPayloadError } from './codec.ts'
 import { connectRedis, disconnectRedis, type RedisClient } from './connection.ts'
-import { QueueUnavailableError } from './producer.ts'
 import { type RedisState, readRedisState } from './redis-state.ts'
 import { jobStates, type QueueStatus, readShards } from './status.ts'
 import { openShards } from './topology.ts'
@@ -49,9 +47,6 @@ export interface QueueReader {
   close(): Promise<void>
 }
 
-/** A page waits for the answer. */
-const answerTimeoutMs = 2_000
-
 /** Opens a connection that only reads. It reconnects by itself. */
 export function createQueueReader(options: {
   redisUrl: string
@@ -74,14 +69,7 @@ export function createQueueReader(options: {
   })
   const shards = openShards(client, { prefix, shards: count })
 
-  async function ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
-    try {
-      if (client.status !== 'ready') await once(client, 'ready', { signal: AbortSignal.timeout(1_000) })
-      return await withinMs(question(), answerTimeoutMs, 'no answer')
-    } catch (cause) {
-      throw new QueueUnavailableError('Redis does not answer', { cause })
-    }
-  }
+  const ask = createAsk(client)
 
   return {
     client,

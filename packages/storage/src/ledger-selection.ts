@@ -26,6 +26,8 @@ export interface LedgerSelection {
   readonly outcomes?: readonly Outcome[]
   /** The code of one of its reasons. */
   readonly reason?: string
+  /** The code and the path of its first reason, by which `vss rejected` and the console group. */
+  readonly firstReason?: { readonly code: string; readonly path: string }
   /** A code that no reason of it has. */
   readonly withoutReason?: string
   /** A code that is among the anomalies of its session. */
@@ -89,8 +91,8 @@ export function selectLedgerStatement({
   after: LedgerPlace | null
   limit: number
 }): { text: string; values: unknown[] } {
-  const { since, until, outcomes, reason, withoutReason, anomaly, sessionId, deliveryId, writtenBy } =
-    selection
+  const { since, until, outcomes, reason, firstReason, withoutReason, anomaly } = selection
+  const { sessionId, deliveryId, writtenBy } = selection
   const values: unknown[] = []
   const given = (value: unknown) => `$${values.push(value)}`
   const time = (value: Date) => `${given(value.toISOString())}::timestamptz`
@@ -111,6 +113,14 @@ export function selectLedgerStatement({
     conditions.push(`(${outcomes.map((outcome) => `outcome = ${literal(outcome)}`).join(' OR ')})`)
   }
   if (reason !== undefined) conditions.push(`outcome = 'rejected'`, withCode(reason))
+  if (firstReason !== undefined) {
+    const { code, path } = firstReason
+    conditions.push(
+      `outcome = 'rejected'`,
+      `reasons->0->>'code' = ${given(code)}`,
+      `reasons->0->>'path' = ${given(path)}`,
+    )
+  }
   if (withoutReason !== undefined) conditions.push(`NOT ${withCode(withoutReason)}`)
   if (anomaly !== undefined) {
     conditions.push(

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { isUuid } from '@vss-pipeline/delivery'
-import { type LedgerEntry, type Reason, sessionIdOf } from '@vss-pipeline/vss'
+import { type LedgerEntry, type Reason, sessionIdOf } from '@vss-pipeline/vss/vocabulary'
 
 /** Rejects a delivery, without values of its own that the ledger might refuse too. */
 export function refusedEntry(entry: LedgerEntry, sqlState: string): LedgerEntry {

@@ -1,5 +1,11 @@
 import type { Delivery } from '@vss-pipeline/delivery'
-import { type LedgerEntry, type Outcome, type Reason, reasonsOf, sessionIdOf } from '@vss-pipeline/vss'
+import {
+  type LedgerEntry,
+  type Outcome,
+  type Reason,
+  reasonsOf,
+  sessionIdOf,
+} from '@vss-pipeline/vss/vocabulary'
 import type { ClientBase } from 'pg'
 import { contentOf, isSameContent } from './content.ts'
 import { dataErrorState, StorageFault, toStorageFault } from './errors.ts'

@@ -22,7 +22,7 @@ function draw(element) {
     width: isDashed ? 1.5 : 2,
     ...(isDashed && { dash: [4, 4] }),
     ...(kind === 'bars' && { paths: uPlot.paths.bars({ size: [0.7, 40] }), fill: colourOf(tone), width: 0 }),
-    points: { show: kind !== 'bars' && times.length < 40, size: 5 },
+    points: { show: kind !== 'bars' && times.length < 40, size: 5, fill: colourOf('panel') },
     value: (_, value) =>
       value === null ? '–' : `${value.toLocaleString('en-US', { maximumFractionDigits: 1 })}${unit}`,
   }))
@@ -33,7 +33,7 @@ function draw(element) {
     cursor: { y: false },
     legend: { live: true },
     scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
-    series: [{ value: '{YYYY}-{MM}-{DD} {HH}:{mm}' }, ...lines],
+    series: [{ value: (_, seconds) => (seconds === null ? '–' : whenText(seconds)) }, ...lines],
     axes: [
       { ...axis, values: xLabels },
       {
@@ -44,6 +44,10 @@ function draw(element) {
     ],
   }
   uplots.set(element, new uPlot(options, [times, ...series.map(({ values }) => values)], element))
+}
+
+function whenText(seconds) {
+  return new Date(seconds * 1000).toISOString().slice(0, 16).replace('T', ' ')
 }
 
 // English texts of the day and the hour, in 24 hours.

@@ -17,9 +17,11 @@ import { addOverview } from './pages/overview.ts'
 import type { PageDeps } from './pages/page-deps.ts'
 import { addQueue } from './pages/queue.ts'
 import { addRejected } from './pages/rejected.ts'
+import { addReprocess } from './pages/reprocess.ts'
 import { addSession } from './pages/session.ts'
 import { addSessions } from './pages/sessions.ts'
 import { addTraffic } from './pages/traffic.ts'
+import type { Runs } from './reprocess/runs.ts'
 import { addSignIn, createFormGuard, createVisitGuard, requireSignIn } from './sign-in/routes.ts'
 import { createVisits } from './sign-in/visits.ts'
 import { createWrongTries } from './sign-in/wrong-tries.ts'
@@ -33,12 +35,14 @@ export function createApp(deps: {
   /** Reads as `vss_support`. */
   pool: Pool
   queue: QueueReader
+  /** Changes rows; null where the console has no role that may. */
+  runs: Runs | null
   assets: Assets
   logger: Logger
   /** Milliseconds since the Unix epoch. */
   nowMs?: () => number
 }): Hono<ConsoleEnv> {
-  const { config, pool, queue, assets, logger, nowMs = Date.now } = deps
+  const { config, pool, queue, runs, assets, logger, nowMs = Date.now } = deps
   const { consolePassword: password } = config
   const hasPassword = password !== undefined
   const visits = createVisits({ nowMs })
@@ -64,6 +68,7 @@ export function createApp(deps: {
   const page: PageDeps = {
     pool,
     queue,
+    runs,
     visits,
     renderPage,
     numbersMode: config.consoleNumbers,
@@ -75,6 +80,7 @@ export function createApp(deps: {
   addSession(app, page)
   addDelivery(app, page)
   addRejected(app, page)
+  if (runs !== null) addReprocess(app, { ...page, runs })
   addTraffic(app, page)
   addDrift(app, page)
   addConsumers(app, page)

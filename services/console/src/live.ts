@@ -1,4 +1,4 @@
-import type { QueueReader } from '@vss-pipeline/queue'
+import { hasAnswered, type QueueReader, QueueUnavailableError } from '@vss-pipeline/queue'
 import {
   countByTime,
   type Facts,
@@ -12,6 +12,7 @@ import {
 } from '@vss-pipeline/reader'
 import { repeatEvery } from '@vss-pipeline/runtime'
 import { type Pool, StorageFault } from '@vss-pipeline/storage'
+import { redisWords } from './outage.ts'
 import { type SpanName, spanEndingNow } from './span.ts'
 
 /** The state of the pipeline, as far as it could be read a moment ago. */
@@ -22,6 +23,8 @@ export interface LiveState {
   readonly receiptToRow: ReceiptToRow | null
   /** Postgres' own words, where it cannot be read. */
   readonly databaseProblem: string | null
+  /** Redis' own words, where it answers and cannot be used. */
+  readonly redisProblem: string | null
   readonly readAtMs: number
 }
 
@@ -57,14 +60,20 @@ export function createLive(deps: { pool: Pool; queue: QueueReader; nowMs: () => 
   async function read(): Promise<LiveState> {
     const hourAgo = spanEndingNow('hour', nowMs()).since
     const [redis, database] = await Promise.all([
-      queue.readState().catch(() => null),
+      queue.readState().catch((error: unknown) => {
+        if (error instanceof QueueUnavailableError) return error
+        throw error
+      }),
       readDatabase(hourAgo).catch((error: unknown) => {
         if (error instanceof StorageFault) return error
         throw error
       }),
     ])
+    const isRedisThere = redis instanceof QueueUnavailableError && hasAnswered(redis.cause)
     const facts: Facts = {
-      ...(redis ?? { redisProblem: 'away' as const }),
+      ...(redis instanceof QueueUnavailableError
+        ? { redisProblem: isRedisThere ? 'unusable' : 'away' }
+        : redis),
       ...(database instanceof StorageFault ? { databaseProblem: nameProblem(database) } : database.state),
     }
     latest = {
@@ -72,6 +81,7 @@ export function createLive(deps: { pool: Pool; queue: QueueReader; nowMs: () => 
       ...judge(facts, nowMs()),
       receiptToRow: database instanceof StorageFault ? null : database.receiptToRow,
       databaseProblem: database instanceof StorageFault ? database.message : null,
+      redisProblem: isRedisThere ? redisWords(redis) : null,
       readAtMs: nowMs(),
     }
     return latest

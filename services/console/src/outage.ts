@@ -1,4 +1,4 @@
-import { QueueUnavailableError } from '@vss-pipeline/queue'
+import { hasAnswered, QueueUnavailableError } from '@vss-pipeline/queue'
 import { StorageFault } from '@vss-pipeline/storage'
 
 /** A page's words for something that it needs and cannot have. */
@@ -14,6 +14,14 @@ const statementTimedOut = '57014'
 /** Explains an error of Postgres or Redis; null for an error that is a bug. No value of a row is in it. */
 export function explainOutage(error: unknown): Outage | null {
   if (error instanceof QueueUnavailableError) {
+    if (hasAnswered(error.cause)) {
+      return {
+        title: 'Redis answers, and cannot be used',
+        text: `The queue cannot be read. (${redisWords(error)})`,
+        remedy:
+          'See whether REDIS_URL of the console has the right user and password, and QUEUE_PREFIX a name that no other program uses.',
+      }
+    }
     return {
       title: 'Redis does not answer',
       text: 'The queue cannot be read. Where ingest has a spool, deliveries are safe there meanwhile; without one ingest answers 503.',
@@ -29,6 +37,11 @@ export function explainOutage(error: unknown): Outage | null {
     }
   }
   return { ...meaningOf[error.code], text: `${meaningOf[error.code].text} (${error.message})` }
+}
+
+/** Redis' own words; they quote no value. */
+export function redisWords({ cause, message }: QueueUnavailableError): string {
+  return cause instanceof Error ? cause.message.slice(0, 300) : message
 }
 
 const meaningOf: Record<StorageFault['code'], Outage> = {

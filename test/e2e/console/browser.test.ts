@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { until } from '@vss-pipeline/local-stack'
 import { createPool, createWriter } from '@vss-pipeline/storage'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { runAxe } from '../../support/axe.ts'
 import { browserPath, openTab, sayIfSkipped } from '../../support/browser.ts'
 import { startConsole } from '../../support/console.ts'
 import { storeMadeUpSessions } from '../../support/console-records.ts'
@@ -12,8 +11,6 @@ import { openStorage } from '../../support/open-storage.ts'
 import { openTcpProxy } from '../../support/tcp-proxy.ts'
 
 sayIfSkipped('The console in a browser')
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let database: TestDatabase
 const sample = session({ startedAtMs: Date.now() - 3_600_000, endedAtMs: Date.now() - 3_580_000 })
@@ -56,8 +53,6 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
       const { page, complaints, hosts } = await openTab(look)
       for (const path of paths) {
         await page.goto(url + path)
-        // The policy of the page forbids it as a script of the page.
-        await page.evaluate(axe)
         const findings = await runAxe(page)
         expect({ path, findings }).toEqual({ path, findings: [] })
         const overflow = await page.evaluate(
@@ -147,11 +142,3 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
     })
   })
 })
-
-/** The findings of axe that keep somebody from using a page. */
-async function runAxe(page: { evaluate(script: string): Promise<unknown> }): Promise<unknown> {
-  return await page.evaluate(`axe.run({ resultTypes: ['violations'] }).then(({ violations }) =>
-    violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => ({ id, nodes: nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)) })))`)
-}

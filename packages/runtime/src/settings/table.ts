@@ -68,6 +68,12 @@ export const settings = {
     readBy: ['console', 'vss'],
     help: 'A replica of that Postgres, for the console and for the commands that only read.',
   },
+  OPERATOR_DATABASE_URL: {
+    kind: databaseUrl(),
+    default: { console: none('no buttons that change rows') },
+    readBy: ['console'],
+    help: 'The same Postgres for a role that may change rows, vss_operator. With it the console has buttons that judge deliveries again: docs/console.md.',
+  },
   HOST: {
     kind: text('an address or a host name'),
     default: '127.0.0.1',

@@ -8,7 +8,6 @@ import { readDatabaseSetting } from '../settings.ts'
 import { displayJson } from '../text.ts'
 import { commandToGoOn } from './go-on.ts'
 import { type ReprocessSummary, renderSummary } from './summary.ts'
-import { createReprocessTally } from './tally.ts'
 
 /** A page of a rare selection may read a month. */
 const longestStatementMs = 10 * 60_000
@@ -26,20 +25,17 @@ export async function runReprocess(options: ReprocessCommandOptions, env: NodeJS
       yes: options.yes,
     })
   }
-  const { reprocess } = await import('@vss-pipeline/pipeline')
+  const { createReprocessTally, reprocess } = await import('@vss-pipeline/pipeline')
   const stop = new AbortController()
   // The page in hand is finished. A second signal ends the process at once, which loses nothing either.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const tally = createReprocessTally()
   const startedAtMs = performance.now()
-  let doneUntilMs: number | null = null
   const summary = (): ReprocessSummary => ({
     dryRun: isDryRun,
     complete: !stop.signal.aborted,
-    judged: tally.judged,
     seconds: (performance.now() - startedAtMs) / 1000,
-    counts: tally.counts,
-    doneUntil: doneUntilMs === null ? null : new Date(doneUntilMs).toISOString(),
+    ...tally.progress,
   })
   try {
     await withDatabase(
@@ -54,8 +50,7 @@ export async function runReprocess(options: ReprocessCommandOptions, env: NodeJS
           signal: stop.signal,
         })
         for await (const page of pages) {
-          for (const delivery of page.deliveries) tally.add(delivery)
-          doneUntilMs = page.doneUntilMs
+          tally.add(page)
           showProgress(summary())
         }
       },

@@ -1,16 +1,12 @@
+import type { ReprocessCount, ReprocessProgress } from '@vss-pipeline/pipeline'
 import { displayCount, displayCountOf, displaySpan } from '@vss-pipeline/runtime'
 import { indent, renderTable, title } from '../text.ts'
-import type { ReprocessCount } from './tally.ts'
 
-export interface ReprocessSummary {
+export interface ReprocessSummary extends ReprocessProgress {
   dryRun: boolean
   /** Whether all selected deliveries were judged. */
   complete: boolean
-  judged: number
   seconds: number
-  counts: ReprocessCount[]
-  /** All selected deliveries that were received before are done; null when there was none. */
-  doneUntil: string | null
 }
 
 /** The counts for people, with samples of each that changes. */

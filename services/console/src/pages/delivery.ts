@@ -8,6 +8,7 @@ import { bodyView } from '../markup/body.ts'
 import { emptyNotice } from '../markup/notice.ts'
 import { facts } from '../markup/table.ts'
 import { clearNumbers, maskedNumbers } from '../numbers.ts'
+import { reprocessPanel } from '../reprocess/panel.ts'
 import { outcomeWords, reasonWords, toneOfOutcome } from '../words.ts'
 import type { PageDeps } from './page-deps.ts'
 
@@ -52,7 +53,8 @@ export function addDelivery(app: Hono<ConsoleEnv>, deps: PageDeps): void {
             )}</ul></section>`
       }
       <h2>Body</h2>
-      ${bodyView({ body, reasons, numbers: numbersMode === 'shown' ? clearNumbers : maskedNumbers })}`,
+      ${bodyView({ body, reasons, numbers: numbersMode === 'shown' ? clearNumbers : maskedNumbers })}
+      ${await reprocessPanel(c, deps, { fields: { delivery: id }, words: 'Reprocess it', reasons: reasons.map(({ code }) => code) })}`,
     })
   })
 }

@@ -63,13 +63,14 @@ function overview(
   state: LiveState,
   page: { span: SpanName; buckets: readonly OutcomeBucket[] | null; nowMs: number },
 ): Markup {
-  const { verdict, databaseProblem, readAtMs } = state
+  const { verdict, databaseProblem, redisProblem, readAtMs } = state
   const { replica } = state.facts
   // The verdict of exit 1 is the first of them.
   const findings = state.findings.slice(verdict.exit === 1 ? 1 : 0)
   const tone = { ok: 'ok', warning: 'warn', error: 'bad' }[verdict.level]
   return html`<section class="notice verdict ${tone}" role="status">
       <p>${verdict.text}</p>
+      ${redisProblem === null ? '' : html`<p class="hint">Redis says: ${visible(redisProblem)}</p>`}
       ${databaseProblem === null ? '' : html`<p class="hint">Postgres says: ${visible(databaseProblem)}</p>`}
     </section>
     ${tiles(state, page.nowMs)}

@@ -20,6 +20,7 @@ import { emptyNotice } from '../markup/notice.ts'
 import { spanTabs } from '../markup/span-tabs.ts'
 import { type Column, table } from '../markup/table.ts'
 import { clearNumbers, maskedNumbers, type Numbers } from '../numbers.ts'
+import { reprocessPanel } from '../reprocess/panel.ts'
 import { readSpanName, type SpanName, spanEndingNow, spans } from '../span.ts'
 import { reasonWords } from '../words.ts'
 import type { PageDeps } from './page-deps.ts'
@@ -61,6 +62,7 @@ export function addRejected(app: Hono<ConsoleEnv>, deps: PageDeps): void {
                 ],
                 kind: 'bars',
               })}
+              ${await reprocessPanel(c, deps, { fields: { span: name }, words: `Reprocess all of the ${spans[name].words}` })}
               ${table({ caption: 'Rejected deliveries by reason and place', columns: groupColumns(name, total), rows: groups })}`
         }`,
     })
@@ -95,7 +97,12 @@ export function addRejected(app: Hono<ConsoleEnv>, deps: PageDeps): void {
               'There is no such delivery.',
               html`<a href="/rejected?span=${name}">All that was rejected</a>`,
             )
-          : html`<ul class="plain">${shown.map((row, index) => sample(row, bodies.get(row.deliveryId) ?? null, numbers, index === 0))}</ul>${older}`,
+          : html`${await reprocessPanel(c, deps, {
+              fields: { span: name, code, path },
+              words: 'Reprocess all of this group',
+              reasons: [code],
+            })}
+            <ul class="plain">${shown.map((row, index) => sample(row, bodies.get(row.deliveryId) ?? null, numbers, index === 0))}</ul>${older}`,
     })
   })
 }

@@ -20,6 +20,7 @@ import { emptyNotice } from '../markup/notice.ts'
 import { type Column, facts, table } from '../markup/table.ts'
 import { timeline } from '../markup/timeline.ts'
 import { clearNumbers, maskedNumbers, type Numbers } from '../numbers.ts'
+import { reprocessPanel } from '../reprocess/panel.ts'
 import { anomalyWords, outcomeWords, toneOfBand, toneOfOutcome } from '../words.ts'
 import type { PageDeps } from './page-deps.ts'
 
@@ -55,6 +56,8 @@ export function addSession(app: Hono<ConsoleEnv>, deps: PageDeps): void {
       lead: html`<code>${sessionId}</code>`,
       body: html`${mayReveal ? reveal : ''}
         ${stored === null ? onlyRejected : sessionView(stored.session, stored.legs, numbers)}
+        <h2>${displayCountOf(deliveries.length, 'delivery', 'deliveries')}, the latest first</h2>
+        ${await reprocessPanel(c, deps, { fields: { session: sessionId }, words: 'Reprocess them' })}
         ${deliveriesView(deliveries, bodies, numbers)}`,
     })
   }
@@ -143,26 +146,28 @@ function legColumns(numbers: Numbers): Column<CallLegRow>[] {
       .flatMap((part) => (part ? [visible(part)] : []))
       .join(' · ')}</span>`
   return [
-    { head: 'Leg', cell: ({ leg }) => html`<strong>${visible(leg)}</strong>` },
     {
-      head: 'Direction',
-      cell: ({ direction, callType }) =>
-        html`${textOrDash(direction?.toLowerCase() ?? null)}<span class="sub">${callType === null ? '' : visible(callType)}</span>`,
+      head: 'Leg',
+      cell: ({ leg, direction, callType }) =>
+        html`<strong>${visible(leg)}</strong> ${textOrDash(direction?.toLowerCase() ?? null)}<span class="sub">${callType === null ? '' : visible(callType)}</span>`,
     },
     { head: 'Status', cell: ({ status }) => statusBadge(status) },
     { head: 'From', cell: (leg) => party(leg.source, leg.sourceCountry, leg.sourceType) },
     { head: 'To', cell: (leg) => party(leg.destination, leg.destinationCountry, leg.destinationType) },
-    { head: 'Began (UTC)', cell: ({ initiatedAt }) => time(initiatedAt) },
+    {
+      head: 'Began (UTC), call id',
+      cell: ({ initiatedAt, callId }) =>
+        html`${time(initiatedAt)}<span class="sub"><code>${textOrDash(callId)}</code></span>`,
+    },
     { head: 'Rang', isFigure: true, cell: ({ ringSeconds }) => duration(ringSeconds) },
     { head: 'Connected', isFigure: true, cell: ({ durationSeconds }) => duration(durationSeconds) },
     { head: 'MOS', isFigure: true, cell: ({ mos }) => decimal(mos, 2) },
-    { head: 'Loss', isFigure: true, cell: ({ packetLossRate }) => percent(packetLossRate) },
     {
-      head: 'Jitter',
+      head: 'Loss, jitter',
       isFigure: true,
-      cell: ({ jitterMs }) => (jitterMs === null ? '–' : `${decimal(jitterMs, 0)} ms`),
+      cell: ({ packetLossRate, jitterMs }) =>
+        html`${percent(packetLossRate)}<span class="sub">${jitterMs === null ? '–' : `${decimal(jitterMs, 0)} ms`}</span>`,
     },
-    { head: 'Call id', cell: ({ callId }) => html`<code>${textOrDash(callId)}</code>` },
   ]
 }
 
@@ -179,9 +184,9 @@ function deliveriesView(
         ${badge(outcome, toneOfOutcome[outcome])} ${time(receivedAt)}
         <span class="hint">${outcomeWords[outcome]} ${source === 'import' ? 'Imported.' : sourceIp === null ? '' : `From ${sourceIp}.`}</span>
       </summary>
-      <p class="hint">Delivery <code>${deliveryId}</code></p>
+      <p class="hint">Delivery <a href="/deliveries/${deliveryId}"><code>${deliveryId}</code></a></p>
       ${body === undefined ? html`<p class="hint">Older bodies are not shown here.</p>` : bodyView({ body, reasons: reasons ?? [], numbers })}
     </details></li>`
   })
-  return html`<h2>${displayCountOf(deliveries.length, 'delivery', 'deliveries')}, the latest first</h2><ul class="plain">${items}</ul>`
+  return html`<ul class="plain">${items}</ul>`
 }

@@ -6,7 +6,7 @@ import { HTTPException } from 'hono/http-exception'
 import { admitSite, type ConsoleContext, type ConsoleEnv, isOverTls, readForm } from '../guards.ts'
 import { formToken, type Markup, type RenderPage } from '../layout.ts'
 import { createPasswordCheck } from './password.ts'
-import type { Visit, Visits } from './visits.ts'
+import { type Visit, type Visits, visitName } from './visits.ts'
 import type { WrongTries } from './wrong-tries.ts'
 
 const cookieName = 'vss_console'
@@ -102,9 +102,10 @@ export function addSignIn(
       logger.warn({ address }, 'a sign-in with a wrong password')
       return answerForm(c, to, { status: 403, text: 'The password is wrong.' })
     }
-    logger.info({ address }, 'signed in')
     visits.end(c.var.visit)
-    keepCookie(c, visits, visits.begin({ isSignedIn: true }))
+    const visit = visits.begin({ isSignedIn: true })
+    logger.info({ address, visit: visitName(visit) }, 'signed in')
+    keepCookie(c, visits, visit)
     return c.redirect(to, 303)
   })
   app.post('/sign-out', (c) => {
