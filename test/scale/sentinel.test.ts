@@ -1,10 +1,12 @@
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { connectRedis } from '../../packages/queue/src/connection.ts'
 import {
   expectEveryPostAcknowledged,
   surviveUnderLoad,
   type WatchedPipeline,
 } from '../support/faulty-pipeline.ts'
+import { createRecordingLogger } from '../support/recording-logger.ts'
 import { startWatchedRedis, type WatchedRedis } from '../support/redis-sentinels.ts'
 import { startRunningPipeline } from '../support/running-pipeline.ts'
 import { sampleWatermark } from '../support/watermark-samples.ts'
@@ -100,6 +102,21 @@ test('a primary that sentinels cannot reach is left by all clients, although the
     },
   })
   expectEveryPostAcknowledged(aftermath)
+})
+
+test('a client that asks a sentinel which hangs still follows the primary', async () => {
+  const { logger } = createRecordingLogger('silent')
+  const client = connectRedis({ redisUrl: redis.url, role: 'test', logger, settings: {} })
+  onTestFinished(() => client.disconnect())
+  await until('A connection', () => client.status === 'ready', { timeoutMs: 5_000 })
+  const old = await redis.primary()
+  const [first] = redis.sentinels
+  first!.freeze()
+  onTestFinished(() => first!.thaw())
+  // From here on the client waits for the sentinel that hangs, while the others tell of the new primary.
+  await old.kill()
+  await untilReplaced(old.port)
+  expect(await client.set('written', 'after the failover')).toBe('OK')
 })
 
 test('two sentinels of three are enough, and the loss of one is not told on the console', async () => {

@@ -4,7 +4,7 @@ import type { Logger } from '@vss-pipeline/runtime/service'
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { isWhollyConnected, primaries } from './nodes.ts'
 import { logOutages } from './outage-log.ts'
-import { QuietSentinelConnector } from './sentinel-connector.ts'
+import { PatientSentinelConnector } from './sentinel-connector.ts'
 
 /**
  * A client of one Redis, of the primary that sentinels name, or of all primaries of a Redis Cluster. A command with a key
@@ -93,7 +93,7 @@ function openBySentinels(
     sentinelCommandTimeout: 1_000,
     // A primary that hangs, or that is cut off from the sentinels, keeps its connections. They tell who has taken over.
     failoverDetector: true,
-    Connector: QuietSentinelConnector,
+    Connector: PatientSentinelConnector,
   })
 }
 
