@@ -15,15 +15,19 @@ import { startTestPostgres } from './servers/postgres.ts'
 import { openTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 import { sampleWatermark, type WatermarkSamples } from './watermark-samples.ts'
 
-export interface FaultyPipeline extends RunningPipeline {
+/** A pipeline whose watermark is looked at from the start on. */
+export interface WatchedPipeline extends RunningPipeline {
+  /** Taken past all proxies. */
+  watermark: WatermarkSamples
+}
+
+export interface FaultyPipeline extends WatchedPipeline {
   redis: FaultyServer
   postgres: FaultyServer
   /** The proxies between the services and Redis, and between the workers and Postgres. */
   network: { redis: TcpProxy; postgres: TcpProxy }
   /** The folder of ingest's spool. */
   spoolDir: string
-  /** Taken from the start on, beside the proxy. */
-  watermark: WatermarkSamples
   /** Lets go of old rows from the start on, beside the proxy; undefined where the tests' configuration wants none. */
   retention: RetentionRun | undefined
 }
@@ -109,7 +113,7 @@ export interface Aftermath {
  * @param options.count the number of events. The load goes on until all are acknowledged.
  */
 export async function surviveUnderLoad(
-  pipeline: FaultyPipeline,
+  pipeline: WatchedPipeline,
   options: {
     seed: string
     count: number
@@ -191,12 +195,14 @@ export function expectEveryPostAcknowledged({ answers }: Pick<Aftermath, 'answer
   expect([...answers.keys()], 'every POST is acknowledged at its first try').toEqual(['200'])
 }
 
-function complaints({ log }: FaultyPipeline): string[] {
+function complaints({ log }: RunningPipeline): string[] {
   return log.filter((line) => /"level":"(warn|error|fatal)"/.test(line))
 }
 
 /** The peak memory of each service that still runs. Only Linux tells it: elsewhere the list is empty. */
-async function readMemoryPeaks({ services }: FaultyPipeline): Promise<{ name: string; megabytes: number }[]> {
+async function readMemoryPeaks({
+  services,
+}: RunningPipeline): Promise<{ name: string; megabytes: number }[]> {
   const peaks = await Promise.all(
     services.map(async ({ name, pid }) => {
       const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')

@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { choosePort, until } from '@vss-pipeline/local-stack'
+import { Command } from 'ioredis'
 import { openRedisNodes, type RedisNode } from './redis-node.ts'
 
 /** A Redis Cluster whose nodes a test may stop, kill and freeze. */
 export interface RedisCluster {
   /** The value of REDIS_URL. */
   readonly url: string
+  /** That of all nodes. */
+  readonly password: string
   /** The primaries of the start first, then their replicas, then the nodes that were added. */
   readonly nodes: readonly RedisNode[]
   /** The node that has the slot of a key now. @throws an Error while there is none */
@@ -61,12 +64,6 @@ export async function startRedisCluster(
     if (node === undefined) throw new Error(`no node has the port ${port}`)
     return node
   }
-  /** The nodes that run and are seen by all others, as one of them tells. */
-  async function askNodes(): Promise<string[]> {
-    const node = nodes.find(({ client }) => client.status === 'ready')
-    if (node === undefined) throw new Error('no node of the cluster answers')
-    return ((await node.client.cluster('NODES')) as string).trim().split('\n')
-  }
 
   try {
     for (let count = 0; count < primaries * (1 + replicas); count++) await start()
@@ -90,20 +87,22 @@ export async function startRedisCluster(
 
   return {
     url: `redis+cluster://:${encodeURIComponent(password)}@${nodes.map(({ name }) => name).join(',')}`,
+    password,
     nodes,
     async primaryOf(key) {
-      const node = nodes.find(({ client }) => client.status === 'ready')
-      const slot = Number(await node?.client.cluster('KEYSLOT', key))
-      const ranges = (await node?.client.cluster('SLOTS')) ?? []
+      const slot = Number(new Command('exists', [key]).getSlot())
+      // One that was killed may not answer.
+      const ranges = await Promise.any(nodes.map(({ client }) => client.cluster('SLOTS')))
       const range = ranges.find(([first, last]) => first <= slot && slot <= last)
       const [, , address] = range ?? []
       if (address === undefined) throw new Error(`no node has the slot of ${key}`)
       return nodeAt(address[1])
     },
     async replicasOf(primary) {
-      const id = (await askNodes()).find((line) => line.includes(` ${primary.name}@`))?.split(' ')[0]
-      const lines = (await askNodes()).filter((line) => line.split(' ')[3] === id && !line.includes('fail'))
-      return lines.map((line) => nodeAt(Number(/:(\d+)@/.exec(line)![1])))
+      const lines = ((await primary.client.cluster('NODES')) as string).trim().split('\n')
+      const id = await idOf(primary)
+      const replicas = lines.filter((line) => line.split(' ')[3] === id && !line.includes('fail'))
+      return replicas.map((line) => nodeAt(Number(/:(\d+)@/.exec(line)![1])))
     },
     async addPrimary() {
       const node = await start()

@@ -4,6 +4,7 @@ import type { Logger } from '@vss-pipeline/runtime/service'
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { isWhollyConnected, primaries } from './nodes.ts'
 import { logOutages } from './outage-log.ts'
+import { PatientSentinelConnector } from './sentinel-connector.ts'
 
 /**
  * A client of one Redis, of the primary that sentinels name, or of all primaries of a Redis Cluster. A command with a key
@@ -88,7 +89,11 @@ function openBySentinels(
     ...(tls && { tls: {}, enableTLSForSentinelMode: true, sentinelTLS: {} }),
     // When no sentinel answers, all of them are asked again after this long.
     sentinelRetryStrategy: options.retryStrategy ?? undefined,
+    sentinelReconnectStrategy: options.retryStrategy ?? undefined,
     sentinelCommandTimeout: 1_000,
+    // A primary that hangs, or that is cut off from the sentinels, keeps its connections. They tell who has taken over.
+    failoverDetector: true,
+    Connector: PatientSentinelConnector,
   })
 }
 

@@ -28,14 +28,15 @@ export function logOutages(client: RedisClient, deps: { role: string; logger: Lo
 }
 
 /** The words of ioredis after its last try, and of a node of a cluster that has lost a primary, or most of them. */
-const clusterOutage = /^(Too many Cluster redirections|CLUSTERDOWN|None of startup nodes is available)/
+const outageWords =
+  /^(Too many Cluster redirections|CLUSTERDOWN|None of startup nodes is available|All sentinels are unreachable)/
 
 /**
  * Whether an error says that Redis is away, or the primary of a queue: {@link logOutages} tells that once. The connection
  * of another client to the same Redis, such as one that blocks, may be lost a moment before the client's own.
  */
 export function isConnectionLoss(error: NodeJS.ErrnoException): boolean {
-  return typeof error.code === 'string' || !isNotConnectionError(error) || clusterOutage.test(error.message)
+  return typeof error.code === 'string' || !isNotConnectionError(error) || outageWords.test(error.message)
 }
 
 function logNodeOutages(cluster: Cluster, { role, logger }: { role: string; logger: Logger }): void {

@@ -5,8 +5,8 @@ import { findRedisServer, type RunningServer } from '@vss-pipeline/local-stack'
 import { createPool } from '@vss-pipeline/storage'
 import { launchServer } from '../../../packages/local-stack/src/launch-server.ts'
 import { readSettings } from '../../../packages/local-stack/src/server-settings.ts'
+import { type Certificate, installCertificate } from '../../support/certificates.ts'
 import { startTestPostgres } from '../../support/servers/postgres.ts'
-import { type Certificate, installCertificate } from './certificates.ts'
 
 /** Starts a Redis that takes only TLS. Its `url` has the host 127.0.0.1 and names no certificate authority. */
 export async function startTlsRedis(

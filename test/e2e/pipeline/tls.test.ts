@@ -11,10 +11,10 @@ import {
 import { readSession } from '@vss-pipeline/reader'
 import { createPool } from '@vss-pipeline/storage'
 import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { type Certificate, makeAuthority, makeServerCertificate } from '../../support/certificates.ts'
 import { createTestDatabase } from '../../support/databases.ts'
 import { completedSession } from '../../support/example-sessions.ts'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
-import { type Certificate, makeAuthority, makeServerCertificate } from './certificates.ts'
 import { startTlsPostgres, startTlsRedis, type TlsPostgres } from './tls-servers.ts'
 
 let authority: Certificate
