@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { until } from '@vss-pipeline/local-stack'
+import { repeatEvery } from '@vss-pipeline/runtime'
 import { createPool, type Pool } from '@vss-pipeline/storage'
 import { expect, onTestFinished, test } from 'vitest'
 import {
@@ -185,7 +186,7 @@ test('Postgres is frozen for 15 s', async () => {
 
 /**
  * Takes all connections of Postgres, as a superuser also the reserved ones. It cuts the workers' connections and takes
- * the free places until the workers have none.
+ * the free places until the workers have none, and then those that others leave.
  */
 async function takeAllConnections(pipeline: FaultyPipeline): Promise<{ leave(): void }> {
   const admin = await openAdminPool(pipeline.postgres.url).connect()
@@ -195,7 +196,11 @@ async function takeAllConnections(pipeline: FaultyPipeline): Promise<{ leave(): 
     applicationName: 'vss-test-crowd',
   })
   const clients = [admin]
+  let hasLeft = false
+  let stopTaking: (() => void) | undefined
   function leave(): void {
+    hasLeft = true
+    stopTaking?.()
     for (const client of clients.splice(0)) client.release(true)
   }
   onTestFinished(async () => {
@@ -206,7 +211,8 @@ async function takeAllConnections(pipeline: FaultyPipeline): Promise<{ leave(): 
   async function takeOne(): Promise<boolean> {
     try {
       clients.push(await crowd.connect())
-      return true
+      if (hasLeft) leave()
+      return !hasLeft
     } catch (error) {
       if ((error as { code?: string }).code === '53300') return false
       throw error
@@ -222,6 +228,8 @@ async function takeAllConnections(pipeline: FaultyPipeline): Promise<{ leave(): 
   }
   while (await takeOne());
   await until('A crowd without workers', isCrowded, { timeoutMs: 20_000 })
+  // Idle connections of others end meanwhile, and a pooler needs one for all workers.
+  stopTaking = repeatEvery(100, async () => void (await isCrowded().catch(() => false)))
   return { leave }
 }
 

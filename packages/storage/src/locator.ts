@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type DatabaseAddress, parseDatabaseUrl, type SessionAttributes } from '@vss-pipeline/runtime'
 import pg from 'pg'
 import { StorageFault, toStorageFault } from './errors.ts'
@@ -19,6 +20,9 @@ export interface Locator {
 /** Hosts are asked at once. A silent one delays those behind it in the list for so long. */
 const askingTimeoutMs = 2_000
 
+/** A server that fits waits so long for the answers of the others, which may have taken over from it. */
+const rivalsTimeoutMs = 500
+
 /** A server that is no more than second best is used for so long. */
 const secondBestMs = 60_000
 
@@ -26,6 +30,8 @@ const secondBestMs = 60_000
 interface ServerState {
   isStandby: boolean
   isReadOnly: boolean
+  /** A promotion begins the next one. 0 where nobody asked. */
+  timeline: number
 }
 
 const fits: Record<SessionAttributes, (server: ServerState) => boolean> = {
@@ -101,7 +107,12 @@ function configOf({ hosts, tls }: DatabaseAddress, { host, attempt }: Place): pg
   }
 }
 
-type Answer = { place: Place; state: ServerState } | { fault: StorageFault }
+interface FoundServer {
+  place: Place
+  state: ServerState
+}
+
+type Answer = FoundServer | { fault: StorageFault }
 
 /** Of the servers that fit it takes the one that the URL names first. */
 async function findPlace(address: DatabaseAddress): Promise<Place> {
@@ -111,7 +122,7 @@ async function findPlace(address: DatabaseAddress): Promise<Place> {
   for (const question of asked) {
     const answer = await question
     answers.push(answer)
-    if ('place' in answer && fits[sessionAttributes](answer.state)) return answer.place
+    if ('place' in answer && fits[sessionAttributes](answer.state)) return await findSuccessor(answer, asked)
   }
   const second = answers.find((answer) => 'place' in answer)
   if (sessionAttributes === 'prefer-standby' && second !== undefined) {
@@ -120,13 +131,30 @@ async function findPlace(address: DatabaseAddress): Promise<Place> {
   throw explain(address, answers)
 }
 
+/**
+ * Where several servers take writes, all but one of them should not: a primary that came back after another one had taken
+ * its place. The one on the latest timeline has the rows since then.
+ */
+async function findSuccessor(first: FoundServer, asked: readonly Promise<Answer>[]): Promise<Place> {
+  if (first.state.timeline === 0) return first.place
+  const patience = delay(rivalsTimeoutMs, undefined, { ref: false })
+  const rivals = await Promise.all(asked.map((question) => Promise.race([question, patience])))
+  return rivals.reduce<FoundServer>(
+    (latest, rival) =>
+      rival && 'place' in rival && !rival.state.isReadOnly && rival.state.timeline > latest.state.timeline
+        ? rival
+        : latest,
+    first,
+  ).place
+}
+
 /** Asks one host, in each of the ways to encrypt until one succeeds. */
 async function askHost(address: DatabaseAddress, host: number): Promise<Answer> {
   let first: StorageFault | undefined
   for (const attempt of encryptionsOf(address.tls).keys()) {
     try {
       const place = { host, attempt }
-      return { place, state: await askServer(configOf(address, place)) }
+      return { place, state: await askServer(configOf(address, place), timelineOf(address)) }
     } catch (error) {
       first ??= toStorageFault(error)
     }
@@ -134,7 +162,15 @@ async function askHost(address: DatabaseAddress, host: number): Promise<Answer> 
   return { fault: first! }
 }
 
-async function askServer(config: pg.ClientConfig): Promise<ServerState> {
+/** SQL for the timeline, as far as it matters: not every server that looks like Postgres can tell it. */
+function timelineOf({ hosts, sessionAttributes }: DatabaseAddress): string {
+  const matters = hosts.length > 1 && ['read-write', 'primary'].includes(sessionAttributes)
+  if (!matters) return '0'
+  return `CASE WHEN pg_is_in_recovery() THEN 0
+    ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END`
+}
+
+async function askServer(config: pg.ClientConfig, timeline: string): Promise<ServerState> {
   const client = new pg.Client({
     ...config,
     application_name: 'vss-locator',
@@ -145,7 +181,8 @@ async function askServer(config: pg.ClientConfig): Promise<ServerState> {
   try {
     await client.connect()
     const { rows } = await client.query<ServerState>(
-      `SELECT pg_is_in_recovery() AS "isStandby", current_setting('transaction_read_only')::boolean AS "isReadOnly"`,
+      `SELECT pg_is_in_recovery() AS "isStandby",
+         current_setting('transaction_read_only')::boolean AS "isReadOnly", ${timeline} AS timeline`,
     )
     return rows[0]!
   } finally {

@@ -74,6 +74,18 @@ test('after a failover the same pool writes to the new primary', async () => {
   expect(await portOf(pool)).toBe(new URL(standby.url).port)
 })
 
+test('of two servers that take writes the one that was promoted later is used', async () => {
+  const { primary, standby } = await startPair()
+  standby.isolate()
+  await standby.promote()
+  for (const order of [
+    [primary.url, standby.url],
+    [standby.url, primary.url],
+  ]) {
+    expect(await portOf(openHosts(order, 'read-write'))).toBe(new URL(standby.url).port)
+  }
+})
+
 test('a pool leaves a server that has turned read-only', async () => {
   const { primary, standby } = await startPair()
   const pool = openHosts([primary.url, standby.url], 'read-write')

@@ -69,6 +69,34 @@ test('the doctor asks for the other address of a database behind a pooler, and l
   ])
 })
 
+test('the commands that use the database work through a transaction pooler, two at a time', async () => {
+  const url = await makeDatabase()
+  const content = session()
+  await createWriter({ pool: openPool(url), pipelineVersion: 'test' }).write([delivery(content)])
+  const env = { DATABASE_URL: (await startPgBouncer(url)).url, REDIS_URL: inject('redisUrl') }
+  const commands = [
+    ['tail', '--consumer', 'export', '--from', 'beginning', '--max', '1'],
+    ['consumers', 'list', '--json'],
+    ['consumers', 'remove', 'export', '--yes'],
+    ['sessions', 'show', content.sessionId, '--json'],
+    ['drift', '--json'],
+    ['rejected', '--json'],
+    ['retention', '--json'],
+    ['ingests', 'list', '--json'],
+    ['reprocess', '--since', '1d', '--yes', '--json'],
+    ['feed', 'continue', '--json'],
+    ['feed', 'restart', '--yes', '--json'],
+  ]
+  for (const command of commands) {
+    const results = await Promise.all([vss(command, env), vss(command, env)])
+    for (const { stderr } of results) expect(stderr, command.join(' ')).not.toMatch(/away|failed|SQLSTATE/)
+    expect(
+      results.map(({ exitCode }) => exitCode),
+      command.join(' '),
+    ).toContain(0)
+  }
+})
+
 test.each([
   { work: 'vss.add_up_minutes(1000)', nothing: 0 },
   { work: 'vss.set_retention(1, 1, 1)', nothing: false },

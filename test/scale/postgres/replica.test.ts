@@ -3,8 +3,10 @@ import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
 import { follow, readConsumers } from '@vss-pipeline/reader'
 import { expect, onTestFinished, test } from 'vitest'
+import { commit, first, readChanges, second, writeSession } from '../../integration/storage/feed-database.ts'
 import { countLedger, expectAccountedFor } from '../../support/accounting.ts'
 import { startConsole, visit } from '../../support/console.ts'
+import { connect } from '../../support/databases.ts'
 import { completedSession } from '../../support/example-sessions.ts'
 import { postUntilAcknowledged } from '../../support/load.ts'
 import { openPool } from '../../support/open-storage.ts'
@@ -48,6 +50,32 @@ test('on a replica that is a little behind the feed misses no change, and the wa
     { name: 'warehouse', state: 'up to date' },
   ])
   expect(await countLedger(openPool(standby.url))).toBe(count)
+})
+
+test('a replica that does not have the present feed yet is waited for, and a cursor that nobody knows is refused', async () => {
+  const primary = await startPrimaryWithStandbys(1)
+  const standby = primary.standbys[0]!
+  const client = await connect(primary.url)
+  await writeSession(client, first)
+  const [old] = await readChanges(client)
+  await standby.catchUp()
+  standby.isolate()
+  await client.query('SELECT vss.feed_restart()')
+  const [{ cursor } = { cursor: '' }] = await readChanges(client)
+  await commit(client, 'warehouse', cursor)
+
+  const urls = { databaseUrl: primary.url, readDatabaseUrl: standby.url }
+  const reasons: string[] = []
+  const following = follow({ ...urls, consumer: 'warehouse', onAway: ({ message }) => reasons.push(message) })
+  const next = following.next()
+  await until('The wait for the replica', () => reasons.length > 0, { timeoutMs: 20_000 })
+  expect(reasons).toEqual(['the replica does not have the feed of its primary yet'])
+  standby.follow(primary.url)
+  await writeSession(client, second)
+  expect((await next).value?.map(({ sessionId }) => sessionId)).toEqual([second])
+  await following.return?.()
+
+  await expect(follow({ ...urls, from: old!.cursor }).next()).rejects.toMatchObject({ code: 'VF001' })
 })
 
 test('commands and console read from the replica while the primary is away, and say how old it is', async () => {
