@@ -78,7 +78,7 @@ test('the command and a worker are killed in the middle, twice: the next run bri
   await expectBroughtBack(pipeline, bad, feed)
 })
 
-/** What a bad release has left behind, with the outcome that each of its rejects must get. */
+/** The remains of a bad release, with the outcome that each of its rejects must get. */
 interface Rejected {
   /** By delivery id. */
   expected: Map<string, 'stored' | 'superseded'>

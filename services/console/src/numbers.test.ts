@@ -43,3 +43,10 @@ test('a number that is shown has no character that reorders letters', () => {
   expect(clearNumbers.show('+12025550123')).toBe('+12025550123')
   expect(clearNumbers.show('a\u202eb\u0000')).toBe('a\\u202eb\\u0000')
 })
+
+test.each([['x'], ['abcdef01-'], ['1 '], ['sip:'], ['a@']])('a long text of %j costs little', (part) => {
+  const text = part.repeat(65_536 / part.length)
+  const before = process.cpuUsage().user
+  maskedNumbers.showText(text)
+  expect(process.cpuUsage().user - before).toBeLessThan(300_000)
+})

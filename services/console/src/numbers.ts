@@ -45,7 +45,8 @@ const digit = String.raw`(?:\d|\\u003\d)`
 const uuid = String.raw`\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b`
 const timestamp = String.raw`\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?`
 const run = String.raw`${digit}(?:[ ().\-/]*${digit}){6,}`
-const address = String.raw`(?:sips?|tel):[^"'\s,;>]+|[^"'\s,:<>@]+@[^"'\s,;<>]+`
+// It begins where a word does: tried at each letter of a long word, it would take seconds.
+const address = String.raw`(?:sips?|tel):[^"'\s,;>]+|(?<![^"'\s,:<>@])[^"'\s,:<>@]+@[^"'\s,;<>]+`
 const mayBeNumber = new RegExp(`(${uuid}|${timestamp})|(${address})|(${run})`, 'gi')
 
 /** Masks every run of seven digits or more but in ids and times, and every SIP address. */

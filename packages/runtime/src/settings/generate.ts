@@ -104,6 +104,8 @@ ${sections.join('\n')}
 #WORKER_POSTGRES_PASSWORD=vss
 # The password of the role of the console, which may read alone.
 #CONSOLE_POSTGRES_PASSWORD=vss
+# The password of the role in OPERATOR_DATABASE_URL, which may change rows.
+#OPERATOR_POSTGRES_PASSWORD=
 # Where the console is published: a port, or an address and a port.
 #CONSOLE_PUBLISHED=127.0.0.1:8090
 # The memory of the bundled Redis. From 85 % of it on, ingest spools, and answers 503 when the spool is full.

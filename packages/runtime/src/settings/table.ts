@@ -69,10 +69,10 @@ export const settings = {
     help: 'A replica of that Postgres, for the console and for the commands that only read.',
   },
   OPERATOR_DATABASE_URL: {
-    kind: databaseUrl(),
+    kind: databaseUrl({ isWritten: true }),
     default: { console: none('no buttons that change rows') },
     readBy: ['console'],
-    help: 'The same Postgres for a role that may change rows, vss_operator. With it the console has buttons that judge deliveries again: docs/console.md.',
+    help: 'The same Postgres for a role that may change rows, vss_operator. With it the console has buttons that reprocess deliveries: docs/console.md.',
   },
   HOST: {
     kind: text('an address or a host name'),

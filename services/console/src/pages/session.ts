@@ -157,7 +157,7 @@ function legColumns(numbers: Numbers): Column<CallLegRow>[] {
     {
       head: 'Began (UTC), call id',
       cell: ({ initiatedAt, callId }) =>
-        html`${time(initiatedAt)}<span class="sub"><code>${textOrDash(callId)}</code></span>`,
+        html`${time(initiatedAt)}<span class="sub call-id"><code>${textOrDash(callId)}</code></span>`,
     },
     { head: 'Rang', isFigure: true, cell: ({ ringSeconds }) => duration(ringSeconds) },
     { head: 'Connected', isFigure: true, cell: ({ durationSeconds }) => duration(durationSeconds) },

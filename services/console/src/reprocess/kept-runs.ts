@@ -1,3 +1,4 @@
+import type { RejudgedEffect } from '@vss-pipeline/storage'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { ended, type Run } from './run.ts'
@@ -11,13 +12,23 @@ const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const outcome = Type.Enum(['stored', 'duplicate', 'superseded', 'rejected'])
 const orNull = <Part extends Type.TSchema>(part: Part) => Type.Union([part, Type.Null()])
 
+const effects = {
+  none: true,
+  judged: true,
+  session_rewritten: true,
+  would_reject: true,
+  other_session: true,
+  session_gone: true,
+  no_body: true,
+} satisfies Record<RejudgedEffect, true>
+
 const Progress = Type.Object({
   judged: count,
   counts: Type.Array(
     Type.Object({
       from: outcome,
       to: outcome,
-      effect: Type.Enum(['none', 'judged', 'session_rewritten', 'would_reject', 'other_session', 'no_body']),
+      effect: Type.Enum(Object.keys(effects)),
       deliveries: count,
       samples: Type.Array(uuid, { maxItems: 20 }),
     }),

@@ -31,7 +31,7 @@ export async function reprocessPanel(
   const last = await runs.findLast(target)
   return html`<section class="panel reprocess" aria-label="Reprocess">
     ${countForm(formToken(visits, c.var.visit), { target, words })}
-    <p class="hint">Reads the bodies with the code of this release. First it counts what would change.</p>
+    <p class="hint">By the code of this release. First it is counted what would change.</p>
     ${
       last === null
         ? html`<p class="hint">${receiptsLink}</p>`
