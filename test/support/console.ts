@@ -31,7 +31,7 @@ export async function startConsole(options: {
     applicationName: 'vss-test-console',
     statementTimeoutMs: 10_000,
   })
-  const queue = createQueueReader({ redisUrl, prefix, shards: config.queueShards, logger })
+  const queue = createQueueReader({ redisUrl, prefix, logger })
   const app = createApp({ config, pool, queue, assets: loadAssets(), logger, ...(nowMs && { nowMs }) })
   const server = createConsoleServer(app)
   const port = await listen(server, { host: '127.0.0.1', port: 0, variables: { host: 'HOST', port: 'PORT' } })

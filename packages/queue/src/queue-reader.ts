@@ -7,8 +7,8 @@ import { openBatch, UnknownPayloadError } from './codec.ts'
 import { connectRedis, disconnectRedis, type RedisClient } from './connection.ts'
 import { QueueUnavailableError } from './producer.ts'
 import { type RedisState, readRedisState } from './redis-state.ts'
-import { jobStates, type QueueStatus, readShards } from './status.ts'
-import { openShards } from './topology.ts'
+import { jobStates, readShards, type ShardReading } from './status.ts'
+import { openTopology } from './topology.ts'
 
 export type JobState = (typeof jobStates)[number]
 
@@ -39,7 +39,7 @@ export interface QueueReader {
   /** All that Redis tells about the pipeline. @throws QueueUnavailableError */
   readState(): Promise<RedisState>
   /** The depth of each shard. @throws QueueUnavailableError */
-  readStatuses(): Promise<QueueStatus[]>
+  readShards(): Promise<ShardReading[]>
   /** The batches of a shard in that state, the next to be taken first. @throws QueueUnavailableError */
   readBatches(options: { shard: number; state: JobState; limit: number }): Promise<QueuedBatch[]>
   /** A batch with its deliveries; null where it has left the queue. @throws QueueUnavailableError */
@@ -56,10 +56,9 @@ const answerTimeoutMs = 2_000
 export function createQueueReader(options: {
   redisUrl: string
   prefix: string
-  shards: number
   logger: Logger
 }): QueueReader {
-  const { redisUrl, prefix, shards: count, logger } = options
+  const { redisUrl, prefix, logger } = options
   const client = connectRedis({
     redisUrl,
     role: 'console',
@@ -72,7 +71,8 @@ export function createQueueReader(options: {
       connectTimeout: answerTimeoutMs,
     },
   })
-  const shards = openShards(client, { prefix, shards: count })
+  const topology = openTopology({ client, prefix })
+  const { shards } = topology
 
   async function ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
     try {
@@ -85,8 +85,8 @@ export function createQueueReader(options: {
 
   return {
     client,
-    readState: () => ask(() => readRedisState(client, { prefix, shards })),
-    readStatuses: () => ask(() => readShards(shards, client)),
+    readState: () => ask(() => readRedisState(topology)),
+    readShards: () => ask(() => readShards(topology)),
     readBatches: ({ shard, state, limit }) =>
       ask(async () => {
         const queue = shards[shard]?.queue
@@ -106,7 +106,7 @@ export function createQueueReader(options: {
         return { ...describe(job, shard, state), deliveries: open(job)?.unpack() ?? null }
       }),
     async close() {
-      await Promise.all(shards.map(({ queue }) => queue.close()))
+      await topology.close()
       await disconnectRedis(client)
     },
   }

@@ -39,7 +39,6 @@ async function start(deps: { config: ConsoleConfig; logger: Logger; lifecycle: L
   const queue = createQueueReader({
     redisUrl: config.redisUrl,
     prefix: config.queuePrefix,
-    shards: config.queueShards,
     logger,
   })
   lifecycle.onClose('queue', () => queue.close())

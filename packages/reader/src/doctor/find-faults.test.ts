@@ -31,10 +31,19 @@ const redis: RedisCheckup = {
     deliveries: 0,
     oldestWaitingSeconds: 0,
     isPaused: false,
+    awayShards: [],
   },
+  shards: [],
   processes: {
     running: [
-      { ...process, id: 'w', service: 'worker', isDatabaseThere: true, payloadVersions: [1, 2] },
+      {
+        ...process,
+        id: 'w',
+        service: 'worker',
+        isDatabaseThere: true,
+        shardsRead: [0],
+        payloadVersions: [1, 2],
+      },
       {
         ...process,
         id: 'i',
@@ -91,7 +100,7 @@ function checkup(ofRedis: Partial<RedisCheckup> = {}, ofDatabase: Partial<Databa
   return {
     redis: { ...redis, ...ofRedis },
     database: { ...database, ...ofDatabase },
-    command: { version: '1.2.3', shards: 1 },
+    command: { version: '1.2.3' },
   }
 }
 
