@@ -97,7 +97,7 @@ export function createProducer(options: {
       shard,
       logger,
       isOnly,
-      tryTimeoutMs: isOnly ? commandTimeoutMs : commandTimeoutMs / triesInTime,
+      tryTimeoutMs: isOnly ? commandTimeoutMs : Math.ceil(commandTimeoutMs / triesInTime),
       waitReplicas,
       isNearlyFull: () => watch.isNearlyFull(shard),
     }),

@@ -51,7 +51,7 @@ export function createShardWriter(deps: {
   const told = createTeller<'refusing'>(logger)
   const fields = isOnly ? {} : { shard: shard.index }
   const probeKey = shard.queue.toKey('probe')
-  const waiting = { count: waitReplicas, timeoutMs: tryTimeoutMs / 2 }
+  const waiting = { count: waitReplicas, timeoutMs: Math.ceil(tryTimeoutMs / 2) }
   const stop = new AbortController()
   let state: 'new' | 'taking' | 'refusing' = isOnly ? 'taking' : 'new'
 
@@ -106,8 +106,8 @@ export function createShardWriter(deps: {
   /** The reason alone is logged, because the error carries the command's arguments, which are the batch. */
   function refusing({ message: reason }: Error): void {
     state = 'refusing'
-    // The loss of a connection is logged where it is lost.
-    if (!isReachable(client, probeKey)) return
+    // The loss of the only connection is logged where it is lost.
+    if (isOnly && !isReachable(client, probeKey)) return
     told.once('refusing', 'warn', 'Redis does not take batches', { ...fields, reason })
   }
 
