@@ -24,7 +24,7 @@ export type { IngestReport, ProcessReport, ServiceName, WorkerReport } from './p
 export * from './producer.ts'
 export * from './queue-metrics.ts'
 export * from './queue-reader.ts'
-export { fetchRedisState, type RedisState, readRedisState } from './redis-state.ts'
+export { fetchIsPrefixKnown, fetchRedisState, type RedisState, readRedisState } from './redis-state.ts'
 export type { RedisServer } from './server.ts'
 export { countReaders, findUnread, listShards, type ShardInUse } from './shard-use.ts'
 export { hasAnswered } from './short-connection.ts'

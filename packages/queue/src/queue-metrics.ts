@@ -21,7 +21,8 @@ export function observeQueue(deps: { registry: Registry; topology: Topology }): 
     const [shards, memoryShare, workers] = await Promise.all([
       readShards(topology, answerTimeoutMs),
       readGreatestMemoryShare(client),
-      countProcesses(client, prefix, 'worker'),
+      // On the node of the first shard, which may be away alone.
+      countProcesses(client, prefix, 'worker').catch(() => null),
     ])
     return { shards, whole: combine(shards), memoryShare, workers }
   })
@@ -55,7 +56,7 @@ export function observeQueue(deps: { registry: Registry; topology: Topology }): 
     registers,
     async collect() {
       const seen = await read()
-      if (seen) this.set(seen.workers)
+      if (seen && seen.workers !== null) this.set(seen.workers)
     },
   }).remove()
   new Gauge({

@@ -21,16 +21,32 @@ export interface RedisState {
 /** Reads the state of the pipeline, on a connection that is there. @throws the error of ioredis */
 export async function readRedisState(topology: Topology): Promise<RedisState> {
   const { client, prefix } = topology
-  const [shards, processes, [redis], traces] = await Promise.all([
+  const [shards, processes, [redis], hasTrace] = await Promise.all([
     readShards(topology),
     readProcesses(client, prefix),
     readRedisServers(client),
-    // Others are registered only where ingests tell marks.
-    Promise.all([hasMarks(client, prefix), hasKeys(client, topology.shards[0]!)]),
+    hasTraces(topology),
   ])
-  const isPrefixKnown =
-    traces.includes(true) || processes.unreadable > 0 || hasMembers(processes.lastToldAtMs)
+  const isPrefixKnown = hasTrace || tellsOfProcesses(processes)
   return { prefix, isPrefixKnown, queue: combine(shards), shards, processes, redis }
+}
+
+/** Whether anything was ever under the prefix, as {@link RedisState} has it. @throws an Error when Redis is away */
+export async function fetchIsPrefixKnown(address: QueueAddress): Promise<boolean> {
+  return await withTopology(
+    address,
+    async (topology) =>
+      (await hasTraces(topology)) || tellsOfProcesses(await readProcesses(topology.client, topology.prefix)),
+  )
+}
+
+/** Whether an ingest has told a mark, or a queue has been used. Others are registered only where ingests tell marks. */
+async function hasTraces({ client, prefix, shards }: Topology): Promise<boolean> {
+  return (await hasMarks(client, prefix)) || (await hasKeys(client, shards[0]!))
+}
+
+function tellsOfProcesses({ unreadable, lastToldAtMs }: ProcessList): boolean {
+  return unreadable > 0 || hasMembers(lastToldAtMs)
 }
 
 /**

@@ -15,9 +15,9 @@ export type OnQueues = <Result>(work: (address: QueueAddress) => Promise<Result>
  */
 export async function openKnownQueues(options: SettingsOptions, env: NodeJS.ProcessEnv): Promise<OnQueues> {
   const onQueues = await openQueues(options, env)
-  const { fetchRedisState } = await import('@vss-pipeline/queue')
-  const { isPrefixKnown, prefix } = await onQueues(fetchRedisState)
-  if (!isPrefixKnown) {
+  const { fetchIsPrefixKnown } = await import('@vss-pipeline/queue')
+  if (!(await onQueues(fetchIsPrefixKnown))) {
+    const prefix = readQueuePrefix(options, env)
     throw new CommandFailure(
       `there is no queue and no process under the prefix ${displayValue(prefix)}: check QUEUE_PREFIX and REDIS_URL: both must be those of ingest and workers`,
     )
