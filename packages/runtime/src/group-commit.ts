@@ -78,7 +78,7 @@ export function createGroupCommit<Item>(options: {
     setTimeout(() => {
       isLingering = false
       startCommits()
-    }, restMs(oldest))
+    }, Math.max(restMs(oldest), 0))
   }
 
   async function run(group: Entry<Item>[]): Promise<void> {
