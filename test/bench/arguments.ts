@@ -20,10 +20,12 @@ export const helpFor = (
 ): string => `Measures this pipeline and what could be built instead, side by side, on a
 Postgres and a Redis of its own.
 
-npm run bench                    everything: about 25 minutes on 2 cores;
+npm run bench                    all but scale: about 25 minutes on 2 cores;
                                  writes test/bench/results.md
 npm run bench -- --only NAME     one scenario, and again for more; their names
                                  are at the end
+npm run bench -- --only scale    more queues, a Redis Cluster, more processes, in
+                                 pairs: about 25 minutes; needs redis-cli
 npm run bench -- --quick         one short round each: whether it runs, not how
                                  fast
 npm run bench -- --full          adds the large growth rounds: a million queued,

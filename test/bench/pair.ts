@@ -1,9 +1,13 @@
-import type { Contestant, Running } from './contestant.ts'
+import type { Running } from './contestant.ts'
 import type { BenchServers } from './servers.ts'
 import type { Slice } from './slices.ts'
 
 /** Slices by their kind, such as `drain`. */
 export type Slices = Record<string, Slice[]>
+
+interface Starter<Started> {
+  start(servers: BenchServers): Promise<Started>
+}
 
 /**
  * Starts two contestants at once and gives them work in turns of a few seconds, so that other work of the machine
@@ -12,15 +16,15 @@ export type Slices = Record<string, Slice[]>
  * @param options.warmUp gives a contestant work before the first turn
  * @param options.measure measures one turn: a slice of each kind
  */
-export async function measurePair(options: {
+export async function measurePair<Started extends Running = Running>(options: {
   servers: BenchServers
-  contestants: readonly [Contestant, Contestant]
+  contestants: readonly [Starter<Started>, Starter<Started>]
   turns: number
-  warmUp: (running: Running) => Promise<unknown>
-  measure: (running: Running) => Promise<Readonly<Record<string, Slice>>>
+  warmUp: (running: Started) => Promise<unknown>
+  measure: (running: Started) => Promise<Readonly<Record<string, Slice>>>
 }): Promise<[Slices, Slices]> {
   const { servers, contestants, turns, warmUp, measure } = options
-  const pair: { running: Running; slices: Slices }[] = []
+  const pair: { running: Started; slices: Slices }[] = []
   try {
     for (const contestant of contestants) {
       pair.push({ running: await contestant.start(servers), slices: {} })

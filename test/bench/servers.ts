@@ -22,8 +22,8 @@ export interface BenchServers extends BenchDatabase {
   redis: Redis
   /** The servers' versions: `PostgreSQL 18.4`, `Redis 8.0.2`. */
   versions: string[]
-  /** Process ids of the servers, by name. */
-  pids: Readonly<Record<'Redis' | 'Postgres', number>>
+  /** Process ids of the servers. A Redis Cluster has several. */
+  pids: { readonly Postgres: number; readonly Redis: readonly number[] }
   /** Empties the tables and the queues, and lets both servers write their delayed data to disk. */
   reset(): Promise<void>
   /** Makes another database on the same server, with the schema of the checkout in `root`. */
@@ -71,7 +71,7 @@ export async function startBenchServers(options: {
     redisUrl: redisServer.url,
     redis,
     versions: [await postgresVersion(db), await redisVersion(redis)],
-    pids: { Redis: redisServer.pid, Postgres: postgresServer.pid },
+    pids: { Redis: [redisServer.pid], Postgres: postgresServer.pid },
     async reset() {
       await redis.flushall()
       await rewriteAppendOnlyFile(redis)

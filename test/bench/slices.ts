@@ -94,7 +94,7 @@ export function startCpu(
     ingest: [ingest.pid],
     ...(workers.length > 0 && { worker: workers.map(({ pid }) => pid) }),
     Postgres: [servers.pids.Postgres],
-    Redis: [servers.pids.Redis],
+    Redis: servers.pids.Redis,
     ...(load && { load: [load.pid] }),
   }
   const observers = new Set([servers.observerPid, ...(rows ? [rows.database.observerPid] : [])])

@@ -53,7 +53,7 @@ async function readAppendOnlyFile({ redis, pids }: BenchServers): Promise<Writte
   const info = await redis.info('everything')
   const told = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? Number.NaN)
   const written = { 'AOF bytes': told('aof_current_size') }
-  const allWrites = readWrites(pids.Redis)
+  const allWrites = readWrites(pids.Redis[0]!)
   if (allWrites === undefined) return written
   return { ...written, 'AOF writes': allWrites - told('total_writes_processed') }
 }

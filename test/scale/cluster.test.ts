@@ -219,7 +219,6 @@ test('each primary is full by itself', async () => {
   const state = await fetchRedisState({
     redisUrl: cluster.url,
     prefix: prefixes[0]!,
-    shards: 1,
     logger: createRecordingLogger('silent').logger,
   })
   expect(state.redis).toMatchObject({ node: full.name, isNearlyFull: true })
@@ -235,7 +234,7 @@ test('the checkup names the primary that has a problem', async () => {
     await primary.client.config('SET', 'cluster-require-full-coverage', 'no')
   })
   const { logger } = createRecordingLogger('silent')
-  const checkup = await fetchRedisCheckup({ redisUrl: cluster.url, prefix, shards: 1, logger })
+  const checkup = await fetchRedisCheckup({ redisUrl: cluster.url, prefix, logger })
   expect(checkup.durabilityProblems).toEqual([
     `${primary.name}: appendfsync is "everysec": a crash loses the last deliveries acknowledged; set always`,
   ])
@@ -256,9 +255,7 @@ test('a prefix without braces is refused, because its keys would be in several s
 test('a wrong password is told as Redis says it, and not shown', async () => {
   const { logger } = createRecordingLogger('silent')
   const redisUrl = cluster.url.replace(/:[^:@]+@/, ':hunter2@')
-  const error = await fetchRedisState({ redisUrl, prefix: freshPrefix(), shards: 1, logger }).catch(
-    (error) => error,
-  )
+  const error = await fetchRedisState({ redisUrl, prefix: freshPrefix(), logger }).catch((error) => error)
   expect(error.message).toMatch(/^WRONGPASS /)
   expect(hasAnswered(error)).toBe(true)
   expect(String(error.stack)).not.toContain('hunter2')

@@ -37,7 +37,7 @@ export async function startConsole(options: {
     applicationName: 'vss-test-console',
     statementTimeoutMs: 10_000,
   })
-  const queue = createQueueReader({ redisUrl, prefix, shards: config.queueShards, logger })
+  const queue = createQueueReader({ redisUrl, prefix, logger })
   const operator =
     operatorDatabaseUrl === undefined
       ? null

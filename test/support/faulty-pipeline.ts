@@ -99,6 +99,8 @@ const mostComplaints = 100
 export interface Aftermath {
   acknowledged: Acknowledged[]
   answers: Load['answers']
+  /** The time that all but one of a hundred POSTs took at most. */
+  p99Ms: number
   /** Milliseconds from the end of the fault until every acknowledged delivery was in the ledger. */
   recoveredMs: number
 }
@@ -110,7 +112,7 @@ export interface Aftermath {
  * @param options.fault breaks something and repairs it. It is called when some deliveries are in the ledger, and more
  *   are on their way.
  * @param options.seed the seed of the events: the same seed repeats the same load.
- * @param options.count the number of events. The load goes on until all are acknowledged.
+ * @param options.count the number of events. The load goes on until all are acknowledged, unless there is `restMs`.
  */
 export async function surviveUnderLoad(
   pipeline: WatchedPipeline,
@@ -118,31 +120,36 @@ export async function surviveUnderLoad(
     seed: string
     count: number
     connections?: number
+    /** The load lasts as long as the fault. Each connection rests so long after an acknowledgement. */
+    restMs?: number
     fault: () => Promise<void>
     withinMs?: number
   },
 ): Promise<Aftermath> {
-  const { seed, count, connections = 16, fault, withinMs = 60_000 } = options
+  const { seed, count, connections = 16, restMs, fault, withinMs = 60_000 } = options
   const events = generateEvents({ seed, count, dirtyShare: 0.05 })
-  const load = postUntilAcknowledged(pipeline.webhookUrl, events, { connections })
+  const end = new AbortController()
+  const load = postUntilAcknowledged(pipeline.webhookUrl, events, { connections, restMs, signal: end.signal })
   await until('The first rows', async () => (await countLedger(pipeline.pool)) >= count / 20, {
     timeoutMs: 30_000,
   })
   await fault()
   const healedAt = performance.now()
-  const { acknowledged, answers } = await load
+  if (restMs !== undefined) end.abort()
+  const { acknowledged, answers, tookMs } = await load
+  const p99Ms = Math.round(tookMs.toSorted((a, b) => a - b)[Math.floor(tookMs.length * 0.99)]!)
   await expectInLedgerOnce(pipeline.pool, idsOf(acknowledged), { withinMs })
   const recoveredMs = Math.round(performance.now() - healedAt)
   await expectAccounted(pipeline, acknowledged, { withinMs: 0 })
   const passedMs = await expectTrueWatermark(pipeline, acknowledged)
   const peaks = await readMemoryPeaks(pipeline)
   console.log(
-    `${seed}: ${acknowledged.length} acknowledged, 0 lost, 0 doubled, all in the ledger ${recoveredMs} ms after the fault, and ${passedMs} ms later the watermark passed them; answers ${JSON.stringify(Object.fromEntries(answers))}; ${complaints(pipeline).length} warnings; memory ${peaks.map(({ name, megabytes }) => `${name} ${megabytes} MB`).join(', ')}`,
+    `${seed}: ${acknowledged.length} acknowledged, 0 lost, 0 doubled, all in the ledger ${recoveredMs} ms after the fault, and ${passedMs} ms later the watermark passed them; answers ${JSON.stringify(Object.fromEntries(answers))}, 99 % within ${p99Ms} ms; ${complaints(pipeline).length} warnings; memory ${peaks.map(({ name, megabytes }) => `${name} ${megabytes} MB`).join(', ')}`,
   )
   expect(complaints(pipeline).length, 'warnings and errors in the logs').toBeLessThan(mostComplaints)
   for (const { name, megabytes } of peaks)
     expect(megabytes, `peak memory of ${name}`).toBeLessThan(mostMegabytes)
-  return { acknowledged, answers, recoveredMs }
+  return { acknowledged, answers, p99Ms, recoveredMs }
 }
 
 /** Longer than the mark of an ingest without a spool stands when that is gone. */

@@ -12,6 +12,8 @@ export interface Load {
   acknowledged: Acknowledged[]
   /** The number of answers of each kind: a status code, or the error code of a connection. */
   answers: Map<string, number>
+  /** The milliseconds that each acknowledged POST took, in no order. */
+  tookMs: number[]
 }
 
 const resendAfterMs = 50
@@ -20,26 +22,31 @@ const resendAfterMs = 50
  * Posts events on several connections at once, and posts each again until it is acknowledged. Refusals and broken
  * connections are counted; they do not end the load.
  *
+ * @param options.restMs is how long each connection rests after an acknowledgement; it does not rest by default.
  * @param options.signal ends the load early. Events that are not acknowledged by then are not posted again.
  */
 export async function postUntilAcknowledged(
   webhookUrl: string,
   events: Iterable<GeneratedEvent>,
-  options: { connections: number; signal?: AbortSignal },
+  options: { connections: number; restMs?: number | undefined; signal?: AbortSignal },
 ): Promise<Load> {
-  const { connections, signal } = options
+  const { connections, restMs = 0, signal } = options
   const { origin, pathname } = new URL(webhookUrl)
   const client = new Pool(origin, { connections })
-  const load: Load = { acknowledged: [], answers: new Map() }
+  const load: Load = { acknowledged: [], answers: new Map(), tookMs: [] }
   const remaining = events[Symbol.iterator]()
 
   async function post(event: GeneratedEvent): Promise<boolean> {
     let kind: string
+    const startedAt = performance.now()
     try {
       const response = await client.request({ method: 'POST', path: pathname, body: event.body })
       kind = String(response.statusCode)
       const answer = (await response.body.json()) as { deliveryId: string }
-      if (kind === '200') load.acknowledged.push({ deliveryId: answer.deliveryId, event })
+      if (kind === '200') {
+        load.acknowledged.push({ deliveryId: answer.deliveryId, event })
+        load.tookMs.push(performance.now() - startedAt)
+      }
     } catch (error) {
       kind = (error as NodeJS.ErrnoException).code ?? 'unknown error'
     }
@@ -51,6 +58,7 @@ export async function postUntilAcknowledged(
     for (let next = remaining.next(); !next.done; next = remaining.next()) {
       while (!signal?.aborted && !(await post(next.value))) await pause(resendAfterMs)
       if (signal?.aborted) return
+      if (restMs > 0) await pause(restMs)
     }
   }
 

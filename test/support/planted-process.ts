@@ -24,6 +24,7 @@ export const soundIngest: OwnReport<'ingest'> & { service: 'ingest' } = {
 export const soundWorker: OwnReport<'worker'> & { service: 'worker' } = {
   service: 'worker',
   shards: 1,
+  shardsRead: [0],
   isDatabaseThere: true,
   payloadVersions: [...readPayloadVersions],
 }

@@ -1,11 +1,9 @@
 import type { RedisClient } from './connection.ts'
 import { findDurabilityProblems } from './durability.ts'
-import type { QueueAddress } from './operate.ts'
+import { type QueueAddress, withTopology } from './operate.ts'
 import { checkPrimaries, type PrimaryCheckup } from './primary-checkup.ts'
 import { type RedisState, readRedisState } from './redis-state.ts'
-import { withRedis } from './short-connection.ts'
 import { readRedisTime } from './time-in-script.ts'
-import { openShards } from './topology.ts'
 
 /** How a Redis is set up, for `vss doctor`. */
 export interface RedisCheckup extends RedisState {
@@ -22,13 +20,16 @@ export interface RedisCheckup extends RedisState {
 
 /** Connects, reads, and disconnects. @throws an Error with the reason when Redis cannot be reached within 5 s. */
 export async function fetchRedisCheckup(address: QueueAddress): Promise<RedisCheckup> {
-  const { redisUrl, prefix, shards, logger } = address
-  return await withRedis({ redisUrl, role: 'doctor', logger }, async (client) => ({
-    clock: await readClock(client, prefix),
-    ...(await readRedisState(client, { prefix, shards: openShards(client, { prefix, shards }) })),
-    durabilityProblems: await findDurabilityProblems(client),
-    primaries: await checkPrimaries(client),
-  }))
+  return await withTopology(
+    address,
+    async (topology) => ({
+      clock: await readClock(topology.client, topology.prefix),
+      ...(await readRedisState(topology)),
+      durabilityProblems: await findDurabilityProblems(topology.client),
+      primaries: await checkPrimaries(topology.client),
+    }),
+    { role: 'doctor' },
+  )
 }
 
 async function readClock(client: RedisClient, prefix: string): Promise<RedisCheckup['clock']> {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createBackoff, parseRedisUrl, type RedisAddress, withinMs } from '@vss-pipeline/runtime'
+import { createBackoff, parseRedisUrl, type RedisAddress, repeatEvery, withinMs } from '@vss-pipeline/runtime'
 import type { Logger } from '@vss-pipeline/runtime/service'
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { isWhollyConnected, primaries } from './nodes.ts'
@@ -110,7 +110,6 @@ function openCluster(address: Extract<RedisAddress, { kind: 'cluster' }>, option
     lazyConnect,
     clusterRetryStrategy: retryStrategy,
     scaleReads: 'master',
-    slotsRefreshInterval: slotsRefreshIntervalMs,
     // The name is looked up by each connection, because a certificate holds the name and not the address.
     dnsLookup: (host, callback) => callback(null, host),
     ...failAtOnce,
@@ -122,6 +121,11 @@ function openCluster(address: Extract<RedisAddress, { kind: 'cluster' }>, option
     if (cluster.status !== 'ready') return
     for (const node of primaries(cluster)) if (node.status === 'wait') connectInVain(node)
   }
+  // Not by an option of ioredis: where a question is under way at the end, that goes on asking for ever.
+  const stopAsking = repeatEvery(slotsRefreshIntervalMs, async () => {
+    if (cluster.status === 'ready') cluster.refreshSlotsCache()
+  })
+  cluster.on('end', stopAsking)
   cluster.on('ready', connectToAll)
   cluster.on('refresh', connectToAll)
   return cluster

@@ -2,24 +2,22 @@ import type { Logger } from '@vss-pipeline/runtime/service'
 import type { Redis } from 'ioredis'
 import type { RedisClient } from './connection.ts'
 import { parseInfo } from './info.ts'
-import { isCluster, nameOf, onPrimaryReady, primaries } from './nodes.ts'
+import { askPrimaries, isCluster, nameOf, onPrimaryReady } from './nodes.ts'
 
 const minimumVersion = [6, 2] as const
 const settings = ['maxmemory-policy', 'appendfsync', 'no-appendfsync-on-rewrite']
 
 /**
  * Finds settings of Redis by which an acknowledged delivery could be lost, one sentence a problem. In a cluster, the
- * sentence begins with the primary that has the problem.
+ * sentence begins with the primary that has the problem. One that does not answer is left out.
  *
- * @throws the error of ioredis
+ * @throws the error of ioredis where none answers
  */
 export async function findDurabilityProblems(client: RedisClient): Promise<string[]> {
-  const found = await Promise.all(
-    primaries(client).map(async (primary) => {
-      const problems = await findProblemsOf(primary)
-      return isCluster(client) ? problems.map((problem) => `${nameOf(primary)}: ${problem}`) : problems
-    }),
-  )
+  const found = await askPrimaries(client, async (primary) => {
+    const problems = await findProblemsOf(primary)
+    return isCluster(client) ? problems.map((problem) => `${nameOf(primary)}: ${problem}`) : problems
+  })
   return found.flat()
 }
 

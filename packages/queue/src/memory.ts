@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { RedisClient } from './connection.ts'
 import { parseInfo } from './info.ts'
-import { primaries } from './nodes.ts'
+import { askPrimaries } from './nodes.ts'
 
 /** Reads the used share of a node's `maxmemory`, from 0 to 1 and seldom above; 0 where no `maxmemory` is set. */
 export async function readMemoryShare(node: Redis): Promise<number> {
@@ -11,10 +11,7 @@ export async function readMemoryShare(node: Redis): Promise<number> {
   return limit > 0 ? used / limit : 0
 }
 
-/** Reads the same of the fullest primary that answers. @throws an Error where none does. */
+/** Reads the same of the fullest primary that answers. @throws the error of ioredis where none does. */
 export async function readGreatestMemoryShare(client: RedisClient): Promise<number> {
-  const asked = await Promise.allSettled(primaries(client).map(readMemoryShare))
-  const shares = asked.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
-  if (shares.length === 0) throw new Error('no primary of Redis answers')
-  return Math.max(...shares)
+  return Math.max(...(await askPrimaries(client, readMemoryShare)))
 }

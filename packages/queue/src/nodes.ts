@@ -21,6 +21,21 @@ export function primaries(client: RedisClient): readonly Redis[] {
 }
 
 /**
+ * Asks each primary. One that does not answer is left out.
+ *
+ * @throws the error of the first where none of them answers.
+ */
+export async function askPrimaries<Answer>(
+  client: RedisClient,
+  question: (primary: Redis) => Promise<Answer>,
+): Promise<[Answer, ...Answer[]]> {
+  const asked = await Promise.allSettled(primaries(client).map(question))
+  const [first, ...others] = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  if (first !== undefined) return [first, ...others]
+  throw asked.find((one) => one.status === 'rejected')?.reason ?? new Error(primaryIsAway)
+}
+
+/**
  * The connection to the primary of a key. It may be about to connect. Undefined where a cluster has lost the primary, and
  * has not told of another one.
  */

@@ -1,17 +1,15 @@
 import type { Logger } from '@vss-pipeline/runtime/service'
 import type { Job } from 'bullmq'
 import { openBatch, UnknownPayloadError } from './codec.ts'
-import type { RedisClient } from './connection.ts'
 import { withRedis } from './short-connection.ts'
-import { countInName, type QueueStatus, readShards } from './status.ts'
-import { openShards, type Shard } from './topology.ts'
+import { countInName, readShards, type ShardReading } from './status.ts'
+import { openTopology, type Shard, type Topology } from './topology.ts'
 import { noteOpenBatch } from './watermark/open-batches.ts'
 
 /** The queues that an operator works on. */
 export interface QueueAddress {
   readonly redisUrl: string
   readonly prefix: string
-  readonly shards: number
   readonly logger: Logger
 }
 
@@ -29,8 +27,7 @@ export interface TroubledBatch {
 }
 
 /** One queue with its depth, and the first batches that are in trouble. */
-export interface ShardListing extends QueueStatus {
-  readonly shard: number
+export interface ShardListing extends ShardReading {
   readonly troubled: readonly TroubledBatch[]
 }
 
@@ -51,19 +48,22 @@ const retryTimeoutMs = 60_000
 
 /** Lists the queues. @throws an Error with the reason when Redis is away. */
 export async function listQueues(address: QueueAddress): Promise<ShardListing[]> {
-  return await withShards(address, async (shards, client) => {
-    const statuses = await readShards(shards, client)
+  return await withTopology(address, async (topology) => {
+    const readings = await readShards(topology)
     return await Promise.all(
-      shards.map(async ({ index, queue }) => ({
-        shard: index,
-        ...statuses[index]!,
-        troubled: [
-          ...(await queue.getDelayed(0, listedBatches - 1)).map((job) => toTroubled(job, 'delayed')),
-          ...(await queue.getFailed(0, listedBatches - 1)).map((job) => toTroubled(job, 'failed')),
-        ],
+      readings.map(async (reading) => ({
+        ...reading,
+        troubled: reading.status === null ? [] : await readTroubled(topology.shards[reading.shard]!),
       })),
     )
   })
+}
+
+async function readTroubled({ queue }: Shard): Promise<TroubledBatch[]> {
+  return [
+    ...(await queue.getDelayed(0, listedBatches - 1)).map((job) => toTroubled(job, 'delayed')),
+    ...(await queue.getFailed(0, listedBatches - 1)).map((job) => toTroubled(job, 'failed')),
+  ]
 }
 
 /**
@@ -71,25 +71,23 @@ export async function listQueues(address: QueueAddress): Promise<ShardListing[]>
  * all the same. @throws an Error with the reason when Redis is away.
  */
 export async function pauseQueues(address: QueueAddress): Promise<void> {
-  await withShards(
-    address,
-    async (shards) => void (await Promise.all(shards.map(({ queue }) => queue.pause()))),
-  )
+  await onEach(address, ({ queue }) => queue.pause())
 }
 
 /** Lets workers take batches again. @throws an Error with the reason when Redis is away. */
 export async function resumeQueues(address: QueueAddress): Promise<void> {
-  await withShards(
-    address,
-    async (shards) => void (await Promise.all(shards.map(({ queue }) => queue.resume()))),
-  )
+  await onEach(address, ({ queue }) => queue.resume())
+}
+
+async function onEach(address: QueueAddress, change: (shard: Shard) => Promise<void>): Promise<void> {
+  await withTopology(address, async ({ shards }) => void (await Promise.all(shards.map(change))))
 }
 
 /** Reads every failed batch, to tell which of them this release can read. @throws an Error when Redis is away. */
 export async function readFailedBatches(address: QueueAddress): Promise<FailedBatch[]> {
-  return await withShards(
+  return await withTopology(
     address,
-    async (shards, client) => {
+    async ({ shards, client }) => {
       const failed: FailedBatch[] = []
       for (const { index, queue } of shards) {
         const ids = await client.zrange(queue.toKey('failed'), 0, String(retriedBatches - 1))
@@ -101,7 +99,7 @@ export async function readFailedBatches(address: QueueAddress): Promise<FailedBa
       }
       return failed
     },
-    retryTimeoutMs,
+    { timeoutMs: retryTimeoutMs },
   )
 }
 
@@ -113,7 +111,7 @@ export async function retryBatch(
   address: QueueAddress,
   batch: Pick<FailedBatch, 'shard' | 'batchId'>,
 ): Promise<void> {
-  await withShards(address, async (shards, client) => {
+  await withTopology(address, async ({ shards, client }) => {
     const shard = shards[batch.shard]!
     const job = await shard.queue.getJob(batch.batchId)
     if (job === undefined) throw new Error(`batch ${batch.batchId} is gone`)
@@ -147,12 +145,16 @@ function toTroubled(job: Job, state: TroubledBatch['state']): TroubledBatch {
   }
 }
 
-async function withShards<Result>(
-  { redisUrl, prefix, shards, logger }: QueueAddress,
-  work: (shards: readonly Shard[], client: RedisClient) => Promise<Result>,
-  timeoutMs?: number,
+/** Does work on the registered shards. */
+export async function withTopology<Result>(
+  { redisUrl, prefix, logger }: QueueAddress,
+  work: (topology: Topology) => Promise<Result>,
+  options: { role?: string; timeoutMs?: number } = {},
 ): Promise<Result> {
-  return await withRedis({ redisUrl, role: 'operator', logger, timeoutMs }, (client) =>
-    work(openShards(client, { prefix, shards }), client),
-  )
+  const { role = 'operator', timeoutMs } = options
+  return await withRedis({ redisUrl, role, logger, timeoutMs }, async (client) => {
+    const topology = openTopology({ client, prefix })
+    await topology.update()
+    return await work(topology)
+  })
 }

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { RedisClient } from './connection.ts'
 import { parseInfo } from './info.ts'
-import { isCluster, nameOf, primaries } from './nodes.ts'
+import { askPrimaries, isCluster, nameOf } from './nodes.ts'
 
 /** How one primary is set up, for `vss doctor`. */
 export interface PrimaryCheckup {
@@ -22,15 +22,17 @@ export interface PrimaryCheckup {
   readonly needsAllOthers: boolean | null
 }
 
-/** Looks at each primary; there is one unless Redis is a cluster. @throws the error of ioredis */
+/**
+ * Looks at each primary that answers; there is one unless Redis is a cluster.
+ *
+ * @throws the error of ioredis where none answers
+ */
 export async function checkPrimaries(client: RedisClient): Promise<PrimaryCheckup[]> {
-  return await Promise.all(
-    primaries(client).map(async (primary) => ({
-      node: isCluster(client) ? nameOf(primary) : null,
-      ...(await readFacts(primary)),
-      needsAllOthers: isCluster(client) ? await readCoverage(primary) : null,
-    })),
-  )
+  return await askPrimaries(client, async (primary) => ({
+    node: isCluster(client) ? nameOf(primary) : null,
+    ...(await readFacts(primary)),
+    needsAllOthers: isCluster(client) ? await readCoverage(primary) : null,
+  }))
 }
 
 async function readFacts(primary: Redis): Promise<Omit<PrimaryCheckup, 'node' | 'needsAllOthers'>> {

@@ -1,34 +1,36 @@
 import { createScrapedReading, Gauge, type Registry } from '@vss-pipeline/runtime/service'
-import type { RedisClient } from './connection.ts'
 import { readGreatestMemoryShare } from './memory.ts'
 import { countProcesses } from './processes/processes.ts'
-import { jobStates, readShards } from './status.ts'
-import type { Shard } from './topology.ts'
+import { combine, jobStates, readShards } from './status.ts'
+import type { Topology } from './topology.ts'
+
+/** Less than the second that a scrape waits, so that a shard that hangs does not hide the others. */
+const answerTimeoutMs = 700
 
 /**
  * Adds the state of Redis and of the queues to a registry, as this process sees it. Every scrape reads it anew. While
  * Redis is away the last values stay, so that an alert on them goes on; `vss_redis_up` tells that they are old. Where
- * there are several queues, the label `shard` has their number.
+ * there are several shards, `vss_shard_*` has each by its number, of which there are 64 at most.
  */
-export function observeQueue(deps: {
-  registry: Registry
-  prefix: string
-  shards: readonly Shard[]
-  client: RedisClient
-}): void {
-  const { registry, prefix, shards, client } = deps
+export function observeQueue(deps: { registry: Registry; topology: Topology }): void {
+  const { registry, topology } = deps
+  const { client, prefix } = topology
   const registers = [registry]
   const read = createScrapedReading(async () => {
     if (client.status !== 'ready') throw new Error('there is no connection to Redis')
-    const [statuses, memoryShare, workers] = await Promise.all([
-      readShards(shards, client),
+    const [shards, memoryShare, workers] = await Promise.all([
+      readShards(topology, answerTimeoutMs),
       readGreatestMemoryShare(client),
-      countProcesses(client, prefix, 'worker'),
+      // On the node of the first shard, which may be away alone.
+      countProcesses(client, prefix, 'worker').catch(() => null),
     ])
-    return { statuses, memoryShare, workers }
+    return { shards, whole: combine(shards), memoryShare, workers }
   })
-  const shardLabel = shards.length > 1 ? (['shard'] as const) : []
-  const labelOf = (shard: number) => (shards.length > 1 ? { shard } : {})
+  /** Shard 0 alone is the whole. */
+  async function readSeveral() {
+    const { shards = [] } = (await read()) ?? {}
+    return shards.length > 1 ? shards : []
+  }
 
   new Gauge({
     name: 'vss_redis_up',
@@ -54,32 +56,57 @@ export function observeQueue(deps: {
     registers,
     async collect() {
       const seen = await read()
-      if (seen) this.set(seen.workers)
+      if (seen && seen.workers !== null) this.set(seen.workers)
     },
   }).remove()
   new Gauge({
     name: 'vss_queue_jobs',
-    help: 'Batches in the queue, by state.',
-    labelNames: ['state', ...shardLabel],
+    help: 'Batches in all shards, by state.',
+    labelNames: ['state'],
     registers,
     async collect() {
       const seen = await read()
-      seen?.statuses.forEach(({ jobs }, shard) => {
-        for (const state of jobStates) this.set({ state, ...labelOf(shard) }, jobs[state])
-      })
+      for (const state of seen ? jobStates : []) this.set({ state }, seen!.whole.jobs[state])
     },
   })
-  const oldest = new Gauge({
+  new Gauge({
     name: 'vss_queue_oldest_waiting_seconds',
     help: 'Age of the oldest delivery that is not written yet, since its receipt; 0 when there is none.',
-    labelNames: shardLabel,
     registers,
     async collect() {
       const seen = await read()
-      seen?.statuses.forEach(({ oldestWaitingSeconds }, shard) => {
-        this.set(labelOf(shard), oldestWaitingSeconds)
-      })
+      if (seen) this.set(seen.whole.oldestWaitingSeconds)
+    },
+  }).remove()
+  new Gauge({
+    name: 'vss_shard_up',
+    help: '1 while the Redis of the shard answers this process, else 0. Only where there are several.',
+    labelNames: ['shard'],
+    registers,
+    async collect() {
+      for (const { shard, status } of await readSeveral()) this.set({ shard }, status === null ? 0 : 1)
     },
   })
-  if (shards.length === 1) oldest.remove()
+  new Gauge({
+    name: 'vss_shard_jobs',
+    help: 'Batches in each shard, by state. Only where there are several.',
+    labelNames: ['shard', 'state'],
+    registers,
+    async collect() {
+      for (const { shard, status } of await readSeveral()) {
+        for (const state of status ? jobStates : []) this.set({ shard, state }, status!.jobs[state])
+      }
+    },
+  })
+  new Gauge({
+    name: 'vss_shard_oldest_waiting_seconds',
+    help: 'Age of the oldest delivery in each shard, since its receipt; 0 when there is none. Only where there are several.',
+    labelNames: ['shard'],
+    registers,
+    async collect() {
+      for (const { shard, status } of await readSeveral()) {
+        if (status !== null) this.set({ shard }, status.oldestWaitingSeconds)
+      }
+    },
+  })
 }

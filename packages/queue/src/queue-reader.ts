@@ -5,8 +5,8 @@ import { answerTimeoutMs, createAsk } from './ask.ts'
 import { openBatch, UnknownPayloadError } from './codec.ts'
 import { connectRedis, disconnectRedis, type RedisClient } from './connection.ts'
 import { type RedisState, readRedisState } from './redis-state.ts'
-import { jobStates, type QueueStatus, readShards } from './status.ts'
-import { openShards } from './topology.ts'
+import { jobStates, readShards, type ShardReading } from './status.ts'
+import { openTopology } from './topology.ts'
 
 export type JobState = (typeof jobStates)[number]
 
@@ -37,7 +37,7 @@ export interface QueueReader {
   /** All that Redis tells about the pipeline. @throws QueueUnavailableError */
   readState(): Promise<RedisState>
   /** The depth of each shard. @throws QueueUnavailableError */
-  readStatuses(): Promise<QueueStatus[]>
+  readShards(): Promise<ShardReading[]>
   /** The batches of a shard in that state, the next to be taken first. @throws QueueUnavailableError */
   readBatches(options: { shard: number; state: JobState; limit: number }): Promise<QueuedBatch[]>
   /** A batch with its deliveries; null where it has left the queue. @throws QueueUnavailableError */
@@ -51,10 +51,9 @@ export interface QueueReader {
 export function createQueueReader(options: {
   redisUrl: string
   prefix: string
-  shards: number
   logger: Logger
 }): QueueReader {
-  const { redisUrl, prefix, shards: count, logger } = options
+  const { redisUrl, prefix, logger } = options
   const client = connectRedis({
     redisUrl,
     role: 'console',
@@ -67,14 +66,15 @@ export function createQueueReader(options: {
       connectTimeout: answerTimeoutMs,
     },
   })
-  const shards = openShards(client, { prefix, shards: count })
+  const topology = openTopology({ client, prefix })
+  const { shards } = topology
 
   const ask = createAsk(client)
 
   return {
     client,
-    readState: () => ask(() => readRedisState(client, { prefix, shards })),
-    readStatuses: () => ask(() => readShards(shards, client)),
+    readState: () => ask(() => readRedisState(topology)),
+    readShards: () => ask(() => readShards(topology)),
     readBatches: ({ shard, state, limit }) =>
       ask(async () => {
         const queue = shards[shard]?.queue
@@ -94,7 +94,7 @@ export function createQueueReader(options: {
         return { ...describe(job, shard, state), deliveries: open(job)?.unpack() ?? null }
       }),
     async close() {
-      await Promise.all(shards.map(({ queue }) => queue.close()))
+      await topology.close()
       await disconnectRedis(client)
     },
   }

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import type { RedisClient } from './connection.ts'
 import { readConfig } from './durability.ts'
 import { parseInfo } from './info.ts'
-import { isCluster, nameOf, primaries, primaryIsAway } from './nodes.ts'
+import { askPrimaries, isCluster, nameOf } from './nodes.ts'
 import { fullShare } from './watch.ts'
 
 /** A Redis: its memory, and how durable it keeps the deliveries that were acknowledged. */
@@ -22,19 +22,15 @@ export interface RedisServer {
   evictionPolicy: string | null
 }
 
-/** Reads facts about each primary, the fullest first. @throws the error of ioredis where one of them does not answer */
+/** Reads facts about each primary that answers, the fullest first. @throws the error of ioredis where none does */
 export async function readRedisServers(client: RedisClient): Promise<[RedisServer, ...RedisServer[]]> {
-  const servers = await Promise.all(
-    primaries(client).map(async (primary) => ({
-      node: isCluster(client) ? nameOf(primary) : null,
-      ...(await readServer(primary)),
-    })),
-  )
+  const servers = await askPrimaries(client, async (primary) => ({
+    node: isCluster(client) ? nameOf(primary) : null,
+    ...(await readServer(primary)),
+  }))
   const fullness = ({ usedBytes, maxBytes }: RedisServer) =>
     usedBytes / (maxBytes ?? Number.POSITIVE_INFINITY)
-  const [fullest, ...others] = servers.toSorted((a, b) => fullness(b) - fullness(a))
-  if (fullest === undefined) throw new Error(primaryIsAway)
-  return [fullest, ...others]
+  return servers.toSorted((a, b) => fullness(b) - fullness(a)) as [RedisServer, ...RedisServer[]]
 }
 
 /** Reads facts about a node, and judges none of them. @throws the error of ioredis */

@@ -1,9 +1,16 @@
+import { once } from 'node:events'
 import { withinMs } from '@vss-pipeline/runtime'
 import type { Logger } from '@vss-pipeline/runtime/service'
+import type { Cluster } from 'ioredis'
 import { connectRedis, type RedisClient } from './connection.ts'
-import { onConnectionError } from './nodes.ts'
+import { isCluster, onConnectionError } from './nodes.ts'
 
 const defaultTimeoutMs = 5_000
+
+/** Only in a cluster is there a second attempt. */
+function retryStrategy(attempt: number): number | null {
+  return attempt <= 10 ? 50 : null
+}
 
 /**
  * Whether Redis has answered before this error: it refuses, such as a wrong password, or it has what cannot be read,
@@ -27,7 +34,7 @@ export async function withRedis<Result>(
   const { timeoutMs = defaultTimeoutMs, ...connection } = options
   const client = connectRedis({
     ...connection,
-    settings: { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 },
+    settings: { lazyConnect: true, retryStrategy, maxRetriesPerRequest: 0 },
   })
   // The rejection of connect() says only that there is no connection. This error has the reason.
   let reason: Error | undefined
@@ -35,7 +42,7 @@ export async function withRedis<Result>(
     reason ??= error
   })
   async function connectAndWork(): Promise<Result> {
-    await client.connect()
+    await (isCluster(client) ? connectToCluster(client) : client.connect())
     return await work(client)
   }
   try {
@@ -45,4 +52,12 @@ export async function withRedis<Result>(
   } finally {
     client.disconnect()
   }
+}
+
+/** An attempt fails where it asks just the node that is away, and the next one may ask another. */
+async function connectToCluster(cluster: Cluster): Promise<void> {
+  const ready = once(cluster, 'ready')
+  // It settles with the first attempt only.
+  cluster.connect().catch(() => undefined)
+  await Promise.race([ready, once(cluster, 'end').then(() => Promise.reject(new Error('no node answers')))])
 }

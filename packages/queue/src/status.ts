@@ -1,13 +1,17 @@
+import { withinMs } from '@vss-pipeline/runtime'
 import type { RedisClient } from './connection.ts'
 import { readRedisTime } from './time-in-script.ts'
-import type { Shard } from './topology.ts'
+import type { Shard, Topology } from './topology.ts'
 import { readOldestOpen } from './watermark/open-batches.ts'
 
 /** The number of batches that are read from each end of a list, over all shards. */
 const sampledBatches = 100
+/** Less than people and programs wait for the whole answer. */
+const defaultAnswerTimeoutMs = 2_000
 
 export const jobStates = ['waiting', 'active', 'delayed', 'failed'] as const
 
+/** The depth of a queue. */
 export interface QueueStatus {
   /** Batches by state: `delayed` ones met a fault and wait for their retry; there should be no `failed` ones. */
   jobs: Record<(typeof jobStates)[number], number>
@@ -32,15 +36,45 @@ export function countInName(name: string): number {
   return Number(/^batch of (\d+)$/.exec(name)?.[1] ?? 1)
 }
 
-/** Reads the depth of all queues together. @throws the error of ioredis when Redis is away. */
-export async function readQueueStatus(shards: readonly Shard[], client: RedisClient): Promise<QueueStatus> {
-  return combine(await readShards(shards, client))
+/** One of the queues at one instant. */
+export interface ShardReading {
+  readonly shard: number
+  /** Null where its Redis does not answer. */
+  readonly status: QueueStatus | null
 }
 
-/** Reads the depth of each queue by itself. @throws the error of ioredis when Redis is away. */
-export async function readShards(shards: readonly Shard[], client: RedisClient): Promise<QueueStatus[]> {
+/** All queues together, as far as they can be read. */
+export interface WholeQueueStatus extends QueueStatus {
+  /** The shards that do not answer: what they hold is not counted. */
+  readonly awayShards: readonly number[]
+}
+
+/** Reads the depth of all queues together. @throws the error of ioredis when none of them answers. */
+export async function readQueueStatus(topology: Topology): Promise<WholeQueueStatus> {
+  return combine(await readShards(topology))
+}
+
+/**
+ * Reads the depth of each registered queue by itself.
+ *
+ * @param answerTimeoutMs A shard that has not answered by then counts as away.
+ * @throws the error of ioredis when none of them answers.
+ */
+export async function readShards(
+  topology: Topology,
+  answerTimeoutMs = defaultAnswerTimeoutMs,
+): Promise<ShardReading[]> {
+  const shards = await topology.update().catch(() => topology.shards)
   const sample = Math.ceil(sampledBatches / shards.length)
-  return await Promise.all(shards.map((shard) => readShard(shard, client, sample)))
+  const results = await Promise.allSettled(
+    shards.map((shard) => withinMs(readShard(shard, topology.client, sample), answerTimeoutMs, 'no answer')),
+  )
+  const failures = results.filter((result) => result.status === 'rejected')
+  if (failures.length === results.length) throw failures[0]!.reason
+  return results.map((result, shard) => ({
+    shard,
+    status: result.status === 'fulfilled' ? result.value : null,
+  }))
 }
 
 async function readShard(shard: Shard, client: RedisClient, sample: number): Promise<QueueStatus> {
@@ -94,7 +128,9 @@ async function idsAtEnds(
   return [...new Set([...first, ...last])]
 }
 
-function combine(parts: readonly QueueStatus[]): QueueStatus {
+/** Adds up the queues that answer. */
+export function combine(readings: readonly ShardReading[]): WholeQueueStatus {
+  const parts = readings.flatMap(({ status }) => (status === null ? [] : [status]))
   const sumOf = (count: (part: QueueStatus) => number) => parts.reduce((sum, part) => sum + count(part), 0)
   return {
     jobs: Object.fromEntries(
@@ -103,5 +139,6 @@ function combine(parts: readonly QueueStatus[]): QueueStatus {
     deliveries: sumOf(({ deliveries }) => deliveries),
     oldestWaitingSeconds: Math.max(...parts.map((part) => part.oldestWaitingSeconds)),
     isPaused: parts.some((part) => part.isPaused),
+    awayShards: readings.filter(({ status }) => status === null).map(({ shard }) => shard),
   }
 }

@@ -1,6 +1,8 @@
 import { Queue } from 'bullmq'
 import type { RedisClient } from './connection.ts'
+import { hashTags } from './hash-tags.ts'
 import { requireHashTag } from './nodes.ts'
+import { readRegistered } from './registry.ts'
 
 /** The name of every queue. The shards differ by the prefix of their keys. */
 const queueName = 'batches'
@@ -12,39 +14,53 @@ export interface Shard {
   readonly queue: Queue
 }
 
-/**
- * Opens the queues on a client. It sends no command, so that Redis may be away.
- *
- * @param options.shards the number of queues, 1 or more.
- */
-export function openShards(
-  client: RedisClient,
-  options: { prefix: string; shards: number },
-): readonly Shard[] {
-  const { prefix, shards } = options
-  requireHashTag(client, prefix)
-  return Array.from({ length: shards }, (_, index) => ({
-    index,
-    queue: openQueue(client, shardPrefix(prefix, index)),
-  }))
+/** The shards under one prefix that a process knows of. They become more, never fewer. */
+export interface Topology {
+  readonly client: RedisClient
+  readonly prefix: string
+  readonly shards: readonly Shard[]
+  /** Adds the shards that are registered by now. @throws the error of ioredis */
+  update(): Promise<readonly Shard[]>
+  close(): Promise<void>
 }
 
 /**
- * Finds the shard of a batch by its id, so that a batch that is sent again goes to the same queue. The spread is even,
- * because a UUIDv7 ends in random digits.
+ * Opens the queues on a client. It sends no command, so that Redis may be away.
+ *
+ * @param options.shards the number of queues that are known without asking, 1 by default.
  */
-export function shardOf(shards: readonly Shard[], batchId: string): Shard {
-  return shards[Number.parseInt(batchId.slice(-4), 16) % shards.length]!
+export function openTopology(options: { client: RedisClient; prefix: string; shards?: number }): Topology {
+  const { client, prefix } = options
+  requireHashTag(client, prefix)
+  const shards: Shard[] = []
+
+  function openUpTo(count: number): void {
+    for (let index = shards.length; index < count; index++) {
+      shards.push({ index, queue: openQueue(client, shardPrefix(prefix, index)) })
+    }
+  }
+
+  openUpTo(options.shards ?? 1)
+  return {
+    client,
+    prefix,
+    shards,
+    async update() {
+      openUpTo(await readRegistered(client, prefix))
+      return shards
+    },
+    async close() {
+      await Promise.all(shards.map(({ queue }) => queue.close()))
+    },
+  }
 }
 
 /**
  * Makes the prefix of a shard's keys. Shard 0 has the setting itself, so that its batches are still found when shards are
- * added. The others differ in braces, the part that Redis Cluster hashes, so that they spread over its nodes: `{vss}`,
- * `{vss:1}`, `{vss:2}`.
+ * added. The others have a tag in braces, the part that Redis Cluster hashes: `{vss}`, `vss{1p}`, `vss{2fu}`.
  */
-function shardPrefix(prefix: string, index: number): string {
-  if (index === 0) return prefix
-  return /\{[^}]+\}/.test(prefix) ? prefix.replace('}', `:${index}}`) : `${prefix}:${index}`
+export function shardPrefix(prefix: string, index: number): string {
+  return index === 0 ? prefix : `${prefix.replace(/[{}]/g, '')}{${hashTags[index - 1]}}`
 }
 
 function openQueue(client: RedisClient, prefix: string): Queue {

@@ -6,6 +6,7 @@ const quiet: NonNullable<Facts['queue']> = {
   deliveries: 0,
   oldestWaitingSeconds: 0,
   isPaused: false,
+  awayShards: [],
 }
 
 const feed: NonNullable<Facts['feed']> = {

@@ -24,6 +24,7 @@ const worker: RunningProcess = {
   service: 'worker',
   isDatabaseThere: true,
   shards: 1,
+  shardsRead: [0],
   payloadVersions: [1, 2],
 }
 const ingest: IngestReport & { toldAtMs: number } = {
@@ -51,6 +52,7 @@ const queue: NonNullable<Facts['queue']> = {
   deliveries: 0,
   oldestWaitingSeconds: 0,
   isPaused: false,
+  awayShards: [],
 }
 
 const redis = {

@@ -75,10 +75,13 @@ export function createGroupCommit<Item>(options: {
   function startWhenLingered(oldest: Entry<Item>): void {
     if (isLingering) return
     isLingering = true
-    setTimeout(() => {
-      isLingering = false
-      startCommits()
-    }, restMs(oldest))
+    setTimeout(
+      () => {
+        isLingering = false
+        startCommits()
+      },
+      Math.max(restMs(oldest), 0),
+    )
   }
 
   async function run(group: Entry<Item>[]): Promise<void> {

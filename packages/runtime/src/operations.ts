@@ -35,7 +35,8 @@ export interface BatchOperation {
 /** A batch on its way into the queue. It is resent under the same id. */
 export interface SendOperation extends BatchOperation {
   readonly batchId: string
-  readonly queue: string
+  /** The last one that it was given to: it goes on where one does not take it. */
+  queue: string
 }
 
 /** A batch in a worker's hand, until its deliveries are in the ledger. */

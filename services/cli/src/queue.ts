@@ -35,6 +35,28 @@ Examples:
       const { runList } = await import('./queue/action.ts')
       await runList(options, env)
     })
+  queue
+    .command('shards')
+    .description('Shows where each shard is, how much it holds, and how many workers read it.')
+    .option('--json', 'as JSON, for programs')
+    .addOption(redisUrlOption())
+    .addOption(queuePrefixOption())
+    .addHelpText(
+      'after',
+      `
+These are the shards that an ingest has filled at one time or another. NODE is
+the Redis that has the shard. BATCHES wait for a worker, are in hand, or come
+again after a fault. WORKERS read the shard. One that does not answer is "away".
+It exits 1 where a shard is away, or holds batches that nobody reads.
+
+Examples:
+  vss queue shards
+  vss queue shards --json | jq -r '.shards[] | [.shard, .node, .list] | @tsv'`,
+    )
+    .action(async (options: QueueOptions) => {
+      const { runShards } = await import('./queue/shards.ts')
+      await runShards(options, env)
+    })
   addChange(queue, 'pause')
     .description('Stops workers from taking batches. Deliveries go on being acknowledged.')
     .addHelpText(

@@ -46,7 +46,6 @@ async function start(deps: { config: ConsoleConfig; logger: Logger; lifecycle: L
   const queue = createQueueReader({
     redisUrl: config.redisUrl,
     prefix: config.queuePrefix,
-    shards: config.queueShards,
     logger,
   })
   lifecycle.onClose('queue', () => queue.close())

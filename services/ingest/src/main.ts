@@ -109,7 +109,7 @@ function openQueue(deps: {
     waitReplicas: config.redisWaitReplicas,
   })
   lifecycle.onClose('queue', () => producer.close())
-  observeQueue({ registry, prefix: config.queuePrefix, shards: producer.shards, client: producer.client })
+  observeQueue({ registry, topology: producer.topology })
   return producer
 }
 

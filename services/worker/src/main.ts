@@ -101,7 +101,7 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
       }
     },
   })
-  observeQueue({ registry, prefix: config.queuePrefix, shards: consumer.shards, client: consumer.client })
+  observeQueue({ registry, topology: consumer.topology })
   observeFeed({ registry, read: (limits) => readFeedState(pool, limits) })
   lifecycle.onClose('consumer', async () => {
     const closed = consumer.close()
@@ -119,9 +119,9 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
     lifecycle,
   })
   const database = watchDatabase({ pool, registry, lifecycle })
-  keepPresent({ prefix: config.queuePrefix, consumer, database, lifecycle })
+  keepPresent({ config, consumer, database, lifecycle })
   keepFeedBeating({ pool, lifecycle, logger })
-  keepWatermark({ pool, consumer, prefix: config.queuePrefix, registry, lifecycle, logger })
+  keepWatermark({ pool, topology: consumer.topology, registry, lifecycle, logger })
   keepMinutesAddedUp({ pool, lifecycle, logger })
   keepFigures({ pool, lifecycle, logger })
   keepRetention({ pool, days: config.retentionDays, registry, lifecycle, logger })

@@ -1,22 +1,24 @@
 import { type Consumer, readPayloadVersions, tellProcess } from '@vss-pipeline/queue'
 import type { Lifecycle } from '@vss-pipeline/runtime/service'
+import type { WorkerConfig } from './config.ts'
 import type { DatabaseWatch } from './database-watch.ts'
 
 /** Tells Redis each second that this worker runs, and whether Postgres takes its rows. */
 export function keepPresent(deps: {
-  prefix: string
+  config: Pick<WorkerConfig, 'queuePrefix' | 'queueShards'>
   consumer: Pick<Consumer, 'client' | 'shards'>
   database: DatabaseWatch
   lifecycle: Lifecycle
 }): void {
-  const { prefix, consumer, database, lifecycle } = deps
+  const { config, consumer, database, lifecycle } = deps
   const telling = tellProcess({
     client: consumer.client,
-    prefix,
+    prefix: config.queuePrefix,
     service: 'worker',
     report: () => ({
       isDatabaseThere: database.isThere,
-      shards: consumer.shards.length,
+      shards: config.queueShards,
+      shardsRead: consumer.shards.map(({ index }) => index),
       payloadVersions: [...readPayloadVersions],
     }),
   })

@@ -1,4 +1,4 @@
-import { type Consumer, createWatermarkSource, silentAfterMs, type WatermarkFacts } from '@vss-pipeline/queue'
+import { createWatermarkSource, silentAfterMs, type Topology, type WatermarkFacts } from '@vss-pipeline/queue'
 import { repeatEvery, withinMs } from '@vss-pipeline/runtime'
 import {
   createTeller,
@@ -30,15 +30,14 @@ const usualLagMs = 3_000
  */
 export function keepWatermark(deps: {
   pool: Pool
-  consumer: Pick<Consumer, 'client' | 'shards'>
-  prefix: string
+  topology: Topology
   registry: Registry
   lifecycle: Lifecycle
   logger: Logger
 }): void {
-  const { pool, consumer, prefix, registry, lifecycle, logger } = deps
-  const { client, shards } = consumer
-  const source = createWatermarkSource({ client, shards, prefix })
+  const { pool, topology, registry, lifecycle, logger } = deps
+  const { client } = topology
+  const source = createWatermarkSource({ topology })
   const told = createTeller<'stuck'>(logger)
   const completeUntil = new Gauge({
     name: 'vss_complete_until_timestamp_seconds',

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryFolder, startRedis, until } from '@vss-pipeline/local-stack'
-import { fetchRedisCheckup, readProcesses } from '@vss-pipeline/queue'
+import { fetchRedisCheckup, openTopology, readProcesses } from '@vss-pipeline/queue'
 import { type Finding, findFaults } from '@vss-pipeline/reader'
 import { pipelineVersion } from '@vss-pipeline/runtime'
 import { createLogger } from '@vss-pipeline/runtime/service'
@@ -91,7 +91,7 @@ describe('finds a fault of the processes:', () => {
       {},
     ],
     ['releases_differ', 'ingest "0.0.1", this command and worker "', { version: '0.0.1' }, {}],
-    ['shards_differ', 'ingest and this command 1, worker 4', {}, { shards: 4 }],
+    ['shards_differ', 'ingest fills 4 shards and a worker is told of 1', { shards: 4 }, {}],
     [
       'replicas_missing',
       'ingest waits for 2 replicas to have a delivery, and Redis has 0',
@@ -102,6 +102,15 @@ describe('finds a fault of the processes:', () => {
     await plantProcess(redis.client, prefix, { ...soundWorker, ...ofWorker })
     await plantProcess(redis.client, prefix, { ...soundIngest, ...ofIngest })
     await expectFinding(code, text)
+  })
+
+  it('shard_unread', async () => {
+    const topology = openTopology({ client: redis.client, prefix, shards: 3 })
+    await redis.client.set(`${prefix}:shards`, 3)
+    await topology.shards[2]!.queue.add('batch of 3', {})
+    await plantProcess(redis.client, prefix, { ...soundIngest, shards: 3 })
+    await plantProcess(redis.client, prefix, { ...soundWorker, shards: 3, shardsRead: [0, 1] })
+    await expectFinding('shard_unread', 'no worker reads shard 2, which holds batches')
   })
 
   it('process_unreadable', async () => {
@@ -350,10 +359,10 @@ async function findingsOf(others: VssEnv = {}): Promise<Finding[]> {
   const pool = createPool({ databaseUrl: DATABASE_URL!, maxConnections: 1, applicationName: 'vss-test' })
   onTestFinished(() => pool.end())
   return findFaults({
-    redis: await fetchRedisCheckup({ redisUrl: REDIS_URL!, prefix, shards: 1, logger }),
+    redis: await fetchRedisCheckup({ redisUrl: REDIS_URL!, prefix, logger }),
     database: await readDatabaseCheckup(pool),
     addresses: { usual: await readAddressCheckup(DATABASE_URL!), direct: null, replica: null },
-    command: { version: pipelineVersion, shards: 1 },
+    command: { version: pipelineVersion },
   })
 }
 

@@ -16,7 +16,7 @@ const soon = { timeoutMs: 20_000 }
 
 it('lists the shards, and the batches that wait', async () => {
   const pipeline = await startRunningPipeline({ workers: 0, env: { QUEUE_SHARDS: '2' } })
-  const env = { ...settingsOf(pipeline), QUEUE_SHARDS: '2' }
+  const env = settingsOf(pipeline)
   const empty = await vss(['queue', 'list'], env)
   expect(empty.stdout).toBe(`SHARD  STATE    WAITING  IN HAND  DELAYED  FAILED  DELIVERIES  OLDEST
 0      running        0        0        0       0           0       -
@@ -27,6 +27,40 @@ it('lists the shards, and the batches that wait', async () => {
   expect(isPaused).toBe(false)
   expect(shards.map(({ shard }) => shard)).toEqual([0, 1])
   expect(shards.reduce((sum, { deliveries }) => sum + deliveries, 0)).toBe(5)
+})
+
+it('shows where each shard is, and who reads it', async () => {
+  const pipeline = await startRunningPipeline({ workers: 0, env: { QUEUE_SHARDS: '2' } })
+  const env = settingsOf(pipeline)
+  const node = new URL(pipeline.redisUrl).host
+  const { topology } = await openProducer(pipeline)
+  const shards = await topology.update()
+  const waiting = (await vss(['queue', 'shards'], env)).stdout
+  expect(waiting.split('\n').map((line) => line.split(/ {2,}/).map((cell) => cell.trim()))).toEqual([
+    ['SHARD', 'NODE', 'STATE', 'BATCHES', 'DELIVERIES', 'OLDEST', 'WORKERS'],
+    ['0', node, 'running', '0', '0', '-', '0'],
+    ['1', node, 'running', '0', '0', '-', '0'],
+    [''],
+  ])
+  await shards[1]!.queue.add('batch of 7', {})
+  const unread = await vss(['queue', 'shards', '--json'], env)
+  expect(unread.exitCode).toBe(1)
+  expect(JSON.parse(unread.stdout).shards[1]).toMatchObject({
+    shard: 1,
+    node,
+    list: shards[1]!.queue.toKey('wait'),
+    isAway: false,
+    workers: 0,
+    jobs: { waiting: 1 },
+    deliveries: 7,
+  })
+  await shards[1]!.queue.obliterate({ force: true })
+  await pipeline.startWorker({ QUEUE_SHARDS: '2' })
+  const readers = async () => {
+    const { stdout } = await vss(['queue', 'shards', '--json'], env)
+    return (JSON.parse(stdout) as { shards: { workers: number }[] }).shards.map(({ workers }) => workers)
+  }
+  await until('A worker of both', async () => (await readers()).join() === '1,1', soon)
 })
 
 it('pauses and resumes the workers', async () => {
@@ -181,11 +215,11 @@ async function listOf(env: Record<string, string>): Promise<Listing> {
 }
 
 async function untilJobs(
-  { shards, client }: Producer,
+  { topology }: Producer,
   state: keyof QueueStatus['jobs'],
   count: number,
 ): Promise<void> {
-  const isSo = async () => (await readQueueStatus(shards, client)).jobs[state] === count
+  const isSo = async () => (await readQueueStatus(topology)).jobs[state] === count
   await until(`${count} ${state}`, isSo, soon)
 }
 

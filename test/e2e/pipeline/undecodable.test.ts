@@ -34,13 +34,9 @@ test('a batch that cannot be read back is in the ledger by its ids and stays as 
     timeoutMs: 10_000,
   })
   expect(stored.outcome).toBe('stored')
-  await until(
-    'The failed job',
-    async () => (await readQueueStatus(producer.shards, producer.client)).jobs.failed === 1,
-    {
-      timeoutMs: 5_000,
-    },
-  )
+  await until('The failed job', async () => (await readQueueStatus(producer.topology)).jobs.failed === 1, {
+    timeoutMs: 5_000,
+  })
   const [kept] = await producer.shards[0]!.queue.getFailed()
   expect(kept?.data).toEqual(damaged)
 })

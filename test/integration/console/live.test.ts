@@ -9,7 +9,7 @@ import { createRecordingLogger } from '../../support/recording-logger.ts'
 test('ten who look cost as much as one, and nothing is read when nobody looks', async () => {
   const { pool } = await openStorage()
   const { logger } = createRecordingLogger('info')
-  const queue = createQueueReader({ redisUrl: inject('redisUrl'), prefix: freshPrefix(), shards: 1, logger })
+  const queue = createQueueReader({ redisUrl: inject('redisUrl'), prefix: freshPrefix(), logger })
   onTestFinished(() => queue.close())
   let reads = 0
   pool.on('acquire', () => reads++)
@@ -35,7 +35,7 @@ test('ten who look cost as much as one, and nothing is read when nobody looks', 
 test('no more listen than a bound allows', async () => {
   const { pool } = await openStorage()
   const { logger } = createRecordingLogger('info')
-  const queue = createQueueReader({ redisUrl: inject('redisUrl'), prefix: freshPrefix(), shards: 1, logger })
+  const queue = createQueueReader({ redisUrl: inject('redisUrl'), prefix: freshPrefix(), logger })
   onTestFinished(() => queue.close())
   const live = createLive({ pool, queue, nowMs: Date.now })
   const stops = Array.from({ length: 201 }, () => live.subscribe(() => undefined))

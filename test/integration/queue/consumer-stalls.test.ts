@@ -91,7 +91,7 @@ async function killWorkerWith(bodies: string[]): Promise<void> {
 
 async function untilEmpty(): Promise<void> {
   const isEmpty = async () => {
-    const { jobs } = await readQueueStatus(producer.shards, producer.client)
+    const { jobs } = await readQueueStatus(producer.topology)
     return Object.values(jobs).every((count) => count === 0)
   }
   await until('an empty queue', isEmpty, { timeoutMs: 20_000 })
@@ -211,7 +211,7 @@ test('a close puts batches back that stalled before and still wait for their tur
   gate.open()
   await closed
   expect(begun).toHaveLength(1)
-  const { jobs } = await readQueueStatus(producer.shards, producer.client)
+  const { jobs } = await readQueueStatus(producer.topology)
   expect(jobs).toMatchObject({ waiting: 2, active: 0, delayed: 0 })
 })
 

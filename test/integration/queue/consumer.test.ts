@@ -59,7 +59,7 @@ async function enqueue(...bodies: string[]): Promise<void> {
 }
 
 async function untilJobsAre(expected: Partial<Record<string, number>>): Promise<void> {
-  const counts = async () => (await readQueueStatus(producer.shards, producer.client)).jobs
+  const counts = async () => (await readQueueStatus(producer.topology)).jobs
   await until(
     `the state ${JSON.stringify(expected)}`,
     async () => JSON.stringify(await counts()) === JSON.stringify({ ...none, ...expected }),

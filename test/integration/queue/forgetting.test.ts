@@ -61,7 +61,7 @@ test('bodies leave the append-only file only once the queue has been empty for a
     },
   })
   onTestFinished(() => consumer.close())
-  const inHand = async () => (await readQueueStatus(producer.shards, producer.client)).jobs.active
+  const inHand = async () => (await readQueueStatus(producer.topology)).jobs.active
   await until('one batch in hand', async () => handled === bodies.length && (await inHand()) === 1, {
     timeoutMs: 5_000,
   })

@@ -52,7 +52,7 @@ test('a Redis that fills up refuses new deliveries while it has room for the wor
   await until('room for a delivery', () => takes(), { timeoutMs: 5_000 })
 
   async function waitingJobs(): Promise<number> {
-    const { jobs } = await readQueueStatus(producer.shards, producer.client)
+    const { jobs } = await readQueueStatus(producer.topology)
     return jobs.waiting + jobs.active + jobs.delayed
   }
   async function takes(): Promise<boolean> {

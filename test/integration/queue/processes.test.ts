@@ -60,7 +60,7 @@ function tellWorker() {
     client: producer.client,
     prefix,
     service: 'worker',
-    report: () => ({ isDatabaseThere: true, shards: 1, payloadVersions: [1, 2] }),
+    report: () => ({ isDatabaseThere: true, shards: 1, shardsRead: [0], payloadVersions: [1, 2] }),
   })
   onTestFinished(() => telling.close())
   return telling
@@ -115,7 +115,7 @@ test('a process that falls silent is gone after ten seconds', async () => {
     client: silent.client,
     prefix,
     service: 'worker',
-    report: () => ({ isDatabaseThere: true, shards: 1, payloadVersions: [2] }),
+    report: () => ({ isDatabaseThere: true, shards: 1, shardsRead: [0], payloadVersions: [2] }),
   })
   await telling.tell()
   expect((await read()).running).toHaveLength(1)

@@ -35,7 +35,7 @@ afterEach(async () => {
 })
 
 function read() {
-  return readQueueStatus(producer.shards, producer.client)
+  return readQueueStatus(producer.topology)
 }
 
 /** Enqueues batches of one delivery, received so many seconds ago. */
@@ -49,6 +49,7 @@ test('an empty queue has no batches of any state, and no oldest one', async () =
     deliveries: 0,
     oldestWaitingSeconds: 0,
     isPaused: false,
+    awayShards: [],
   })
 })
 
@@ -111,7 +112,7 @@ test('the deliveries of a paused queue wait, and it shows that it is paused', as
 describe('metrics', () => {
   test('show the depth by state and the age of the oldest, as of each reading', async () => {
     const registry = createMetricsRegistry()
-    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
+    observeQueue({ registry, topology: producer.topology })
     const before = await registry.metrics()
     expect(before).toMatch(/^vss_queue_jobs\{state="waiting"\} 0$/m)
     expect(before).toMatch(/^vss_queue_oldest_waiting_seconds 0$/m)
@@ -125,7 +126,7 @@ describe('metrics', () => {
 
   test('keep their values while Redis is away, and say that it is, without a wait', async () => {
     const registry = createMetricsRegistry()
-    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
+    observeQueue({ registry, topology: producer.topology })
     await enqueue(1)
     const before = await registry.metrics()
     expect(before).toMatch(/^vss_queue_jobs\{state="waiting"\} 1$/m)
@@ -144,9 +145,9 @@ describe('metrics', () => {
 
   test('show how many workers tell that they run', async () => {
     const registry = createMetricsRegistry()
-    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
+    observeQueue({ registry, topology: producer.topology })
     expect(await registry.metrics()).toMatch(/^vss_workers_connected 0$/m)
-    const report = () => ({ isDatabaseThere: true, payloadVersions: [], shards: 1 })
+    const report = () => ({ isDatabaseThere: true, payloadVersions: [], shards: 1, shardsRead: [0] })
     const tellings = [1, 2].map(() =>
       tellProcess({ client: producer.client, prefix, service: 'worker', report }),
     )
@@ -157,7 +158,7 @@ describe('metrics', () => {
 
   test('show the used share of maxmemory, and 0 without one', async () => {
     const registry = createMetricsRegistry()
-    observeQueue({ registry, prefix, shards: producer.shards, client: producer.client })
+    observeQueue({ registry, topology: producer.topology })
     expect(await registry.metrics()).toMatch(/^vss_redis_memory_share 0$/m)
     const [, used] = /used_memory:(\d+)/.exec(await redis.client.info('memory'))!
     await redis.client.config('SET', 'maxmemory', 2 * Number(used))
@@ -176,7 +177,7 @@ test('metrics of a consumer come within 2 s though Redis hangs', async () => {
     handle: async () => 'done',
   })
   const registry = createMetricsRegistry()
-  observeQueue({ registry, prefix, shards: consumer.shards, client: consumer.client })
+  observeQueue({ registry, topology: consumer.topology })
   await untilConnected(consumer)
   redis.freeze()
   onTestFinished(async () => {

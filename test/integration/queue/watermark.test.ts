@@ -32,7 +32,7 @@ beforeEach(async () => {
 })
 
 function openSource(options: { abandonedAfterMs?: number } = {}) {
-  return createWatermarkSource({ client: producer.client, shards: producer.shards, prefix, ...options })
+  return createWatermarkSource({ topology: producer.topology, ...options })
 }
 
 function ownMark(untilMs: number, more: Partial<OwnMark> = {}): OwnMark {
@@ -40,7 +40,6 @@ function ownMark(untilMs: number, more: Partial<OwnMark> = {}): OwnMark {
     id: 'folder',
     place: 'host:/spool',
     hasSpool: true,
-    shards: 1,
     processId: randomUUID(),
     untilMs,
     clockMs: untilMs,
@@ -164,13 +163,6 @@ describe('marks', () => {
     await openSource().read(watermarkMs)
     const late = await tellMark(producer.client, prefix, ownMark(watermarkMs - hourMs))
     expect(late.floorMs).toBe(watermarkMs)
-  })
-
-  test('one of an ingest with more queues than are read here is an error that says what to set', async () => {
-    await tellMark(producer.client, prefix, ownMark(Date.now(), { shards: 3 }))
-    await expect(openSource().read()).rejects.toThrow(
-      'QUEUE_SHARDS is 3 for ingest folder (host:/spool) and 1 here: give workers the greater number',
-    )
   })
 
   test('one that Redis has forgotten is retired, unless it is told meanwhile', async () => {

@@ -1,19 +1,23 @@
 import type { Logger } from '@vss-pipeline/runtime/service'
+import type { Worker } from 'bullmq'
 import { connectRedis, type RedisClient } from '../connection.ts'
 import { warnOfDurabilityProblems } from '../durability.ts'
 import { forgetWhenIdle } from '../forgetting.ts'
-import { isConnectionLoss } from '../outage-log.ts'
-import { openShards, type Shard } from '../topology.ts'
+import { openTopology, type Shard, type Topology } from '../topology.ts'
 import { createBatchCloser } from '../watermark/open-batches.ts'
 import { closeWorkers } from './closing.ts'
 import { createFloor } from './floor.ts'
+import { findFurtherShards } from './further-shards.ts'
 import { keepPace } from './pace.ts'
 import { createJobProcessor, type HandleBatch } from './process-job.ts'
-import { logStalls, openWorker } from './worker.ts'
+import { createRest } from './rest.ts'
+import { createStallLog, openWorker } from './worker.ts'
 
 export interface Consumer {
-  /** For status and metrics. */
+  /** The shards that it reads now. They become more, never fewer. */
   readonly shards: readonly Shard[]
+  /** For status and metrics. */
+  readonly topology: Topology
   readonly client: RedisClient
   /**
    * Takes no more jobs. Those in hand finish, or go back to the queue when their handler throws. While Redis is away or
@@ -32,13 +36,15 @@ const defaultStalledIntervalMs = 4_000
  *
  * A batch that stalled before runs alone: everything else in hand finishes first or goes back to the queue. If it kills
  * this process too, no other batch suffers. Several such batches run one after the other.
+ *
+ * It reads the first `shards` queues, and those of other numbers once they hold batches.
  */
 export function createConsumer(options: {
   redisUrl: string
   prefix: string
   /** The number of queues; 1 by default. */
   shards?: number
-  /** Batches in hand at once, over all queues. */
+  /** Batches in hand at once, over all queues; but each queue may have one. */
   concurrency: number
   logger: Logger
   handle: HandleBatch
@@ -67,36 +73,52 @@ export function createConsumer(options: {
   })
   warnOfDurabilityProblems(client, logger)
 
-  const shards = openShards(client, { prefix, shards: options.shards ?? 1 })
-  const concurrency = Math.ceil(options.concurrency / shards.length)
+  const own = options.shards ?? 1
+  const topology = openTopology({ client, prefix, shards: own })
+  const shards: Shard[] = []
+  const workers: Worker[] = []
   const floor = createFloor({
     pause: async () => void (await Promise.all(workers.map((worker) => worker.pause(true)))),
     resume: () => workers.forEach((worker) => void worker.resume()),
   })
   const processJob = createJobProcessor({ handle, closeBatch: createBatchCloser(client), floor, logger })
-  const workers = shards.map((shard) =>
-    openWorker({ client, shard, processJob, concurrency, lockDurationMs, stalledIntervalMs }),
-  )
   const forgetting = forgetWhenIdle({ client, shards, logger, checkIntervalMs: options.idleCheckIntervalMs })
-  const stopKeepingPace = keepPace({ workers, client, concurrency, lockDurationMs })
-  logStalls(workers, logger)
-  for (const worker of workers) {
-    worker.on('error', restWhenRefused)
-    worker.on('completed', () => forgetting.batchDone())
+  const restWhenRefused = createRest({ floor, isConnected: () => client.status === 'ready', logger })
+  const logStall = createStallLog(logger)
+
+  function concurrency(): number {
+    return Math.max(1, Math.floor(options.concurrency / Math.max(own, shards.length)))
   }
 
-  /** Where Redis refuses a command, as when out of memory, BullMQ asks again at once and without end: rests instead. */
-  function restWhenRefused(error: Error): void {
-    if (floor.state !== 'open' || client.status !== 'ready' || isConnectionLoss(error)) return
-    logger.warn({ err: error }, 'the queue refuses: asking again later')
-    void floor.rest()
+  function read(shard: Shard): void {
+    // Its worker would take jobs although a batch runs alone, or although the consumer closes.
+    if (floor.state !== 'open') return
+    shards.push(shard)
+    const worker = openWorker({
+      client,
+      shard,
+      processJob,
+      concurrency: concurrency(),
+      lockDurationMs,
+      stalledIntervalMs,
+    })
+    workers.push(worker)
+    worker.on('error', (error) => void restWhenRefused(worker, shard, error))
+    worker.on('completed', () => forgetting.batchDone())
+    worker.on('stalled', logStall)
   }
+
+  for (const shard of topology.shards.slice(0, own)) read(shard)
+  const stopLooking = findFurtherShards({ topology, isRead: (shard) => shards.includes(shard), read })
+  const stopKeepingPace = keepPace({ workers, client, concurrency, lockDurationMs })
 
   return {
     shards,
+    topology,
     client,
     async close() {
       floor.close()
+      stopLooking()
       stopKeepingPace()
       forgetting.stop()
       await closeWorkers(workers, client)

@@ -1,15 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
 /**
  * Decides which batches run now: several beside each other, or one alone that stalled before. A batch that runs alone
  * harms no other if it kills this process too.
  */
 export interface Floor {
   /**
-   * `open`: every batch runs. `alone`: only batches that stalled before run, one after the other. `resting` and
-   * `closed`: no more jobs are taken.
+   * `open`: every batch runs. `alone`: only batches that stalled before run, one after the other. `closed`: no more jobs
+   * are taken.
    */
-  readonly state: 'open' | 'resting' | 'alone' | 'closed'
+  readonly state: 'open' | 'alone' | 'closed'
   /** Runs beside others. */
   runBeside(work: () => Promise<void>): Promise<void>
   /**
@@ -19,20 +17,15 @@ export interface Floor {
    * @throws when the floor is closed before its turn.
    */
   runAlone(work: () => Promise<void>): Promise<void>
-  /** Takes no jobs for a moment. */
-  rest(): Promise<void>
   /** Takes no jobs any more. Batches that run go on. */
   close(): void
 }
 
 type State =
   | { name: 'open' }
-  | { name: 'resting' }
   /** `lastTurn` resolves at the end of the last turn, where the next begins. */
   | { name: 'alone'; inHand: number; lastTurn: Promise<void> }
   | { name: 'closed' }
-
-const restMs = 1_000
 
 /** @param deps.pause stops the taking of jobs, without waiting for jobs in hand. `deps.resume` starts it again. */
 export function createFloor(deps: { pause: () => Promise<void>; resume: () => void }): Floor {
@@ -88,14 +81,6 @@ export function createFloor(deps: { pause: () => Promise<void>; resume: () => vo
         alone.inHand--
         if (alone.inHand === 0 && state === alone) open()
       }
-    },
-    async rest() {
-      if (state.name !== 'open') return
-      const resting: State = { name: 'resting' }
-      state = resting
-      await pause()
-      await delay(restMs)
-      if (state === resting) open()
     },
     close() {
       state = { name: 'closed' }

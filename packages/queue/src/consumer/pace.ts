@@ -13,13 +13,13 @@ const takingShare = 0.25
  * trip for each, and begins with the first of them after the last. Only then does it renew their locks. With 64 jobs and
  * a network of 100 ms each way, all locks would expire, again and again.
  *
- * @param deps.concurrency is the number of jobs that each worker may take at most.
+ * @param deps.concurrency gives the number of jobs that each worker may take at most now.
  * @returns a function that stops the measuring.
  */
 export function keepPace(deps: {
   workers: readonly Worker[]
   client: RedisClient
-  concurrency: number
+  concurrency: () => number
   lockDurationMs: number
 }): () => void {
   const { workers, client, concurrency, lockDurationMs } = deps
@@ -32,7 +32,7 @@ export function keepPace(deps: {
     const roundTripMs = Math.max(...(await Promise.all(reachable.map(measureRoundTrip))))
     // The shorter of two, because a long one may have waited for a new connection.
     const affordable = (takingShare * lockDurationMs) / Math.min(roundTripMs, lastMs)
-    const allowed = Math.max(1, Math.floor(Math.min(concurrency, affordable)))
+    const allowed = Math.max(1, Math.floor(Math.min(concurrency(), affordable)))
     for (const worker of workers) worker.concurrency = allowed
     lastMs = roundTripMs
   }

@@ -37,18 +37,14 @@ export function openWorker(deps: {
   )
 }
 
-/** Logs the stalled batches of workers: one line for all that one check has found. */
-export function logStalls(
-  workers: readonly Worker[],
-  logger: { warn(fields: object, message: string): void },
-): void {
+/** Makes the function that takes the stalls of all workers: it logs one line for all that one check has found. */
+export function createStallLog(logger: { warn(fields: object, message: string): void }): () => void {
   let stalled = 0
-  function onStalled(): void {
+  return function logStall() {
     if (stalled++ > 0) return
     setImmediate(() => {
       logger.warn({ batches: stalled }, 'batches stalled: their worker did not answer')
       stalled = 0
     })
   }
-  for (const worker of workers) worker.on('stalled', onStalled)
 }

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { mostShards } from '../hash-tags.ts'
 
 /** Only those who read reports load this file: ingest, which only tells one, does not need its checks. */
 
@@ -27,7 +28,7 @@ const IngestReport = Type.Object({
   service: Type.Literal('ingest'),
   /** The version of the payloads that it puts into the queue. */
   payloadVersion: count,
-  /** The number of queues that it fills. */
+  /** The number of queues that it fills: its `QUEUE_SHARDS`. */
   shards: count,
   /** So many replicas must have a delivery before it is acknowledged. */
   waitReplicas: count,
@@ -62,8 +63,10 @@ const WorkerReport = Type.Object({
   service: Type.Literal('worker'),
   /** Whether Postgres takes its rows; null before the first answer. */
   isDatabaseThere: orNull(Type.Boolean()),
-  /** The number of queues that it drains. */
+  /** Its `QUEUE_SHARDS`. */
   shards: count,
+  /** The numbers of the shards that it reads now: its own, and others that held batches. */
+  shardsRead: Type.Array(count, { maxItems: mostShards }),
   /** The versions of payloads that it can read. */
   payloadVersions: Type.Array(count, { maxItems: 100 }),
 })

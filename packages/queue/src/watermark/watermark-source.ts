@@ -1,5 +1,4 @@
-import type { RedisClient } from '../connection.ts'
-import type { Shard } from '../topology.ts'
+import type { Shard, Topology } from '../topology.ts'
 import { type IngestMark, type Marks, readMarks, removeRetired, retireMarks } from './ingest-marks.ts'
 import { createAbandonedBatches } from './open-batches.ts'
 
@@ -13,7 +12,7 @@ export interface WatermarkFacts extends Marks {
 export interface WatermarkSource {
   /**
    * @param watermarkMs the watermark, which Redis may have forgotten.
-   * @throws the error of ioredis, or an Error for a mark that cannot be read, or of an ingest with more queues.
+   * @throws the error of ioredis, also where one shard cannot be read, or an Error for a mark that cannot be read.
    */
   read(watermarkMs?: number): Promise<WatermarkFacts>
   /** Retires marks of ingests that can have nothing any more, where they have not told another one since. */
@@ -27,25 +26,26 @@ const defaultAbandonedAfterMs = 60_000
 
 /** @param options.abandonedAfterMs A batch that has had no job for this long is not open any more. */
 export function createWatermarkSource(options: {
-  client: RedisClient
-  shards: readonly Shard[]
-  prefix: string
+  topology: Topology
   abandonedAfterMs?: number
 }): WatermarkSource {
-  const { client, shards, prefix, abandonedAfterMs = defaultAbandonedAfterMs } = options
-  const looks = shards.map((shard) => createAbandonedBatches(client, shard, abandonedAfterMs))
+  const { topology, abandonedAfterMs = defaultAbandonedAfterMs } = options
+  const { client, prefix } = topology
+  const looks = new Map<Shard, () => Promise<number | null>>()
+
+  function lookInto(shard: Shard): Promise<number | null> {
+    const look = looks.get(shard) ?? createAbandonedBatches(client, shard, abandonedAfterMs)
+    looks.set(shard, look)
+    return look()
+  }
 
   return {
     async read(watermarkMs) {
-      // An ingest tells a later mark only when the batches before it are open, so the marks have to be read first.
+      // Each read must see what came before the one above it. An ingest tells a mark only when the batches before it are
+      // open, and it opens a batch only in a shard that is registered.
       const marks = await readMarks(client, prefix, watermarkMs)
-      const wider = marks.marks.find((mark) => mark.shards > shards.length)
-      if (wider !== undefined) {
-        throw new Error(
-          `QUEUE_SHARDS is ${wider.shards} for ingest ${wider.id} (${wider.place}) and ${shards.length} here: give workers the greater number`,
-        )
-      }
-      const open = await Promise.all(looks.map((look) => look()))
+      const shards = await topology.update()
+      const open = await Promise.all(shards.map(lookInto))
       const receipts = open.filter((receipt) => receipt !== null)
       return { ...marks, oldestOpenMs: receipts.length === 0 ? null : Math.min(...receipts) }
     },

@@ -8,8 +8,8 @@ export interface Checkup {
   readonly redis: RedisCheckup | Away
   readonly database: DatabaseCheckup | Away
   readonly addresses: Addresses
-  /** The command that looks: its release, and the number of queues that it knows of. */
-  readonly command: { readonly version: string; readonly shards: number }
+  /** The command that looks. */
+  readonly command: { readonly version: string }
 }
 
 export interface Away {

@@ -32,10 +32,19 @@ const redis: RedisCheckup = {
     deliveries: 0,
     oldestWaitingSeconds: 0,
     isPaused: false,
+    awayShards: [],
   },
+  shards: [],
   processes: {
     running: [
-      { ...process, id: 'w', service: 'worker', isDatabaseThere: true, payloadVersions: [1, 2] },
+      {
+        ...process,
+        id: 'w',
+        service: 'worker',
+        isDatabaseThere: true,
+        shardsRead: [0],
+        payloadVersions: [1, 2],
+      },
       {
         ...process,
         id: 'i',
@@ -99,7 +108,7 @@ function checkup(
     redis: { ...redis, ...ofRedis },
     database: { ...database, ...ofDatabase },
     addresses: { usual: address, direct: null, replica: null, ...ofAddresses },
-    command: { version: '1.2.3', shards: 1 },
+    command: { version: '1.2.3' },
   }
 }
 

@@ -1,4 +1,10 @@
-import type { IngestReport, RedisCheckup, RunningProcess } from '@vss-pipeline/queue'
+import {
+  countReaders,
+  findUnread,
+  type IngestReport,
+  type RedisCheckup,
+  type RunningProcess,
+} from '@vss-pipeline/queue'
 import { displayBytes, displayCountOf } from '@vss-pipeline/runtime'
 import type { Check } from '../finding.ts'
 import type { Checkup } from './checkup.ts'
@@ -80,26 +86,53 @@ export const processChecks = [
         : [],
   },
   {
-    code: 'shards_differ',
+    code: 'shard_away',
     level: 'error',
-    remedy: 'give every program the same QUEUE_SHARDS, the greatest while batches wait',
-    find({ processes, command }) {
-      const told = processes.running.flatMap((process) =>
-        process.service === 'console' ? [] : [{ name: process.service, shards: process.shards }],
+    remedy: 'start its Redis, or a replica of it: docs/scaling.md, "Shards (QUEUE_SHARDS)"',
+    find: ({ queue: { awayShards } }) =>
+      awayShards.length > 0
+        ? [`${displayShards(awayShards)} does not answer: its batches wait, and ingest fills others`]
+        : [],
+  },
+  {
+    code: 'shard_unread',
+    level: 'error',
+    remedy:
+      'start a worker of this release, or restart those that run: each reads every shard that holds batches',
+    find({ shards, processes }) {
+      const workers = processes.running.filter(({ service }) => service === 'worker').length
+      // Without workers, all of them are unread, and that is another fault.
+      if (workers === 0) return []
+      const unread = findUnread(
+        shards.map((reading) => ({ ...reading, workers: countReaders(processes, reading.shard) })),
       )
-      const all = [...told, { name: 'this command', shards: command.shards }]
-      const byShards = Map.groupBy(all, ({ shards }) => shards)
-      if (byShards.size === 1) return []
-      const parts = [...byShards].map(
-        ([shards, some]) => `${[...new Set(some.map(({ name }) => name))].sort().join(' and ')} ${shards}`,
+      return unread.length > 0 ? [`no worker reads ${displayShards(unread)}, which holds batches`] : []
+    },
+  },
+  {
+    code: 'shards_differ',
+    level: 'warning',
+    remedy: 'give workers the QUEUE_SHARDS of ingest: more first to workers, fewer first to ingest',
+    find({ processes }) {
+      const filled = Math.max(...ingestsOf({ processes }).map(({ shards }) => shards))
+      const least = Math.min(
+        ...processes.running.map((process) => (process.service === 'worker' ? process.shards : filled)),
       )
-      return [`the programs have different QUEUE_SHARDS: ${parts.join(', ')}`]
+      return least < filled
+        ? [
+            `ingest fills ${filled} shards and a worker is told of ${least}: it finds the others a second later`,
+          ]
+        : []
     },
   },
 ] as const satisfies readonly Check<ProcessFacts>[]
 
-function ingestsOf({ processes }: ProcessFacts): (RunningProcess & IngestReport)[] {
+function ingestsOf({ processes }: Pick<ProcessFacts, 'processes'>): (RunningProcess & IngestReport)[] {
   return processes.running.filter((process) => process.service === 'ingest')
+}
+
+function displayShards(shards: readonly number[]): string {
+  return `shard ${shards.join(', ')}`
 }
 
 /** A place is chosen by whoever starts it, and so is quoted. */

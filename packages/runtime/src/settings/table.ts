@@ -47,8 +47,8 @@ export const settings = {
     // A bound, because each queue costs every worker a connection.
     kind: integer({ min: 1, max: 64 }),
     default: 1,
-    readBy: ['ingest', 'worker', 'console', 'vss'],
-    help: 'The number of queues that batches are spread over: the same for every program. Do not lower it while batches wait.',
+    readBy: ['ingest', 'worker'],
+    help: 'The number of queues, called shards, that ingest spreads batches over. Workers read as many, and any other that holds batches.',
   },
   DATABASE_URL: {
     kind: databaseUrl({ isWritten: true }),

@@ -1,6 +1,6 @@
 import { fetchRedisCheckup } from '@vss-pipeline/queue'
 import { type Addresses, type Away, type Checkup, findFaults, isAway } from '@vss-pipeline/reader'
-import { displayCountOf, pipelineVersion, readSetting } from '@vss-pipeline/runtime'
+import { displayCountOf, pipelineVersion } from '@vss-pipeline/runtime'
 import { readAddressCheckup, readDatabaseCheckup } from '@vss-pipeline/storage'
 import { explainFaults, withDatabase } from '../database.ts'
 import type { DoctorOptions } from '../doctor.ts'
@@ -33,7 +33,7 @@ export async function runDoctor(options: DoctorOptions, env: NodeJS.ProcessEnv):
       replica: readReplicaSetting(options, env),
     }),
   ])
-  const command = { version: pipelineVersion, shards: readSetting(env, 'vss', 'QUEUE_SHARDS') }
+  const command = { version: pipelineVersion }
   const checkup: Checkup = { redis, database, addresses, command }
   const findings = findFaults(checkup)
   if (options.json) console.log(displayJson({ findings, seen: seen(checkup) }))

@@ -11,11 +11,16 @@ import type { ChangeOptions, QueueOptions } from '../queue.ts'
 import { displayJson, displayValue, indent, renderParagraph, renderTable, title } from '../text.ts'
 import { openKnownQueues } from './address.ts'
 
-/** @throws CommandFailure, ConfigError */
+/**
+ * As JSON: `isPaused`, and `shards`, each with `shard`, `isAway`, `isPaused`, `jobs`, `deliveries`,
+ * `oldestWaitingSeconds` and `troubled`. The facts about one that does not answer are missing.
+ *
+ * @throws CommandFailure, ConfigError
+ */
 export async function runList(options: QueueOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const onQueues = await openKnownQueues(options, env)
   const shards = await onQueues(listQueues)
-  if (options.json) console.log(displayJson({ isPaused: isPaused(shards), shards }))
+  if (options.json) console.log(displayJson({ isPaused: isPaused(shards), shards: shards.map(toJson) }))
   else console.log(renderShards(shards))
 }
 
@@ -55,7 +60,7 @@ async function change(
   const { pauses, consequence, question, apply } = plan
   const onQueues = await openKnownQueues(options, env)
   const shards = await onQueues(listQueues)
-  const changes = shards.some((shard) => shard.isPaused !== pauses)
+  const changes = shards.some(({ status }) => status?.isPaused !== pauses)
   if (changes && !dryRun) {
     await confirm({ consequence, details: displayWaiting(shards), question, yes })
     await onQueues(apply)
@@ -73,21 +78,29 @@ async function change(
 }
 
 function isPaused(shards: readonly ShardListing[]): boolean {
-  return shards.some((shard) => shard.isPaused)
+  return shards.some(({ status }) => status?.isPaused)
 }
 
 function displayWaiting(shards: readonly ShardListing[]): string {
-  const deliveries = shards.reduce((sum, shard) => sum + shard.deliveries, 0)
+  const deliveries = shards.reduce((sum, { status }) => sum + (status?.deliveries ?? 0), 0)
   return `${displayCountOf(deliveries, 'delivery is', 'deliveries are')} not written yet`
 }
 
+function toJson({ shard, status, troubled }: ShardListing) {
+  return { shard, isAway: status === null, ...status, troubled }
+}
+
 function renderShards(shards: readonly ShardListing[]): string {
-  const rows = shards.map(({ shard, isPaused, jobs, deliveries, oldestWaitingSeconds }) => [
-    String(shard),
-    isPaused ? 'paused' : 'running',
-    ...[jobs.waiting, jobs.active, jobs.delayed, jobs.failed, deliveries].map(displayCount),
-    deliveries === 0 ? '-' : displaySpan(oldestWaitingSeconds),
-  ])
+  const rows = shards.map(({ shard, status }) => {
+    if (status === null) return [String(shard), 'away', ...Array.from({ length: 6 }, () => '-')]
+    const { isPaused, jobs, deliveries, oldestWaitingSeconds } = status
+    return [
+      String(shard),
+      isPaused ? 'paused' : 'running',
+      ...[jobs.waiting, jobs.active, jobs.delayed, jobs.failed, deliveries].map(displayCount),
+      deliveries === 0 ? '-' : displaySpan(oldestWaitingSeconds),
+    ]
+  })
   const head = ['SHARD', 'STATE', 'WAITING', 'IN HAND', 'DELAYED', 'FAILED', 'DELIVERIES', 'OLDEST']
   const parts = [renderTable(head, rows, { rightAligned: [2, 3, 4, 5, 6, 7] })]
   for (const [state, heading] of [
@@ -95,7 +108,7 @@ function renderShards(shards: readonly ShardListing[]): string {
     ['failed', 'Failed batches: vss queue retry-failed, after an update of the workers'],
   ] as const) {
     const troubled = shards.flatMap((shard) => shard.troubled.filter((batch) => batch.state === state))
-    const more = shards.reduce((sum, { jobs }) => sum + jobs[state], 0) - troubled.length
+    const more = shards.reduce((sum, { status }) => sum + (status?.jobs[state] ?? 0), 0) - troubled.length
     if (troubled.length === 0) continue
     const batches = troubled.map(renderTroubled).join('\n')
     parts.push(`${title(heading)}\n${batches}${more > 0 ? `\n  and ${displayCount(more)} more` : ''}`)

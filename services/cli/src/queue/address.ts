@@ -1,5 +1,4 @@
 import type { QueueAddress } from '@vss-pipeline/queue'
-import { readSetting } from '@vss-pipeline/runtime'
 import { CommandFailure } from '../failure.ts'
 import { explainRedis } from '../redis.ts'
 import { readQueuePrefix, readRedisSetting, type SettingsOptions } from '../settings.ts'
@@ -16,9 +15,9 @@ export type OnQueues = <Result>(work: (address: QueueAddress) => Promise<Result>
  */
 export async function openKnownQueues(options: SettingsOptions, env: NodeJS.ProcessEnv): Promise<OnQueues> {
   const onQueues = await openQueues(options, env)
-  const { fetchRedisState } = await import('@vss-pipeline/queue')
-  const { isPrefixKnown, prefix } = await onQueues(fetchRedisState)
-  if (!isPrefixKnown) {
+  const { fetchIsPrefixKnown } = await import('@vss-pipeline/queue')
+  if (!(await onQueues(fetchIsPrefixKnown))) {
+    const prefix = readQueuePrefix(options, env)
     throw new CommandFailure(
       `there is no queue and no process under the prefix ${displayValue(prefix)}: check QUEUE_PREFIX and REDIS_URL: both must be those of ingest and workers`,
     )
@@ -34,8 +33,7 @@ export async function openKnownQueues(options: SettingsOptions, env: NodeJS.Proc
 export async function openQueues(options: SettingsOptions, env: NodeJS.ProcessEnv): Promise<OnQueues> {
   const redis = readRedisSetting(options, env)
   const prefix = readQueuePrefix(options, env)
-  const shards = readSetting(env, 'vss', 'QUEUE_SHARDS')
   const { createLogger } = await import('@vss-pipeline/runtime/service')
   const logger = createLogger({ service: 'cli', level: 'silent' })
-  return (work) => explainRedis(redis, () => work({ redisUrl: redis.url, prefix, shards, logger }))
+  return (work) => explainRedis(redis, () => work({ redisUrl: redis.url, prefix, logger }))
 }

@@ -7,7 +7,6 @@ import {
   readDatabaseState,
   type Verdict,
 } from '@vss-pipeline/reader'
-import { readSetting } from '@vss-pipeline/runtime'
 import { withDatabase } from '../database.ts'
 import { CommandFailure } from '../failure.ts'
 import { explainRedis } from '../redis.ts'
@@ -59,11 +58,10 @@ async function valueOrProblem<Value>(
 async function readRedis(options: StatusOptions, env: NodeJS.ProcessEnv): Promise<RedisState> {
   const redis = readRedisSetting(options, env)
   const prefix = readQueuePrefix(options, env)
-  const shards = readSetting(env, 'vss', 'QUEUE_SHARDS')
   const { fetchRedisState } = await import('@vss-pipeline/queue')
   const { createLogger } = await import('@vss-pipeline/runtime/service')
   const logger = createLogger({ service: 'cli', level: 'silent' })
-  return await explainRedis(redis, () => fetchRedisState({ redisUrl: redis.url, prefix, shards, logger }))
+  return await explainRedis(redis, () => fetchRedisState({ redisUrl: redis.url, prefix, logger }))
 }
 
 async function readDatabase(

@@ -1,5 +1,5 @@
 import { isUuid } from '@vss-pipeline/delivery'
-import type { JobState, OpenedBatch, QueuedBatch, QueueStatus } from '@vss-pipeline/queue'
+import type { JobState, OpenedBatch, QueuedBatch, QueueStatus, ShardReading } from '@vss-pipeline/queue'
 import { displayCountOf } from '@vss-pipeline/runtime'
 import type { Hono } from 'hono'
 import { html } from 'hono/html'
@@ -30,25 +30,25 @@ export function addQueue(app: Hono<ConsoleEnv>, deps: PageDeps): void {
   const { queue, renderPage, numbersMode, nowMs } = deps
 
   app.get('/queue', async (c) => {
-    const statuses = await queue.readStatuses()
-    const shards = statuses.map((_, shard) => shard)
+    const readings = await queue.readShards()
+    const shards = readings.flatMap(({ shard, status }) => (status === null ? [] : [{ shard, ...status }]))
     const sections = await Promise.all(
       states.map(async ({ state, title, tone }) => {
         const lists = shards
-          .filter((shard) => statuses[shard]!.jobs[state] > 0)
-          .map((shard) => queue.readBatches({ shard, state, limit: shownBatches }))
+          .filter(({ jobs }) => jobs[state] > 0)
+          .map(({ shard }) => queue.readBatches({ shard, state, limit: shownBatches }))
         const batches = (await Promise.all(lists)).flat()
         if (batches.length === 0) return ''
-        const total = statuses.reduce((sum, { jobs }) => sum + jobs[state], 0)
+        const total = shards.reduce((sum, { jobs }) => sum + jobs[state], 0)
         const caption = `${title}${total > batches.length ? `, ${count(batches.length)} of ${count(total)}` : ''}`
         return html`<h2>${badge(state, tone)} ${caption}</h2>
-          ${table({ caption: title, columns: columnsAt(nowMs(), statuses.length > 1), rows: batches })}`
+          ${table({ caption: title, columns: columnsAt(nowMs(), readings.length > 1), rows: batches })}`
       }),
     )
     return renderPage(c, {
       title: 'Queue',
-      lead: describeDepth(statuses),
-      body: html`${table({ caption: 'Depth of the queue by shard', columns: shardColumns, rows: statuses.map((status, shard) => ({ ...status, shard })) })}
+      lead: describeDepth(shards),
+      body: html`${table({ caption: 'Depth of the queue by shard', columns: shardColumns, rows: readings })}
         ${sections.every((section) => section === '') ? emptyNotice('Nothing waits.', 'Every delivery that was acknowledged is in the tables, or in a spool.') : sections}`,
     })
   })
@@ -76,15 +76,23 @@ function describeDepth(statuses: readonly QueueStatus[]): string {
   return `${displayCountOf(deliveries, 'delivery waits', 'deliveries wait')} to be written, the oldest for ${duration(oldest)}.`
 }
 
-const shardColumns: readonly Column<QueueStatus & { shard: number }>[] = [
-  { head: 'Shard', cell: ({ shard }) => shard },
-  { head: 'Deliveries', isFigure: true, cell: ({ deliveries }) => count(deliveries) },
-  { head: 'Oldest', isFigure: true, cell: ({ oldestWaitingSeconds }) => duration(oldestWaitingSeconds) },
-  { head: 'Waiting', isFigure: true, cell: ({ jobs }) => count(jobs.waiting) },
-  { head: 'In hand', isFigure: true, cell: ({ jobs }) => count(jobs.active) },
-  { head: 'Delayed', isFigure: true, cell: ({ jobs }) => notable(jobs.delayed, 'warn') },
-  { head: 'Failed', isFigure: true, cell: ({ jobs }) => notable(jobs.failed, 'bad') },
+const shardColumns: readonly Column<ShardReading>[] = [
+  {
+    head: 'Shard',
+    cell: ({ shard, status }) => (status === null ? html`${shard} ${badge('away', 'bad')}` : shard),
+  },
+  figure('Deliveries', ({ deliveries }) => count(deliveries)),
+  figure('Oldest', ({ oldestWaitingSeconds }) => duration(oldestWaitingSeconds)),
+  figure('Waiting', ({ jobs }) => count(jobs.waiting)),
+  figure('In hand', ({ jobs }) => count(jobs.active)),
+  figure('Delayed', ({ jobs }) => notable(jobs.delayed, 'warn')),
+  figure('Failed', ({ jobs }) => notable(jobs.failed, 'bad')),
 ]
+
+/** A figure of a shard; a dash where the shard does not answer. */
+function figure(head: string, cell: (status: QueueStatus) => Markup | string): Column<ShardReading> {
+  return { head, isFigure: true, cell: ({ status }) => (status === null ? '–' : cell(status)) }
+}
 
 function notable(jobs: number, tone: Tone): Markup | string {
   return jobs === 0 ? '0' : badge(count(jobs), tone)
