@@ -57,7 +57,7 @@ describe('vss capacity', () => {
 })
 
 test.each([1, 3])(
-  'ingest and a worker have as many connections as vss capacity says, with %d queues',
+  'ingest and a worker have as many connections as vss capacity says, with %d shards',
   async (queueShards) => {
     const { pool } = await startRunningPipeline({
       redisUrl: redis.url,
