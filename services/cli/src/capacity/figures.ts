@@ -20,14 +20,14 @@ export type Part = 'ingest' | 'worker' | 'redis' | 'postgres'
 
 /**
  * Runs at 200 to 6,000 events a second tell the events, the batches and the transactions apart. The level is that of
- * test/bench/results.md, "End to end" (38 deliveries a batch, 285 a transaction), with what was added later
- * (docs/scaling.md, "CPU").
+ * test/bench/results.md, "End to end" (38 deliveries a batch, 285 a transaction), with what came later (docs/scaling.md,
+ * "CPU").
  */
 export const cpu: Readonly<Record<Part, CpuFigures>> = {
   ingest: { event: 30, batch: 360, flush: 0, second: 5_700 },
   redis: { event: 0, batch: 420, flush: 0, second: 2_500 },
-  worker: { event: 54, batch: 130, flush: 1_800, second: 8_300 },
-  postgres: { event: 50, batch: 0, flush: 1_700, second: 3_800 },
+  worker: { event: 48, batch: 130, flush: 1_600, second: 8_300 },
+  postgres: { event: 41, batch: 0, flush: 1_400, second: 3_800 },
 }
 
 /** A process, or Redis' single thread, should take this share of a core at the peak. The rest is for a worse second. */
@@ -63,7 +63,7 @@ export const syncsPerBatch = 1.5
 export const networkBytes = { post: 1_500, postgres: 2_190 }
 
 /** Bytes of Postgres' log for an event, where no page must be written whole. */
-export const walBytes = 3_400
+export const walBytes = 3_200
 /** The first change of a page behind a checkpoint writes the whole page to the log: 8 KB, less the free space. */
 export const pageImageBytes = 5_900
 export const pageBytes = 8_192
