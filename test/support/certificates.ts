@@ -34,7 +34,8 @@ export async function makeServerCertificate(
   const { authority, name, names } = options
   const files = await filesIn(folder, name)
   const [request, extensions] = [`${files.certFile}.request`, `${files.certFile}.extensions`]
-  await writeFile(extensions, `subjectAltName = ${names}\nextendedKeyUsage = serverAuth\n`)
+  // The nodes of a Redis Cluster are clients of each other.
+  await writeFile(extensions, `subjectAltName = ${names}\nextendedKeyUsage = serverAuth,clientAuth\n`)
   await openssl('req', ...newKey, '-subj', `/CN=${name}`, '-keyout', files.keyFile, '-out', request)
   await openssl(
     ...['x509', '-req', '-in', request, '-days', '2', '-extfile', extensions],

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { choosePort, until } from '@vss-pipeline/local-stack'
 import { Command } from 'ioredis'
-import { openRedisNodes, type RedisNode } from './redis-node.ts'
+import { openRedisNodes, type RedisNode, type RedisTls } from './redis-node.ts'
 
 /** A Redis Cluster whose nodes a test may stop, kill and freeze. */
 export interface RedisCluster {
@@ -31,10 +31,10 @@ const run = promisify(execFile)
 
 /** Starts a cluster of `primaries` primaries, three by default, with `replicas` replicas each, one by default. */
 export async function startRedisCluster(
-  options: { primaries?: number; replicas?: number; configuration?: readonly string[] } = {},
+  options: { primaries?: number; replicas?: number; configuration?: readonly string[]; tls?: RedisTls } = {},
 ): Promise<RedisCluster> {
-  const { primaries = 3, replicas = 1, configuration = [] } = options
-  const all = await openRedisNodes()
+  const { primaries = 3, replicas = 1, configuration = [], tls } = options
+  const all = await openRedisNodes(tls)
   const { password } = all
   const nodes: RedisNode[] = []
 
@@ -54,7 +54,8 @@ export async function startRedisCluster(
     return node
   }
   async function redisCli(...args: string[]): Promise<void> {
-    await run('redis-cli', args, { env: { ...process.env, REDISCLI_AUTH: password } })
+    const trust = tls === undefined ? [] : ['--tls', '--cacert', tls.authority.certFile]
+    await run('redis-cli', [...trust, ...args], { env: { ...process.env, REDISCLI_AUTH: password } })
   }
   async function idOf(node: RedisNode): Promise<string> {
     return (await node.client.cluster('MYID')) as string
@@ -86,7 +87,7 @@ export async function startRedisCluster(
   }
 
   return {
-    url: `redis+cluster://:${encodeURIComponent(password)}@${nodes.map(({ name }) => name).join(',')}`,
+    url: `${tls === undefined ? 'redis' : 'rediss'}+cluster://:${encodeURIComponent(password)}@${nodes.map(({ name }) => name).join(',')}`,
     password,
     nodes,
     async primaryOf(key) {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   choosePort,
@@ -9,6 +9,7 @@ import {
 import { Redis } from 'ioredis'
 import { launchServer } from '../../packages/local-stack/src/launch-server.ts'
 import { writeSettings } from '../../packages/local-stack/src/server-settings.ts'
+import type { Certificate } from './certificates.ts'
 import { type FaultyServer, startFaultyServer } from './faulty-server.ts'
 
 /** A Redis that is one of several: of a cluster, or of a primary with its replicas and sentinels. */
@@ -34,10 +35,19 @@ export interface RedisNodes {
   stop(): Promise<void>
 }
 
+/** Trust in the nodes' certificates, where they have some. */
+type ClientOptions = { tls?: { ca: Buffer } }
+
 const durable = ['appendonly yes', 'appendfsync always', 'save ""', 'maxmemory-policy noeviction']
 
-/** Makes a folder for nodes, which begin with none. */
-export async function openRedisNodes(): Promise<RedisNodes> {
+/** The certificate of all nodes, and the authority that they and their clients trust. */
+export interface RedisTls {
+  readonly certificate: Certificate
+  readonly authority: Certificate
+}
+
+/** Makes a folder for nodes, which begin with none. With `tls` they take TLS alone, also from each other. */
+export async function openRedisNodes(tls?: RedisTls): Promise<RedisNodes> {
   const program = findRedisServer()
   if (program === undefined) {
     throw new Error('there is no redis-server on the PATH: install redis-server or valkey-server')
@@ -45,7 +55,22 @@ export async function openRedisNodes(): Promise<RedisNodes> {
   const folder = await createTemporaryFolder()
   const password = 'a/word@with:signs'
   const clients: Redis[] = []
+  const clientOptions: ClientOptions = tls ? { tls: { ca: readFileSync(tls.authority.certFile) } } : {}
   let started = 0
+
+  function portSettings(port: number): string[] {
+    if (tls === undefined) return [`port ${port}`]
+    return [
+      'port 0',
+      `tls-port ${port}`,
+      `tls-cert-file ${tls.certificate.certFile}`,
+      `tls-key-file ${tls.certificate.keyFile}`,
+      `tls-ca-cert-file ${tls.authority.certFile}`,
+      'tls-auth-clients no',
+      'tls-replication yes',
+      'tls-cluster yes',
+    ]
+  }
 
   return {
     password,
@@ -58,7 +83,7 @@ export async function openRedisNodes(): Promise<RedisNodes> {
       const configFile = join(files, 'redis.conf')
       const lines = [
         'bind 127.0.0.1',
-        `port ${settings.port}`,
+        ...portSettings(settings.port),
         `requirepass ${password}`,
         ...(mode === 'server' ? [`masterauth ${password}`, ...durable] : []),
         ...configuration,
@@ -75,12 +100,12 @@ export async function openRedisNodes(): Promise<RedisNodes> {
           signal: undefined,
           command: () => [program, configFile, ...(mode === 'sentinel' ? ['--sentinel'] : [])],
           spawn: { cwd: files },
-          isReady: () => answers(url),
+          isReady: () => answers(url, clientOptions),
           isPassing: () => false,
           url: () => url,
         })
       const server = await startFaultyServer(launch)
-      const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 })
+      const client = new Redis(url, { ...clientOptions, maxRetriesPerRequest: null, retryStrategy: () => 50 })
       client.on('error', () => undefined)
       clients.push(client)
       return Object.assign(server, { port: settings.port, name: `127.0.0.1:${settings.port}`, client })
@@ -92,8 +117,8 @@ export async function openRedisNodes(): Promise<RedisNodes> {
   }
 }
 
-async function answers(url: string): Promise<boolean> {
-  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null })
+async function answers(url: string, options: ClientOptions): Promise<boolean> {
+  const client = new Redis(url, { ...options, lazyConnect: true, retryStrategy: () => null })
   client.on('error', () => undefined)
   try {
     await client.connect()

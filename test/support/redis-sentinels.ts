@@ -1,5 +1,5 @@
 import { until } from '@vss-pipeline/local-stack'
-import { openRedisNodes, type RedisNode } from './redis-node.ts'
+import { openRedisNodes, type RedisNode, type RedisTls } from './redis-node.ts'
 
 /** A primary with replicas, and the sentinels that watch over them. A test may stop, kill and freeze all of them. */
 export interface WatchedRedis {
@@ -26,8 +26,9 @@ const primaryName = 'vss'
 const watcher = 'watcher'
 
 /** Starts a primary, a replica and three sentinels. */
-export async function startWatchedRedis(): Promise<WatchedRedis> {
-  const all = await openRedisNodes()
+export async function startWatchedRedis(options: { tls?: RedisTls } = {}): Promise<WatchedRedis> {
+  const { tls } = options
+  const all = await openRedisNodes(tls)
   const { password } = all
   const settings = ['repl-diskless-sync-delay 0', `user ${watcher} on >${password} ~* &* +@all`]
   const primary = await all.start({ configuration: settings })
@@ -77,7 +78,7 @@ export async function startWatchedRedis(): Promise<WatchedRedis> {
   }
   const word = encodeURIComponent(password)
   return {
-    url: `redis+sentinel://:${word}@${sentinels.map(({ name }) => name).join(',')}/${primaryName}?sentinelPassword=${word}`,
+    url: `${tls === undefined ? 'redis' : 'rediss'}+sentinel://:${word}@${sentinels.map(({ name }) => name).join(',')}/${primaryName}?sentinelPassword=${word}`,
     nodes,
     sentinels,
     async primary() {

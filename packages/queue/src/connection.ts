@@ -128,7 +128,21 @@ function openCluster(address: Extract<RedisAddress, { kind: 'cluster' }>, option
   cluster.on('end', stopAsking)
   cluster.on('ready', connectToAll)
   cluster.on('refresh', connectToAll)
+  cluster.on('+node', (node: Redis) => tellWhyUnreachable(cluster, node))
   return cluster
+}
+
+/**
+ * ioredis asks a node for the slots on a connection of its own. When that fails it says only that the connection is
+ * closed: this tells the reason before, as a "node error" of the cluster.
+ */
+function tellWhyUnreachable(cluster: Cluster, node: Redis): void {
+  const duplicate = node.duplicate.bind(node)
+  node.duplicate = ((options) => {
+    const asking = duplicate(options)
+    asking.on('error', (error) => cluster.emit('node error', error))
+    return asking
+  }) as typeof duplicate
 }
 
 /** Connects; the client's events tell when that fails. */

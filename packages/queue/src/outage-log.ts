@@ -19,9 +19,15 @@ export function logOutages(client: RedisClient, deps: { role: string; logger: Lo
     back: () => logger.info({ role }, 'Redis is back'),
     isOver,
   })
-  client.on('error', outage.lose)
+  let nodeError: NodeJS.ErrnoException | undefined
+  client.on('node error', (error) => {
+    // The first of several says why.
+    nodeError ??= error
+  })
+  client.on('error', (error) => outage.lose(nodeError ?? error))
   client.on('close', () => outage.lose())
   client.on('ready', () => {
+    nodeError = undefined
     if (!outage.settle()) logger.info({ role }, 'connected to Redis')
   })
   if (client instanceof Cluster) logNodeOutages(client, deps)
@@ -29,7 +35,7 @@ export function logOutages(client: RedisClient, deps: { role: string; logger: Lo
 
 /** The words of ioredis after its last try, and of a node of a cluster that has lost a primary, or most of them. */
 const outageWords =
-  /^(Too many Cluster redirections|CLUSTERDOWN|None of startup nodes is available|All sentinels are unreachable)/
+  /^(Too many Cluster redirections|CLUSTERDOWN|None of startup nodes is available|All sentinels are unreachable|no sentinel answers)/
 
 /**
  * Whether an error says that Redis is away, or the primary of a queue: {@link logOutages} tells that once. The connection
@@ -72,15 +78,12 @@ function logNodeOutages(cluster: Cluster, { role, logger }: { role: string; logg
 
 /** The time from the loss of a connection to its return. */
 interface Outage {
-  lose(error?: ConnectionError): void
+  lose(error?: NodeJS.ErrnoException): void
   /** The connection is there, and the outage over when it lasts. @returns false where nothing was lost. */
   settle(): boolean
   /** The connection will not come back. @returns false where nothing was lost. */
   end(): boolean
 }
-
-/** Where all nodes of a cluster have failed, the error has that of the last one. */
-type ConnectionError = NodeJS.ErrnoException & { lastNodeError?: NodeJS.ErrnoException }
 
 function createOutage(deps: {
   lost: (reason: string | undefined) => void
@@ -96,9 +99,8 @@ function createOutage(deps: {
       clearTimeout(settling)
       if (isOn || deps.isOver()) return
       isOn = true
-      const cause = error?.lastNodeError ?? error
       // The error of a name that has several addresses has a code and no message.
-      deps.lost(cause?.message || cause?.code)
+      deps.lost(error?.message || error?.code)
     },
     settle() {
       if (!isOn) return false

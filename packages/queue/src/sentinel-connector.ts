@@ -1,24 +1,41 @@
 import { type Redis, SentinelConnector } from 'ioredis'
 
+type Connect = SentinelConnector['connect']
+type ErrorEmitter = Parameters<Connect>[0]
+type NetStream = Awaited<ReturnType<Connect>>
+
 /**
- * ioredis' connector to a primary that sentinels name, without two of its faults.
+ * ioredis' connector to a primary that sentinels name, without some of its faults:
  *
- * It prints every failure to reach a sentinel to the console. And a sentinel's word of a new primary, meant to end the
- * connection to the old one, also ends an attempt to connect that is going on, and with it the client for good: until the
- * next connection is there, nobody listens for that word.
+ * - It prints failures to reach a sentinel to the console, and says only that the connection is closed. Here its error has
+ *   the reason.
+ * - A sentinel's word of a new primary, which is to end the connection to the old one, also ends an attempt to connect
+ *   that is going on, and with it the client for good. Here nobody listens to it during an attempt.
  */
 export class PatientSentinelConnector extends SentinelConnector {
+  private reason: Error | undefined
+
   constructor(options: unknown) {
     super(options as ConstructorParameters<typeof SentinelConnector>[0])
     // It is private, and ioredis has no other way to its connections.
     const name = 'connectToSentinel'
     const connect = this[name].bind(this)
-    this[name] = (...parameters: unknown[]): Redis => connect(...parameters).on('error', () => undefined)
+    this[name] = (...parameters: unknown[]): Redis =>
+      connect(...parameters).on('error', (error: Error) => {
+        this.reason = error
+      })
   }
 
-  override connect(...parameters: Parameters<SentinelConnector['connect']>) {
+  override async connect(emit: ErrorEmitter): Promise<NetStream> {
     const name = 'failoverDetector'
     this[name]?.cleanup()
-    return super.connect(...parameters)
+    this.reason = undefined
+    const explain = (error: Error) =>
+      this.reason === undefined ? error : new Error(`no sentinel answers: ${this.reason.message}`)
+    try {
+      return await super.connect((type, error) => emit(type, type === 'error' ? explain(error) : error))
+    } catch (error) {
+      throw explain(error as Error)
+    }
   }
 }
