@@ -8,7 +8,7 @@ import { openRedisNodes, type RedisNode, type RedisTls } from './redis-node.ts'
 export interface RedisCluster {
   /** The value of REDIS_URL. */
   readonly url: string
-  /** That of all nodes. */
+  /** All nodes have this one. */
   readonly password: string
   /** The primaries of the start first, then their replicas, then the nodes that were added. */
   readonly nodes: readonly RedisNode[]

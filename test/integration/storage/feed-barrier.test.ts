@@ -12,7 +12,7 @@ import {
   second,
   useOwnServer,
   writeSession,
-} from './feed-database.ts'
+} from '../../support/feed-database.ts'
 
 useOwnServer()
 

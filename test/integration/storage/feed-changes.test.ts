@@ -4,7 +4,6 @@ import { expect, onTestFinished, test } from 'vitest'
 import { connect, createEmptyDatabase } from '../../support/databases.ts'
 import { fillEarlier, migrateToEarlier, writeAsEarlier } from '../../support/earlier-schema.ts'
 import { delivery, session } from '../../support/entries.ts'
-import { openPool } from '../../support/open-storage.ts'
 import {
   type Change,
   first,
@@ -18,7 +17,8 @@ import {
   third,
   useOwnServer,
   writeSession,
-} from './feed-database.ts'
+} from '../../support/feed-database.ts'
+import { openPool } from '../../support/open-storage.ts'
 import { waitingBackends } from './locks.ts'
 
 useOwnServer()

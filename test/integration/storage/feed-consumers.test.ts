@@ -11,7 +11,7 @@ import {
   third,
   useOwnServer,
   writeSession,
-} from './feed-database.ts'
+} from '../../support/feed-database.ts'
 
 useOwnServer()
 

@@ -13,7 +13,7 @@ import {
   third,
   useOwnServer,
   writeSession,
-} from './feed-database.ts'
+} from '../../support/feed-database.ts'
 
 useOwnServer()
 

@@ -6,7 +6,7 @@ import {
   readChanges,
   useOwnServer,
   writeSession,
-} from './feed-database.ts'
+} from '../../support/feed-database.ts'
 
 useOwnServer()
 

@@ -2,7 +2,6 @@ import { readFeedState } from '@vss-pipeline/reader'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { connect } from '../../support/databases.ts'
-import { openPool } from '../../support/open-storage.ts'
 import {
   beat,
   commit,
@@ -17,7 +16,8 @@ import {
   third,
   useOwnServer,
   writeSession,
-} from './feed-database.ts'
+} from '../../support/feed-database.ts'
+import { openPool } from '../../support/open-storage.ts'
 
 // A server that has gone on to another timeline is shown by a feed that is still on the timeline before. The rows of the
 // transactions that a failover loses are deleted. feed-standby.test.ts has a real failover.

@@ -2,8 +2,8 @@ import { until } from '@vss-pipeline/local-stack'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { connect } from '../../support/databases.ts'
+import { beat, commit, readChanges, readLag, sessionIdOf, writeSession } from '../../support/feed-database.ts'
 import { startArchivedServer, startPrimaryWithStandbys } from '../../support/standby.ts'
-import { beat, commit, readChanges, readLag, sessionIdOf, writeSession } from './feed-database.ts'
 
 /** A reader's copy: the revision of each session. */
 type Copy = Map<string, number>

@@ -4,7 +4,6 @@ import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
 import { expect, test } from 'vitest'
 import { observeFeed } from '../../../services/worker/src/feed-metrics.ts'
 import { connect } from '../../support/databases.ts'
-import { openPool } from '../../support/open-storage.ts'
 import {
   commit,
   first,
@@ -14,7 +13,8 @@ import {
   third,
   useOwnServer,
   writeSession,
-} from './feed-database.ts'
+} from '../../support/feed-database.ts'
+import { openPool } from '../../support/open-storage.ts'
 
 useOwnServer()
 

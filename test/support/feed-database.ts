@@ -3,8 +3,8 @@ import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { beatFeed, type FeedBeat } from '@vss-pipeline/storage'
 import type pg from 'pg'
 import { beforeAll, expect, onTestFinished } from 'vitest'
-import { connect, createTestDatabase } from '../../support/databases.ts'
-import { startTestPostgres } from '../../support/servers/postgres.ts'
+import { connect, createTestDatabase } from './databases.ts'
+import { startTestPostgres } from './servers/postgres.ts'
 
 let serverUrl: string
 
