@@ -12,8 +12,8 @@ export function addMigrate(program: Command, env: NodeJS.ProcessEnv): void {
     .addHelpText(
       'after',
       `
-It needs Postgres itself: where DATABASE_URL leads to a pooler such as PgBouncer,
-set DATABASE_DIRECT_URL as well.
+It needs Postgres itself: where DATABASE_URL leads to a pooler, such as
+PgBouncer, set DATABASE_DIRECT_URL as well.
 
 Examples:
   DATABASE_URL_FILE=/run/secrets/database-url vss migrate
