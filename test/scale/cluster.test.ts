@@ -63,9 +63,13 @@ async function untilReplaced(old: RedisNode, key: string): Promise<void> {
 }
 
 async function isWhole(): Promise<boolean> {
+  const states = await Promise.all(
+    cluster.nodes.map(({ client }) => client.cluster('INFO') as Promise<string>),
+  )
   const links = await Promise.all(cluster.nodes.map(({ client }) => client.info('replication')))
   const isPrimary = (link: string) => link.includes('role:master')
   return (
+    states.every((state) => state.includes('cluster_state:ok')) &&
     links.filter(isPrimary).length === 3 &&
     links.every((link) => link.includes(isPrimary(link) ? 'state=online' : 'master_link_status:up'))
   )
@@ -224,6 +228,26 @@ test('each primary is full by itself', async () => {
   expect(state.redis).toMatchObject({ node: full.name, isNearlyFull: true })
 })
 
+test('bodies leave the append-only file of the primary that had them', async () => {
+  const prefix = freshPrefix()
+  const { logger, lines } = createRecordingLogger()
+  const producer = await openProducer(prefix)
+  const primary = await cluster.primaryOf(prefix)
+  await producer.enqueue([makeDelivery()])
+  const consumer = createConsumer({
+    redisUrl: cluster.url,
+    prefix,
+    concurrency: 1,
+    logger,
+    idleCheckIntervalMs: 20,
+    handle: async () => 'done',
+  })
+  onTestFinished(() => consumer.close())
+  const told = () => lines.map((line) => JSON.parse(line)).filter(({ msg }) => /rewrites/.test(msg))
+  await until('A rewrite', () => told().length > 0, { timeoutMs: 10_000 })
+  expect(told()).toEqual([expect.objectContaining({ node: primary.name })])
+})
+
 test('the checkup names the primary that has a problem', async () => {
   const prefix = freshPrefix()
   const primary = await cluster.primaryOf(prefix)
@@ -250,6 +274,19 @@ test('a prefix without braces is refused, because its keys would be in several s
   expect(open).toThrow(
     'QUEUE_PREFIX is "vss": in a Redis Cluster it takes a name with a part in braces, such as {vss}',
   )
+})
+
+test('a cluster that is down is told as that', async () => {
+  const { logger } = createRecordingLogger('silent')
+  const own = await startRedisCluster({ replicas: 0 })
+  onTestFinished(() => own.stop())
+  await own.nodes[0]!.kill()
+  await own.nodes[1]!.kill()
+  const { client } = own.nodes[2]!
+  const isDown = async () => ((await client.cluster('INFO')) as string).includes('cluster_state:fail')
+  await until('A cluster that is down', isDown, failoverMs)
+  const state = fetchRedisState({ redisUrl: own.url, prefix: freshPrefix(), logger })
+  await expect(state).rejects.toThrow(/the cluster is down|ECONNREFUSED/)
 })
 
 test('a wrong password is told as Redis says it, and not shown', async () => {

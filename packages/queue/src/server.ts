@@ -30,7 +30,8 @@ export async function readRedisServers(client: RedisClient): Promise<[RedisServe
   }))
   const fullness = ({ usedBytes, maxBytes }: RedisServer) =>
     usedBytes / (maxBytes ?? Number.POSITIVE_INFINITY)
-  return servers.toSorted((a, b) => fullness(b) - fullness(a)) as [RedisServer, ...RedisServer[]]
+  const sorted = servers.toSorted((a, b) => fullness(b) - fullness(a) || b.usedBytes - a.usedBytes)
+  return sorted as [RedisServer, ...RedisServer[]]
 }
 
 /** Reads facts about a node, and judges none of them. @throws the error of ioredis */

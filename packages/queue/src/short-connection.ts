@@ -59,5 +59,8 @@ async function connectToCluster(cluster: Cluster): Promise<void> {
   const ready = once(cluster, 'ready')
   // It settles with the first attempt only.
   cluster.connect().catch(() => undefined)
-  await Promise.race([ready, once(cluster, 'end').then(() => Promise.reject(new Error('no node answers')))])
+  const ended = once(cluster, 'end').then(() => {
+    throw new Error('the cluster is down: CLUSTER INFO says why')
+  })
+  await Promise.race([ready, ended])
 }
