@@ -285,7 +285,7 @@ test('a cluster that is down is told as that', async () => {
   const { client } = own.nodes[2]!
   const isDown = async () => ((await client.cluster('INFO')) as string).includes('cluster_state:fail')
   await until('A cluster that is down', isDown, failoverMs)
-  const state = fetchRedisState({ redisUrl: own.url, prefix: freshPrefix(), shards: 1, logger })
+  const state = fetchRedisState({ redisUrl: own.url, prefix: freshPrefix(), logger })
   await expect(state).rejects.toThrow(/the cluster is down|ECONNREFUSED/)
 })
 
