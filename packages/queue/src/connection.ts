@@ -15,8 +15,11 @@ export type RedisClient = Redis | Cluster
 /** A server that hangs does not answer QUIT, so the wait for it has an end. */
 const quitTimeoutMs = 1_000
 
-/** A cluster is asked this often which node has which slot. MOVED tells of a change sooner, but only of slots in use. */
-const slotsRefreshIntervalMs = 1_000
+/**
+ * A cluster is asked this often which node has which slot, and more often from the loss of a node on. MOVED tells of a
+ * change sooner, but only of slots in use. To read the answer takes some milliseconds of CPU, because it has 16,384 slots.
+ */
+const slotsRefreshIntervalMs = { calm: 3_000, troubled: 1_000 } as const
 
 const connectionPollMs = 5
 
@@ -122,8 +125,15 @@ function openCluster(address: Extract<RedisAddress, { kind: 'cluster' }>, option
     for (const node of primaries(cluster)) if (node.status === 'wait') connectInVain(node)
   }
   // Not by an option of ioredis: where a question is under way at the end, that goes on asking for ever.
-  const stopAsking = repeatEvery(slotsRefreshIntervalMs, async () => {
-    if (cluster.status === 'ready') cluster.refreshSlotsCache()
+  let asksAtMs = 0
+  const stopAsking = repeatEvery(slotsRefreshIntervalMs.troubled, async () => {
+    if (cluster.status !== 'ready' || performance.now() < asksAtMs) return
+    asksAtMs = performance.now() + slotsRefreshIntervalMs.calm
+    cluster.refreshSlotsCache()
+  })
+  // A node that is away is lost again at each answer, until it is back or replaced.
+  cluster.on('-node', () => {
+    asksAtMs = 0
   })
   cluster.on('end', stopAsking)
   cluster.on('ready', connectToAll)

@@ -79,7 +79,9 @@ export function requireHashTag(client: RedisClient, prefix: string): void {
 
 /** The names of the nodes that have slots, as the cluster told last. */
 export function namesOfPrimaries(cluster: Cluster): ReadonlySet<string> {
-  return new Set(cluster.slots.map((names) => names[0]!))
+  const names = new Set<string>()
+  for (const [primary] of cluster.slots) names.add(primary!)
+  return names
 }
 
 /** Calls `listener` each time that a connection to a primary is there. */
