@@ -108,7 +108,7 @@ export async function countKillers(pool: Pool): Promise<number> {
 /** A delivery's body as it was recorded. */
 export async function readBody(pool: Pool, deliveryId: string): Promise<Buffer | null> {
   const { rows } = await pool.query<{ body: Buffer | null }>(
-    `SELECT ${bodyOfDelivery} AS body FROM vss.deliveries AS delivery WHERE delivery_id = $1`,
+    `SELECT ${bodyOfDelivery()} AS body FROM vss.deliveries AS delivery WHERE delivery_id = $1`,
     [deliveryId],
   )
   if (rows.length !== 1) throw new Error(`the ledger has ${rows.length} rows of ${deliveryId}: expected 1`)

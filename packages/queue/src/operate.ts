@@ -31,17 +31,20 @@ export interface ShardListing extends ShardReading {
   readonly troubled: readonly TroubledBatch[]
 }
 
-/** A batch that was set aside as failed. `unreadable` ones are damaged, or of a release that this one does not know. */
+/**
+ * A batch that was set aside as failed. `unreadable` ones are damaged, or of a release that this one does not know; a
+ * `gone` one has been removed, and its id is left.
+ */
 export type FailedBatch = { readonly shard: number; readonly batchId: string } & (
   | { readonly kind: 'readable'; readonly deliveryIds: readonly string[] }
-  | { readonly kind: 'unreadable' | 'foreign' }
+  | { readonly kind: 'unreadable' | 'foreign' | 'gone' }
 )
 
 /** So many batches in trouble are listed of each state and shard. */
 const listedBatches = 10
 
 /** So many failed batches are looked at in one go, of each shard: each is read. */
-const retriedBatches = 1_000
+const failedBatchesOfPage = 1_000
 
 /** Reading the failed batches may take this long. */
 const retryTimeoutMs = 60_000
@@ -83,18 +86,28 @@ async function onEach(address: QueueAddress, change: (shard: Shard) => Promise<v
   await withTopology(address, async ({ shards }) => void (await Promise.all(shards.map(change))))
 }
 
-/** Reads every failed batch, to tell which of them this release can read. @throws an Error when Redis is away. */
-export async function readFailedBatches(address: QueueAddress): Promise<FailedBatch[]> {
+/**
+ * Reads failed batches, to tell which of them this release can read: a page of up to 1,000 of each shard.
+ *
+ * @param page.passed by shard, how many of the first failed ones are left out: those that stay as they are
+ * @throws an Error when Redis is away.
+ */
+export async function readFailedBatches(
+  address: QueueAddress,
+  page: { passed?: ReadonlyMap<number, number>; limit?: number } = {},
+): Promise<FailedBatch[]> {
+  const { passed, limit = failedBatchesOfPage } = page
   return await withTopology(
     address,
     async ({ shards, client }) => {
       const failed: FailedBatch[] = []
       for (const { index, queue } of shards) {
-        const ids = await client.zrange(queue.toKey('failed'), 0, String(retriedBatches - 1))
+        const first = passed?.get(index) ?? 0
+        const ids = await client.zrange(queue.toKey('failed'), first, String(first + limit - 1))
         // One by one: each may have a megabyte.
         for (const batchId of ids) {
           const job = await queue.getJob(batchId)
-          if (job !== undefined) failed.push({ shard: index, batchId, ...inspect(job) })
+          failed.push({ shard: index, batchId, ...(job === undefined ? { kind: 'gone' } : inspect(job)) })
         }
       }
       return failed

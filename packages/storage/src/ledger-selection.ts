@@ -1,7 +1,7 @@
 import { isDeliveryId, receivedAtMsOf } from '@vss-pipeline/delivery'
 import type { Outcome, Reason } from '@vss-pipeline/vss'
 import type { ClientBase } from 'pg'
-import { bodyOfDelivery } from './bodies.ts'
+import { selectBodies } from './bodies.ts'
 
 /** A delivery as the ledger has it. */
 export interface LedgerDelivery extends LedgerPlace {
@@ -55,12 +55,18 @@ export async function selectLedger(
 ): Promise<LedgerDelivery[]> {
   const { text, values } = selectLedgerStatement(options)
   const { rows } = await client.query<LedgerRowAsRead>(text, values)
-  return rows.map((row) => ({
+  // By a statement of its own, because the times of the page are its bounds.
+  const bodies = await selectBodies(
+    client,
+    rows.map((row) => ({ receivedAt: row.received_at, deliveryId: row.delivery_id })),
+  )
+  return rows.map((row, index) => ({
     deliveryId: row.delivery_id,
     receivedAt: row.received_at,
     receivedAtMs: Date.parse(row.received_at),
     sourceIp: row.source_ip,
-    body: row.body,
+    // A release before vss.bodies has kept it in the row itself.
+    body: row.body ?? bodies[index]!,
     bodySha256: row.body_sha256,
     sessionId: row.session_id,
     source: row.source,
@@ -140,8 +146,7 @@ export function selectLedgerStatement({
   if (writtenBy !== undefined) conditions.push(`pipeline_version = ${given(writtenBy)}`)
   const text = `SELECT
   delivery_id, to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS received_at,
-  host(source_ip) AS source_ip, body_sha256, session_id, source, outcome, reasons,
-  ${bodyOfDelivery} AS body
+  host(source_ip) AS source_ip, body, body_sha256, session_id, source, outcome, reasons
 FROM vss.deliveries AS delivery
 WHERE ${conditions.join('\n  AND ')}
 ORDER BY delivery.received_at, delivery_id

@@ -2,11 +2,18 @@ import { randomUUID } from 'node:crypto'
 import type { Delivery } from '@vss-pipeline/delivery'
 import { generateEvents } from '@vss-pipeline/generator'
 import { reject, reprocess } from '@vss-pipeline/pipeline'
-import { addUpMinutes, type LedgerSelection, type Pool, pruneMinutes } from '@vss-pipeline/storage'
+import {
+  addUpMinutes,
+  inTransaction,
+  type LedgerSelection,
+  type Pool,
+  pruneMinutes,
+} from '@vss-pipeline/storage'
 import fc from 'fast-check'
 import { v7 as uuidv7 } from 'uuid'
 import { describe, expect, test } from 'vitest'
-import { selectLedgerStatement } from '../../../packages/storage/src/ledger-selection.ts'
+import { selectLedger, selectLedgerStatement } from '../../../packages/storage/src/ledger-selection.ts'
+import { bodiesOf, dayStart } from '../../support/ledger-partitions.ts'
 import { openStorage } from '../../support/open-storage.ts'
 import {
   all,
@@ -236,6 +243,28 @@ test('one delivery is found by its key, however large the ledger is, and whateve
   expect(JSON.stringify(plan.rows)).toMatch(/"Index Cond":"[^"]*received_at = /)
 })
 
+test('a page reads the days of bodies that it has deliveries of, and locks no other', async () => {
+  const storage = await openStorage()
+  const one = deliveryOf(eventOf(randomUUID()))
+  await write(storage, [today(one)])
+  for (let day = -60; day < -50; day++) {
+    const range = [dayStart(day), dayStart(day + 1)]
+    await storage.pool.query('SELECT vss.make_partition($1, $2, $3, $4)', ['bodies', bodiesOf(day), ...range])
+  }
+
+  await inTransaction(storage.pool, async (client) => {
+    const page = await selectLedger(client, { selection: all, after: null, limit: 10 })
+    expect(page.map(({ body }) => body)).toEqual([one.body])
+    const { rows } = await client.query<{ name: string }>(
+      `SELECT DISTINCT relname AS name FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+       WHERE pid = pg_backend_pid() AND relkind = 'r' AND relname LIKE 'bodies%'`,
+    )
+    // Between midnight and one o'clock the delivery is in the default partition.
+    expect(rows).toHaveLength(1)
+    expect([bodiesOf(0), 'bodies_default']).toContain(rows[0]!.name)
+  })
+})
+
 test('a rate holds, also one of a delivery in several seconds', async () => {
   const storage = await openStorage()
   await write(storage, [today(deliveryOf(eventOf(randomUUID()))), today(deliveryOf(eventOf(randomUUID())))])
@@ -313,7 +342,9 @@ test('a value that Postgres refuses is rejected alone', async () => {
   expect(rows).toMatchObject([{ delivery_id: bad, reasons: [{ code: 'refused_by_database' }] }])
 })
 
-test('what an earlier release judged in any order becomes as if this release had judged it, once and for all', async () => {
+test('what an earlier release judged in any order becomes as if this release had judged it, once and for all', {
+  timeout: 120_000,
+}, async () => {
   const arbitrary = fc.record({
     seed: fc.integer(),
     verdicts: fc.infiniteStream(

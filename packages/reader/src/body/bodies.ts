@@ -13,16 +13,21 @@ export async function readBodies(
   deliveryIds: readonly string[],
 ): Promise<Map<string, Uint8Array | null>> {
   const ids = deliveryIds.filter(isDeliveryId)
+  if (ids.length === 0) return new Map()
+  const times = ids.map(receivedAtMsOf)
+  const time = (parameter: string) => `to_timestamp(${parameter}::double precision / 1000)`
+  const bounds = { from: time('$3'), to: time('$4') }
   // Without received_at, which the id tells, every month would be searched.
   const { rows } = await readSnapshot(pool, (client) =>
     client.query<{ delivery_id: string; body: Buffer | null }>(
       `SELECT delivery_id, body
        FROM unnest($1::uuid[], $2::double precision[]) AS wanted (id, ms)
        CROSS JOIN LATERAL (
-         SELECT delivery_id, ${bodyOfDelivery} AS body FROM vss.deliveries AS delivery
+         SELECT delivery_id, ${bodyOfDelivery(bounds)} AS body FROM vss.deliveries AS delivery
          WHERE received_at = to_timestamp(wanted.ms / 1000) AND delivery_id = wanted.id
+           AND received_at BETWEEN ${bounds.from} AND ${bounds.to}
        ) AS delivery`,
-      [ids, ids.map(receivedAtMsOf)],
+      [ids, times, Math.min(...times), Math.max(...times)],
     ),
   )
   return new Map(rows.map(({ delivery_id, body }) => [delivery_id, body]))
