@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { type LedgerEntry, type Outcome, reasonsOf, sessionIdOf } from '@vss-pipeline/vss/vocabulary'
 import type { ClientBase } from 'pg'
 import { insertBodies, insertMissingBodies } from './bodies.ts'
-import { insertLedgerRows, type LedgerRow, readLedgerState } from './ledger.ts'
+import { insertLedgerRows, type LedgerRow, selectRecordedIds } from './ledger.ts'
 import { insertTallies, talliesOf } from './minutes.ts'
 import { byLedgerKey, writeSessions } from './session-versions.ts'
 import type { SessionVersion } from './sessions.ts'
@@ -14,19 +14,20 @@ import type { SessionVersion } from './sessions.ts'
  * committed before it began. So every statement after `lockSessions` sees the locked rows as they are. A single
  * statement with CTEs would compare, and delete legs, by a snapshot from before it waited for the locks.
  *
- * It throws SQLSTATE 23505 when another transaction records one of the deliveries meanwhile, or when a body is there
- * without its ledger row. Repeated in another transaction, it finds the delivery in the ledger.
+ * Hardly ever is a delivery in the ledger already, or a body there without its ledger row. So nothing is asked about it
+ * at first: then a key is taken, and the flush throws SQLSTATE 23505. Repeated in another transaction, it leaves out what
+ * is there. Also another transaction that records one of the deliveries meanwhile ends like this.
  *
- * @param options.isRepeated leaves bodies alone that are there
+ * @param options.beganAt when the transaction began, by the server's clock
  * @returns the ledger rows that were inserted: all but those of deliveries that were in the ledger already.
  */
 export async function flush(
   client: ClientBase,
   entries: readonly LedgerEntry[],
-  options: { pipelineVersion: string; isRepeated: boolean },
+  options: { pipelineVersion: string; beganAt: Date; isRepeated: boolean },
 ): Promise<LedgerRow[]> {
-  const { pipelineVersion, isRepeated } = options
-  const { recordedIds, nowMs } = await readLedgerState(client, entries)
+  const { pipelineVersion, beganAt, isRepeated } = options
+  const recordedIds = isRepeated ? await selectRecordedIds(client, entries) : new Set()
   const fresh = entries.filter((entry) => !recordedIds.has(entry.deliveryId)).sort(byLedgerKey)
   if (fresh.length === 0) return []
 
@@ -41,7 +42,7 @@ export async function flush(
     reasons: reasonsOf(row.entry),
   }))
 
-  await insertLedgerRows(client, ledgerRows, { processedAtMs: nowMs, pipelineVersion })
+  await insertLedgerRows(client, ledgerRows, { processedAtMs: beganAt.getTime(), pipelineVersion })
   const writeBodies = isRepeated ? insertMissingBodies : insertBodies
   await writeBodies(client, fresh)
   await insertTallies(client, talliesOf(ledgerRows))

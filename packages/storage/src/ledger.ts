@@ -17,14 +17,6 @@ export interface LedgerRow {
   reasons: Reason[]
 }
 
-/** The state of the ledger when a flush begins. */
-export interface LedgerState {
-  /** The ids that it has rows of. */
-  recordedIds: ReadonlySet<string>
-  /** The time of the transaction by the server's clock, in milliseconds since the Unix epoch. */
-  nowMs: number
-}
-
 /**
  * Finds the ids among these that the ledger has a row of already.
  *
@@ -32,28 +24,25 @@ export interface LedgerState {
  * id. Without it the planner would read everything between the bounds, because a partition that has just been filled
  * has no statistics yet.
  */
-export async function readLedgerState(
+export async function selectRecordedIds(
   client: ClientBase,
   entries: readonly LedgerEntry[],
-): Promise<LedgerState> {
+): Promise<Set<string>> {
   const receivedAtMs = entries.map((entry) => entry.receivedAtMs)
   const earliest = new Date(Math.min(...receivedAtMs)).toISOString()
   const latest = new Date(Math.max(...receivedAtMs)).toISOString()
-  const { rows } = await client.query<{ recorded_ids: string[]; now: Date }>(
-    `SELECT now() AS now, ARRAY(
-       SELECT key.delivery_id
-       FROM unnest($1::timestamptz[], $2::uuid[]) AS key (received_at, delivery_id)
-       CROSS JOIN LATERAL (
-         SELECT FROM vss.deliveries AS delivery
-         WHERE delivery.received_at = key.received_at AND delivery.delivery_id = key.delivery_id
-           AND delivery.received_at BETWEEN $3 AND $4
-         OFFSET 0
-       ) AS recorded
-     ) AS recorded_ids`,
+  const { rows } = await client.query<{ delivery_id: string }>(
+    `SELECT key.delivery_id
+     FROM unnest($1::timestamptz[], $2::uuid[]) AS key (received_at, delivery_id)
+     CROSS JOIN LATERAL (
+       SELECT FROM vss.deliveries AS delivery
+       WHERE delivery.received_at = key.received_at AND delivery.delivery_id = key.delivery_id
+         AND delivery.received_at BETWEEN $3 AND $4
+       OFFSET 0
+     ) AS recorded`,
     [timestampArray(receivedAtMs), uuidArray(entries.map((entry) => entry.deliveryId)), earliest, latest],
   )
-  const [state] = rows
-  return { recordedIds: new Set(state!.recorded_ids), nowMs: state!.now.getTime() }
+  return new Set(rows.map((row) => row.delivery_id))
 }
 
 const ledgerCopy = copyInto('vss.deliveries', deliveryColumns)

@@ -77,9 +77,11 @@ export function createWriter(options: { pool: Pool; pipelineVersion: string }): 
 
   async function flushOrRepeat(entries: readonly LedgerEntry[]): Promise<LedgerRow[]> {
     for (let turn = 1; ; turn++) {
-      const options = { pipelineVersion, isRepeated: turn > 1 }
+      const isRepeated = turn > 1
       try {
-        return await inTransaction(pool, (client) => flush(client, entries, options))
+        return await inTransaction(pool, (client, beganAt) =>
+          flush(client, entries, { pipelineVersion, beganAt, isRepeated }),
+        )
       } catch (error) {
         if (!isKeyTaken(error) || turn === mostTurns) throw error
       }

@@ -96,7 +96,6 @@ test('a delivery has a span at each step of its way, all linked to that of its P
   const statements = collector.spans.filter(({ parentSpanId }) => parentSpanId === flushed.spanId)
   expect(statements.map(({ name }) => name)).toEqual([
     'BEGIN',
-    'SELECT vss.deliveries',
     'INSERT vss.sessions',
     'COPY vss.call_legs',
     'COPY vss.deliveries',
