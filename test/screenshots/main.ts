@@ -13,10 +13,11 @@ import {
   until,
 } from '@vss-pipeline/local-stack'
 import { readDrift } from '@vss-pipeline/reader'
-import { createPool, createWriter, type Pool } from '@vss-pipeline/storage'
+import { createPool, createWriter, type Pool, type Writer } from '@vss-pipeline/storage'
 import { migrate } from '@vss-pipeline/storage/migrate'
 import { type Browser, chromium } from 'playwright-core'
 import { storeMadeUpSessions } from '../support/console-records.ts'
+import { storeRejected } from '../support/rejected-ledger.ts'
 import { browsers } from '../support/required-programs.ts'
 
 const minuteMs = 60_000
@@ -44,7 +45,8 @@ async function main(): Promise<void> {
     applicationName: 'screenshots',
   })
   started.defer(() => pool.end())
-  await storeRecords(pool)
+  const writer = createWriter({ pool, pipelineVersion: '0.1.0' })
+  await storeRecords(pool, writer)
 
   const env = { ...process.env, SPOOL_DIR: join(temporary.path, 'spool') }
   const pipeline = await startPipeline({ ...stack, env })
@@ -70,11 +72,11 @@ async function main(): Promise<void> {
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
   started.defer(() => browser.close())
   const look = { width: Number(values.width ?? size.width), isDark: values.dark === true }
-  await takePictures(browser, { url: pages.url, sessionId: await findGoodSession(pool), folder, look })
+  const sessionId = await findGoodSession(pool)
+  await takePictures(browser, { url: pages.url, writer, sessionId, folder, look })
 }
 
-async function storeRecords(pool: Pool): Promise<void> {
-  const writer = createWriter({ pool, pipelineVersion: '0.1.0' })
+async function storeRecords(pool: Pool, writer: Writer): Promise<void> {
   const untilMs = Date.now() - 6 * minuteMs
   await storeMadeUpSessions(writer, { seed: 'week', count: 12_000, days: 15, untilMs })
   await pool.query(`SELECT vss.commit('billing', vss.feed_end()), vss.commit('warehouse', vss.feed_end())`)
@@ -94,12 +96,13 @@ async function takePictures(
   browser: Browser,
   options: {
     url: string
+    writer: Writer
     sessionId: string
     folder: string
     look: { width: number; isDark: boolean }
   },
 ): Promise<void> {
-  const { url, sessionId, folder, look } = options
+  const { url, writer, sessionId, folder, look } = options
   const context = await browser.newContext({
     viewport: { width: look.width, height: size.height },
     colorScheme: look.isDark ? 'dark' : 'light',
@@ -119,8 +122,14 @@ async function takePictures(
   for (const [name, path] of Object.entries(pages)) {
     await page.goto(url + path)
     if ((await page.$('.plot')) !== null) await page.waitForSelector('.uplot')
+    if (name === 'overview') await page.waitForSelector('text=Records flow')
     await page.screenshot({ path: join(folder, `${name}.png`) })
   }
+  await storeRejected(writer, { count: 340 })
+  await page.goto(url + pages['rejected-group'])
+  await page.click('text=Reprocess all of this group')
+  await page.waitForSelector('text=would be stored')
+  await page.screenshot({ path: join(folder, 'reprocess.png') })
 }
 
 await main()

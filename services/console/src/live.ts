@@ -13,6 +13,7 @@ import {
 import { repeatEvery } from '@vss-pipeline/runtime'
 import { type Pool, StorageFault } from '@vss-pipeline/storage'
 import { redisWords } from './outage.ts'
+import { createSharedAnswers } from './shared-answers.ts'
 import { type SpanName, spanEndingNow } from './span.ts'
 
 /** The state of the pipeline, as far as it could be read a moment ago. */
@@ -52,7 +53,7 @@ export const chartBuckets: Record<SpanName, { seconds: number; lastsMs: number; 
 export function createLive(deps: { pool: Pool; queue: QueueReader; nowMs: () => number }): Live {
   const { pool, queue, nowMs } = deps
   const listeners = new Set<(state: LiveState) => void>()
-  const charts = new Map<SpanName, { readAtMs: number; buckets: Promise<readonly OutcomeBucket[] | null> }>()
+  const chart = createSharedAnswers<readonly OutcomeBucket[] | null>({ nowMs })
   let latest: LiveState | undefined
   let reading: Promise<LiveState> | undefined
   let stopTurning: (() => void) | undefined
@@ -109,13 +110,9 @@ export function createLive(deps: { pool: Pool; queue: QueueReader; nowMs: () => 
     },
     async chartOf(span) {
       const { seconds, lastsMs } = chartBuckets[span]
-      const known = charts.get(span)
-      if (known !== undefined && nowMs() - known.readAtMs < lastsMs) return await known.buckets
-      const buckets = countByTime(pool, { ...spanEndingNow(span, nowMs()), bucketSeconds: seconds }).catch(
-        () => null,
+      return await chart(span, lastsMs, () =>
+        countByTime(pool, { ...spanEndingNow(span, nowMs()), bucketSeconds: seconds }).catch(() => null),
       )
-      charts.set(span, { readAtMs: nowMs(), buckets })
-      return await buckets
     },
     subscribe(listener) {
       if (listeners.size >= mostListeners) return null

@@ -102,7 +102,7 @@ test('a DATABASE_URL of several hosts ends the start with one line', async () =>
   const start = runStart(await createTestFolder(), { DATABASE_URL: 'postgres://vss:secret@one,two/vss' })
   expect(await start.exitCode()).toBe(1)
   expect(start.output()).toBe(
-    'DATABASE_URL names several hosts: it takes one, such as an address that follows the primary\n',
+    'DATABASE_URL names several hosts, and not which of them it wants: it takes target_session_attrs=read-write as well\n',
   )
 })
 

@@ -189,6 +189,29 @@ test('a console that is killed in the middle leaves one, too', async () => {
   await goOnElsewhere({ url, prefix, path })
 })
 
+test('while Redis is away it can be done all the same, and the receipt is kept when Redis is back', async () => {
+  const { url, writer } = await openStorage()
+  await storeRejected(writer, { count: 2 })
+  const proxy = await openTcpProxy(inject('redisUrl'))
+  const prefix = freshPrefix()
+  const visitor = visit(
+    await startConsole({ databaseUrl: url, operatorDatabaseUrl: url, redisUrl: proxy.url, prefix }),
+  )
+  proxy.reset({ refuse: true })
+  await visitor.get(group)
+  await count(visitor)
+  await confirm(visitor)
+  expect(visitor.page).toContain('Of 2 rejected deliveries 2 were stored.')
+  expect((await visitor.get('/reprocess')).status).toBe(503)
+  expect(visitor.page).toContain('Redis does not answer')
+  proxy.heal()
+  const redis = new Redis(inject('redisUrl'))
+  onTestFinished(() => redis.disconnect())
+  await until('The receipt', async () => (await redis.get(`${prefix}:reprocessed`)) !== null, {
+    timeoutMs: 20_000,
+  })
+})
+
 test('a run can be stopped, and its receipt says so', async () => {
   const { url, writer } = await openStorage()
   await storeRejected(writer, { count: 1_500 })

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { pipelineVersion, repeatEvery, withinMs } from '@vss-pipeline/runtime'
 import type { RedisClient } from '../connection.ts'
 import { nowInScript } from '../time-in-script.ts'
-import type { ProcessReport, ServiceName } from './report.ts'
+import { type ProcessReport, readReport, type ServiceName } from './report.ts'
 
 /**
  * The processes of the pipeline. Each tells Redis about itself every second, in a key of its own that lasts for ten
@@ -137,7 +137,6 @@ return texts`
 
 /** Reads which processes run, the latest word first. @throws the error of ioredis */
 export async function readProcesses(client: RedisClient, prefix: string): Promise<ProcessList> {
-  const { readReport } = await import('./report.ts')
   const [now, flat] = (await client.eval(indexScript, 1, indexKey(prefix))) as [string, string[]]
   const nowMs = Number(now)
   const told: Told[] = []

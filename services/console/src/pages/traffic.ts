@@ -9,6 +9,7 @@ import { chart } from '../markup/chart.ts'
 import { emptyNotice } from '../markup/notice.ts'
 import { spanTabs } from '../markup/span-tabs.ts'
 import { type Column, facts, table } from '../markup/table.ts'
+import { createSharedAnswers } from '../shared-answers.ts'
 import { readSpanName, type Span, type SpanName, spans } from '../span.ts'
 import type { PageDeps } from './page-deps.ts'
 import { filtersOfCell } from './session-filters.ts'
@@ -17,6 +18,9 @@ const hourMs = 3_600_000
 const weekMs = 7 * 24 * hourMs
 /** More rows would not be read: they are those with the most attempts. */
 const mostRows = 100
+
+/** The figures of a month take Postgres half a second, and the tabs of the page have most of them in common. */
+const lastsMs = 30_000
 
 /** The width of a bucket. An hour of traffic is shown by minutes. */
 const buckets: Record<SpanName, { interval: string; ms: number }> = {
@@ -32,6 +36,7 @@ type By = keyof typeof groups
 /** The figures of `vss.traffic`, beside those of a week before. Each row leads to its sessions. */
 export function addTraffic(app: Hono<ConsoleEnv>, deps: PageDeps): void {
   const { pool, renderPage, nowMs } = deps
+  const figures = createSharedAnswers<TrafficRow[]>({ nowMs })
   app.get('/traffic', async (c) => {
     const name = readSpanName(c.req.query('span'), 'day')
     const by = readBy(c.req.query('by'))
@@ -44,12 +49,14 @@ export function addTraffic(app: Hono<ConsoleEnv>, deps: PageDeps): void {
     const ofAccount = account === '' ? {} : { subAccount: account }
     const { interval } = buckets[name]
     const whole = '400 days'
+    const read = (options: Parameters<typeof readTraffic>[1]) =>
+      figures(JSON.stringify(options), lastsMs, () => readTraffic(pool, options))
     const [series, seriesBefore, [total], [totalBefore], rows] = await Promise.all([
-      readTraffic(pool, { ...span, bucket: interval, ...ofAccount }),
-      readTraffic(pool, { ...before, bucket: interval, ...ofAccount }),
-      readTraffic(pool, { ...span, bucket: whole, ...ofAccount }),
-      readTraffic(pool, { ...before, bucket: whole, ...ofAccount }),
-      by === 'time' ? null : readTraffic(pool, { ...span, bucket: whole, ...ofAccount, groupBy: by }),
+      read({ ...span, bucket: interval, ...ofAccount }),
+      read({ ...before, bucket: interval, ...ofAccount }),
+      read({ ...span, bucket: whole, ...ofAccount }),
+      read({ ...before, bucket: whole, ...ofAccount }),
+      by === 'time' ? null : read({ ...span, bucket: whole, ...ofAccount, groupBy: by }),
     ])
     const shown = (rows ?? series.toReversed()).toSorted((one, other) =>
       rows ? other.attempts - one.attempts : 0,
