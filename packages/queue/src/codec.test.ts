@@ -65,6 +65,14 @@ test('all deliveries come back as they were, in their order', () => {
   )
 })
 
+test('ids come in lower case, as Postgres gives them back, so that a second try finds its deliveries', () => {
+  const delivery = makeDelivery()
+  const { v, ids, events } = encodeBatch([delivery])
+  const batch = openBatch({ v, ids: ids.map((id) => id.toUpperCase()), events })
+  expect(batch.deliveryIds).toEqual([delivery.deliveryId])
+  expect(batch.unpack()!.map(comparable)).toEqual([comparable(delivery)])
+})
+
 test('a batch of version 1, which has no contexts, comes back as it was', () => {
   const body = Buffer.from('{}')
   const ids = [uuidv7(), uuidv7()]

@@ -107,7 +107,8 @@ function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
       'the batch has no usable delivery ids: expected UUIDs of version 7',
     )
   }
-  return { ids, events }
+  // Postgres gives ids back in lower case, and two that differ in case alone are one to it.
+  return { ids: ids.map((id: string) => id.toLowerCase()), events }
 }
 
 /** Such an error does not mean damage: a worker with more memory, or with less in hand, can read the bytes. */

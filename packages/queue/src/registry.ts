@@ -11,8 +11,11 @@ function registryKey(prefix: string): string {
   return `${prefix}:shards`
 }
 
-const registerScript = `local known = tonumber(redis.call('GET', KEYS[1]) or '1') or 1
-if tonumber(ARGV[1]) > known then redis.call('SET', KEYS[1], ARGV[1]) end`
+// Whatever is no number of shards was written by another program, and is replaced: a list as well as `nan`, which Lua
+// takes for a number.
+const registerScript = `local value = redis.pcall('GET', KEYS[1])
+local known = type(value) == 'string' and string.match(value, '^%d%d?$') or '1'
+if tonumber(ARGV[1]) > tonumber(known) then redis.call('SET', KEYS[1], ARGV[1]) end`
 
 /** Registers the first `count` shards, which are about to be filled. @throws the error of ioredis */
 export async function registerShards(client: RedisClient, prefix: string, count: number): Promise<void> {

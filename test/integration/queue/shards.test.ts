@@ -5,6 +5,7 @@ import {
   createWatermarkSource,
   observeQueue,
   openBatch,
+  openTopology,
   type Producer,
   readQueueStatus,
 } from '@vss-pipeline/queue'
@@ -118,6 +119,29 @@ test('a consumer does not open the queues that were filled once and hold nothing
   expect(consumer.shards.map(({ index }) => index)).toEqual([0, 2])
   expect(handled).toEqual([])
 })
+
+test.each(['nan', 'inf'])('a number of queues that is none, "%s", does not hide any', async (value) => {
+  const { producer, prefix } = await openProducer()
+  await producer.client.set(`${prefix}:shards`, value)
+  await until(
+    'The queues',
+    async () => (await openTopologyOf(producer, prefix).update()).length === 3,
+    within,
+  )
+})
+
+test('a value of another type in place of the number of queues does not hide any', async () => {
+  const { producer, prefix } = await openProducer()
+  await producer.client.del(`${prefix}:shards`)
+  await producer.client.rpush(`${prefix}:shards`, 'one')
+  const isReplaced = async () => (await producer.client.type(`${prefix}:shards`)) === 'string'
+  await until('The number', isReplaced, within)
+  expect(await openTopologyOf(producer, prefix).update()).toHaveLength(3)
+})
+
+function openTopologyOf({ client }: Producer, prefix: string) {
+  return openTopology({ client, prefix })
+}
 
 test('batches in hand are bounded over all queues together', async () => {
   const gate = createGate()
