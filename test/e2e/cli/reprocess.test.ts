@@ -59,12 +59,14 @@ test('vss_operator brings back what a release has rejected, beside a worker, and
   ])
 })
 
-test('a run that is killed leaves the rest for the next, and one that is told to stop says where to go on', async () => {
+test('a run that is killed leaves the rest for the next, and one that is told to stop says where to go on', {
+  timeout: 120_000,
+}, async () => {
   const { url, env } = await databaseWithRejected(4_000)
   const isUnderWay = async () => ((await outcomesOf(url)).stored ?? 0) > 0
 
   const killed = startVss(['reprocess', '--yes', '--rate', '1000'], env)
-  await until('Its first page', isUnderWay, { timeoutMs: 20_000 })
+  await until('Its first page', isUnderWay, { timeoutMs: 60_000 })
   killed.process.kill('SIGKILL')
   await killed.ended
   const afterKill = (await outcomesOf(url)).stored!
@@ -74,7 +76,7 @@ test('a run that is killed leaves the rest for the next, and one that is told to
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const before = (await outcomesOf(url)).stored!
     const stopped = startVss(command, env)
-    await until('Its next page', async () => (await outcomesOf(url)).stored! > before, { timeoutMs: 20_000 })
+    await until('Its next page', async () => (await outcomesOf(url)).stored! > before, { timeoutMs: 60_000 })
     stopped.process.kill(signal)
     const { exitCode, stderr } = await stopped.ended
     expect(exitCode).toBe(1)
