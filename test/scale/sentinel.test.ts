@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { createTemporaryFolder, until } from '@vss-pipeline/local-stack'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { connectRedis } from '../../packages/queue/src/connection.ts'
@@ -134,4 +137,25 @@ test('two sentinels of three are enough, and the loss of one is not told on the 
     },
   })
   expect(pipeline.log.filter((line) => line.includes('[ioredis]'))).toEqual([])
+})
+
+test('a client that is ended while it connects to the primary leaves no connection to a sentinel', async () => {
+  const { logger } = createRecordingLogger()
+  const client = connectRedis({
+    redisUrl: redis.url,
+    role: 'test',
+    logger,
+    settings: { lazyConnect: true, retryStrategy: () => null },
+  })
+  const { connector } = client as unknown as {
+    connector: { stream?: Socket; failoverDetector: object | null }
+  }
+  client.connect().catch(() => undefined)
+  while (connector.stream === undefined) await setImmediate()
+  expect(connector.stream.connecting).toBe(true)
+  const closed = once(connector.stream, 'close')
+  client.disconnect()
+  await closed
+  // ioredis makes it, with a connection to each sentinel, as soon as the primary takes the connection.
+  expect(connector.failoverDetector).toBeNull()
 })

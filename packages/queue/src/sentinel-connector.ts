@@ -9,6 +9,8 @@ type NetStream = Awaited<ReturnType<Connect>>
  *
  * - It prints failures to reach a sentinel to the console, and says only that the connection is closed. Here its error has
  *   the reason.
+ * - It subscribes to the sentinels also where the client has been ended while it connected to the primary. Nobody would
+ *   ever close those connections, and they keep the process alive.
  * - A sentinel's word of a new primary, which is to end the connection to the old one, also ends an attempt to connect
  *   that is going on, and with it the client for good. Here nobody listens to it during an attempt.
  */
@@ -17,13 +19,17 @@ export class PatientSentinelConnector extends SentinelConnector {
 
   constructor(options: unknown) {
     super(options as ConstructorParameters<typeof SentinelConnector>[0])
-    // It is private, and ioredis has no other way to its connections.
-    const name = 'connectToSentinel'
-    const connect = this[name].bind(this)
-    this[name] = (...parameters: unknown[]): Redis =>
+    // They are private, and ioredis has no other way to its connections.
+    const [connecting, subscribing] = ['connectToSentinel', 'initFailoverDetector'] as const
+    const connect = this[connecting].bind(this)
+    this[connecting] = (...parameters: unknown[]): Redis =>
       connect(...parameters).on('error', (error: Error) => {
         this.reason = error
       })
+    const subscribe = this[subscribing].bind(this)
+    this[subscribing] = async () => {
+      if (this.connecting) await subscribe()
+    }
   }
 
   override async connect(emit: ErrorEmitter): Promise<NetStream> {
