@@ -11,8 +11,8 @@ function registryKey(prefix: string): string {
   return `${prefix}:shards`
 }
 
-// Whatever is no number of shards was written by another program, and is replaced: a list as well as `nan`, which Lua
-// takes for a number.
+// Another program may have left something else there, such as a list, or `nan`, which Lua takes for a number. It is
+// replaced.
 const registerScript = `local value = redis.pcall('GET', KEYS[1])
 local known = type(value) == 'string' and string.match(value, '^%d%d?$') or '1'
 if tonumber(ARGV[1]) > tonumber(known) then redis.call('SET', KEYS[1], ARGV[1]) end`
