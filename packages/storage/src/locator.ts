@@ -148,18 +148,23 @@ async function findSuccessor(first: FoundServer, asked: readonly Promise<Answer>
   ).place
 }
 
-/** Asks one host, in each of the ways to encrypt until one succeeds. */
+/** Asks one host, in each of the ways to encrypt until one succeeds. It never rejects: nobody may wait for it any more. */
 async function askHost(address: DatabaseAddress, host: number): Promise<Answer> {
-  let first: StorageFault | undefined
-  for (const attempt of encryptionsOf(address.tls).keys()) {
-    try {
+  const faults: StorageFault[] = []
+  try {
+    // It throws while a certificate is replaced.
+    for (const attempt of encryptionsOf(address.tls).keys()) {
       const place = { host, attempt }
-      return { place, state: await askServer(configOf(address, place), timelineOf(address)) }
-    } catch (error) {
-      first ??= toStorageFault(error)
+      try {
+        return { place, state: await askServer(configOf(address, place), timelineOf(address)) }
+      } catch (error) {
+        faults.push(toStorageFault(error))
+      }
     }
+  } catch (error) {
+    faults.push(toStorageFault(error))
   }
-  return { fault: first! }
+  return { fault: faults[0]! }
 }
 
 /** SQL for the timeline, as far as it matters: not every server that looks like Postgres can tell it. */
