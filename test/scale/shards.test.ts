@@ -20,7 +20,8 @@ async function startOnCluster(env: NodeJS.ProcessEnv = {}) {
   const pipeline = await startRunningPipeline({
     redisUrl: cluster.url,
     workers: 2,
-    env: { QUEUE_SHARDS: '6', REDIS_WAIT_REPLICAS: '1', ...env },
+    // The default of half a second is short where tests share the cores with a cluster and its clients.
+    env: { QUEUE_SHARDS: '6', REDIS_WAIT_REPLICAS: '1', ENQUEUE_TIMEOUT_MS: '1500', ...env },
   })
   return { cluster, pipeline: { ...pipeline, watermark: sampleWatermark(pipeline.databaseUrl) } }
 }
