@@ -73,7 +73,7 @@ test.each<[string, (cluster: RedisCluster, pipeline: Pipeline) => Promise<string
   const key = await keyOf(cluster, pipeline)
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: `primary killed that has ${what}`,
-    count: 20_000,
+    count: 60_000,
     restMs: 30,
     async fault() {
       const primary = await cluster.primaryOf(key)
@@ -95,7 +95,7 @@ test('a node is added, and slots move to it under load: every POST is acknowledg
   const { cluster, pipeline } = await startOnCluster()
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: 'slots moved',
-    count: 20_000,
+    count: 60_000,
     restMs: 30,
     async fault() {
       const to = await cluster.addPrimary()
