@@ -20,7 +20,8 @@ async function startOnCluster(env: NodeJS.ProcessEnv = {}) {
   const pipeline = await startRunningPipeline({
     redisUrl: cluster.url,
     workers: 2,
-    env: { QUEUE_SHARDS: '6', REDIS_WAIT_REPLICAS: '1', ...env },
+    // The default of half a second is short where tests share the cores with a cluster and its clients.
+    env: { QUEUE_SHARDS: '6', REDIS_WAIT_REPLICAS: '1', ENQUEUE_TIMEOUT_MS: '1500', ...env },
   })
   return { cluster, pipeline: { ...pipeline, watermark: sampleWatermark(pipeline.databaseUrl) } }
 }
@@ -72,7 +73,7 @@ test.each<[string, (cluster: RedisCluster, pipeline: Pipeline) => Promise<string
   const key = await keyOf(cluster, pipeline)
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: `primary killed that has ${what}`,
-    count: 20_000,
+    count: 60_000,
     restMs: 30,
     async fault() {
       const primary = await cluster.primaryOf(key)
@@ -94,7 +95,7 @@ test('a node is added, and slots move to it under load: every POST is acknowledg
   const { cluster, pipeline } = await startOnCluster()
   const aftermath = await surviveUnderLoad(pipeline, {
     seed: 'slots moved',
-    count: 20_000,
+    count: 60_000,
     restMs: 30,
     async fault() {
       const to = await cluster.addPrimary()

@@ -37,6 +37,12 @@ test('facts that could not be read give no finding', () => {
 describe('the facts give a finding', () => {
   const cases: [code: string, level: string, facts: Facts, text: string][] = [
     [
+      'shard_away',
+      'error',
+      { queue: { ...quiet, awayShards: [1, 3] } },
+      'shard 1, 3 does not answer: its batches wait, and ingest fills others',
+    ],
+    [
       'batches_failed',
       'error',
       { queue: { ...quiet, jobs: { ...quiet.jobs, failed: 1 } } },

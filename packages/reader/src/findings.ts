@@ -104,6 +104,15 @@ const checks = [
     find: ({ processes }) => findRefusedPosts(processes, notable),
   },
   {
+    code: 'shard_away',
+    level: 'error',
+    remedy: 'start its Redis, or a replica of it: docs/scaling.md, "Shards (QUEUE_SHARDS)"',
+    find: ({ queue }) =>
+      queue && queue.awayShards.length > 0
+        ? [`shard ${queue.awayShards.join(', ')} does not answer: its batches wait, and ingest fills others`]
+        : [],
+  },
+  {
     code: 'batches_failed',
     level: 'error',
     remedy: 'update the workers, then vss queue retry-failed: docs/runbook.md, "A batch failed"',

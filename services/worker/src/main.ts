@@ -114,7 +114,7 @@ async function start(deps: { config: WorkerConfig; logger: Logger; lifecycle: Li
     host: config.opsHost,
     port: config.opsPort,
     registry,
-    checks: { redis: () => consumer.client.ping(), postgres: () => pingDatabase(pool) },
+    checks: { redis: () => consumer.probe(), postgres: () => pingDatabase(pool) },
     progress,
     lifecycle,
   })

@@ -3,6 +3,7 @@ import type { Worker } from 'bullmq'
 import { connectRedis, type RedisClient } from '../connection.ts'
 import { warnOfDurabilityProblems } from '../durability.ts'
 import { forgetWhenIdle } from '../forgetting.ts'
+import { primaries, primaryIsAway } from '../nodes.ts'
 import { openTopology, type Shard, type Topology } from '../topology.ts'
 import { createBatchCloser } from '../watermark/open-batches.ts'
 import { closeWorkers } from './closing.ts'
@@ -19,6 +20,8 @@ export interface Consumer {
   /** For status and metrics. */
   readonly topology: Topology
   readonly client: RedisClient
+  /** Resolves when a Redis answers: in a cluster any primary. */
+  probe(): Promise<void>
   /**
    * Takes no more jobs. Those in hand finish, or go back to the queue when their handler throws. While Redis is away or
    * silent they are left to other workers, and the close takes seconds.
@@ -116,6 +119,13 @@ export function createConsumer(options: {
     shards,
     topology,
     client,
+    async probe() {
+      await Promise.any(primaries(client).map((primary) => primary.ping())).catch(
+        ({ errors }: AggregateError) => {
+          throw errors[0] ?? new Error(primaryIsAway)
+        },
+      )
+    },
     async close() {
       floor.close()
       stopLooking()

@@ -86,15 +86,6 @@ export const processChecks = [
         : [],
   },
   {
-    code: 'shard_away',
-    level: 'error',
-    remedy: 'start its Redis, or a replica of it: docs/scaling.md, "Shards (QUEUE_SHARDS)"',
-    find: ({ queue: { awayShards } }) =>
-      awayShards.length > 0
-        ? [`${displayShards(awayShards)} does not answer: its batches wait, and ingest fills others`]
-        : [],
-  },
-  {
     code: 'shard_unread',
     level: 'error',
     remedy:
