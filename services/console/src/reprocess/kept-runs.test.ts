@@ -1,5 +1,7 @@
+import { StorageFault } from '@vss-pipeline/storage'
 import { expect, test } from 'vitest'
 import { readRuns } from './kept-runs.ts'
+import { explainProblem } from './problem.ts'
 import { confirmed, ended, nothingJudged, progressed, type Run } from './run.ts'
 
 const id = '8e0c7f1c-6b1a-4f5e-9c3f-0f6d2f2f3a11'
@@ -35,6 +37,12 @@ test('receipts come back as they were, but one that was under way has ended with
     done,
     failed,
   ])
+})
+
+test('a run that failed with a long error is a receipt like others', () => {
+  const problem = explainProblem(new StorageFault('database_unavailable', 'x'.repeat(5_000)))!
+  const failed: Run = { ...run, state: ended(run.state, { kind: 'failed', problem }, at) }
+  expect(readRuns(JSON.stringify([failed]))).toEqual([failed])
 })
 
 test.each([

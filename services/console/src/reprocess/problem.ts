@@ -6,11 +6,14 @@ export interface Problem {
   readonly remedy: string
 }
 
+/** An error about several hosts of Postgres has no end of its own, and a receipt takes no longer text than 1,000. */
+const longestMessage = 800
+
 /** Explains an error of a run; null for an error that is a bug. */
 export function explainProblem(error: unknown): Problem | null {
   if (!(error instanceof StorageFault)) return null
   const { text, remedy } = meaningOf[error.code]
-  return { text: `${text} (${error.message})`, remedy }
+  return { text: `${text} (${error.message.slice(0, longestMessage)})`, remedy }
 }
 
 const meaningOf: Record<StorageFault['code'], Problem> = {
