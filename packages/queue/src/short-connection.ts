@@ -48,7 +48,8 @@ export async function withRedis<Result>(
   try {
     return await withinMs(connectAndWork(), timeoutMs, `no answer within ${timeoutMs / 1_000} s`)
   } catch (error) {
-    throw reason ?? error
+    // In a cluster a node may be away while another one answers.
+    throw hasAnswered(error) ? error : (reason ?? error)
   } finally {
     client.disconnect()
   }

@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq'
 import type { RedisClient } from './connection.ts'
-import { hashTags } from './hash-tags.ts'
+import { hashTags, mostShards } from './hash-tags.ts'
 import { requireHashTag } from './nodes.ts'
 import { readRegistered } from './registry.ts'
 
@@ -19,8 +19,13 @@ export interface Topology {
   readonly client: RedisClient
   readonly prefix: string
   readonly shards: readonly Shard[]
-  /** Adds the shards that are registered by now. @throws the error of ioredis */
-  update(): Promise<readonly Shard[]>
+  /**
+   * Adds the shards that are registered by now.
+   *
+   * @param atLeast a number of shards that is known otherwise.
+   * @throws the error of ioredis
+   */
+  update(atLeast?: number): Promise<readonly Shard[]>
   close(): Promise<void>
 }
 
@@ -45,8 +50,8 @@ export function openTopology(options: { client: RedisClient; prefix: string; sha
     client,
     prefix,
     shards,
-    async update() {
-      openUpTo(await readRegistered(client, prefix))
+    async update(atLeast = 1) {
+      openUpTo(Math.max(await readRegistered(client, prefix), Math.min(atLeast, mostShards)))
       return shards
     },
     async close() {

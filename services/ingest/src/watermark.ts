@@ -85,7 +85,7 @@ export function placeOf(spool: Pick<Spool, 'dir'> | undefined): string {
 
 /** @param deps.spool undefined where there is none. */
 export function startMarkTelling(deps: {
-  producer: Pick<Producer, 'client'>
+  producer: Pick<Producer, 'client' | 'shards'>
   prefix: string
   spool: Spool | undefined
   inHand: Pick<InHand, 'oldestMs' | 'turn'>
@@ -115,6 +115,7 @@ export function startMarkTelling(deps: {
       id: spool?.folder.id ?? processId,
       place,
       hasSpool: spool !== undefined,
+      shards: producer.shards.length,
       untilMs,
       clockMs,
       processId,

@@ -9,6 +9,7 @@ function mark(more: Partial<IngestMark> = {}): IngestMark {
     id: 'one',
     place: 'host:/spool',
     hasSpool: true,
+    shards: 1,
     untilMs: nowMs - 500,
     toldAtMs: nowMs - 500,
     clockMs: nowMs - 500,

@@ -8,6 +8,7 @@ import {
   openTopology,
   type Producer,
   readQueueStatus,
+  tellMark,
 } from '@vss-pipeline/queue'
 import { createMetricsRegistry } from '@vss-pipeline/runtime/service'
 import { v7 as uuidv7 } from 'uuid'
@@ -104,8 +105,8 @@ test('a batch that waits in the only queue is still found when there are more qu
 
 test('a consumer that is told of one queue drains all that an ingest fills', async () => {
   const { producer, prefix } = await openProducer()
-  const { consumer, handled } = openConsumer(prefix)
   const sent = await fillAll(producer)
+  const { consumer, handled } = openConsumer(prefix)
   await until('The handling of all', () => handled.length >= sent.length, within)
   expect(handled.sort()).toEqual(sent.sort())
   expect(consumer.shards.map(({ index }) => index).sort()).toEqual([0, 1, 2])
@@ -174,6 +175,27 @@ test('the watermark counts batches in every registered queue', async () => {
   // The note of a batch that has gone on to another shard does not hold the watermark for ever.
   const isClosed = async () => (await source.read()).oldestOpenMs! > old.receivedAtMs
   await until('The end of the batch without a job', isClosed, within)
+})
+
+test('the watermark counts batches in the queues that an ingest tells of with its mark, registered or not', async () => {
+  const { producer: single, prefix } = await openProducer({ shards: 1 })
+  const old = makeDelivery('{}', 90)
+  const { shards: filled } = openTopology({ client: single.client, prefix, shards })
+  await single.client.zadd(filled[2]!.queue.toKey('open'), old.receivedAtMs, uuidv7())
+  const nowMs = Date.now()
+  await tellMark(single.client, prefix, {
+    id: 'folder',
+    place: 'host-1',
+    hasSpool: true,
+    shards,
+    untilMs: nowMs,
+    clockMs: nowMs,
+    processId: 'one',
+  })
+
+  const source = createWatermarkSource({ topology: single.topology })
+
+  expect((await source.read()).oldestOpenMs).toBe(old.receivedAtMs)
 })
 
 test('the status has the deliveries of all queues, and the age of the oldest since its receipt', async () => {

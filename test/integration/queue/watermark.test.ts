@@ -40,6 +40,7 @@ function ownMark(untilMs: number, more: Partial<OwnMark> = {}): OwnMark {
     id: 'folder',
     place: 'host:/spool',
     hasSpool: true,
+    shards: 1,
     processId: randomUUID(),
     untilMs,
     clockMs: untilMs,

@@ -12,6 +12,8 @@ export interface IngestMark {
   /** Its host, and its spool's folder there. For people. */
   readonly place: string
   readonly hasSpool: boolean
+  /** The number of queues that it fills. */
+  readonly shards: number
   /** Milliseconds since the Unix epoch, at most the time of Redis. */
   readonly untilMs: number
   /** When it was told, by the clock of Redis. */
@@ -23,7 +25,8 @@ export interface IngestMark {
 }
 
 /** An ingest's word about itself. */
-export interface OwnMark extends Pick<IngestMark, 'id' | 'place' | 'hasSpool' | 'untilMs' | 'clockMs'> {
+export interface OwnMark
+  extends Pick<IngestMark, 'id' | 'place' | 'hasSpool' | 'shards' | 'untilMs' | 'clockMs'> {
   /** Unlike that of every other process. */
   readonly processId: string
 }
@@ -160,12 +163,13 @@ export async function readMarks(client: RedisClient, prefix: string, watermarkMs
 function parseMark(id: string, text: string): IngestMark {
   const [, untilMs, toldAtMs, details] = /^(\d{1,15}) (\d{1,15}) (\{.*\})$/s.exec(text) ?? []
   if (details === undefined) throw new Error(`the mark of ingest ${id} in Redis cannot be read`)
-  const { place, hasSpool, clockMs } = JSON.parse(details) as Partial<OwnMark>
+  const { place, hasSpool, shards, clockMs } = JSON.parse(details) as Partial<OwnMark>
   // An ingest of another release may leave one out: then its mark holds, as that of one with a spool does.
   return {
     id,
     place: typeof place === 'string' ? place : 'an unknown place',
     hasSpool: hasSpool !== false,
+    shards: typeof shards === 'number' ? shards : 1,
     untilMs: Number(untilMs),
     toldAtMs: Number(toldAtMs),
     clockMs: typeof clockMs === 'number' ? clockMs : Number(toldAtMs),

@@ -42,9 +42,10 @@ export function createWatermarkSource(options: {
   return {
     async read(watermarkMs) {
       // Each read must see what came before the one above it. An ingest tells a mark only when the batches before it are
-      // open, and it opens a batch only in a shard that is registered.
+      // open, and it opens a batch only in a shard that is registered. A Redis that has lost its data may have the mark
+      // again before the registration.
       const marks = await readMarks(client, prefix, watermarkMs)
-      const shards = await topology.update()
+      const shards = await topology.update(Math.max(1, ...marks.marks.map((mark) => mark.shards)))
       const open = await Promise.all(shards.map(lookInto))
       const receipts = open.filter((receipt) => receipt !== null)
       return { ...marks, oldestOpenMs: receipts.length === 0 ? null : Math.min(...receipts) }
