@@ -19,7 +19,7 @@ let redis: WatchedRedis
 beforeEach(async () => {
   redis = await startWatchedRedis()
   return () => redis.stop()
-})
+}, 90_000)
 
 async function startPipeline(env: NodeJS.ProcessEnv = {}): Promise<WatchedPipeline> {
   const folder = await createTemporaryFolder()

@@ -71,7 +71,8 @@ export async function startWatchedRedis(options: { tls?: RedisTls } = {}): Promi
   }
   try {
     await untilFollowing(replica)
-    await until('Sentinels that know all others', isKnown, { timeoutMs: 30_000 })
+    // A sentinel whose clock has jumped, or that had no processor for two seconds, does nothing for half a minute.
+    await until('Sentinels that know all others', isKnown, { timeoutMs: 70_000 })
   } catch (error) {
     await all.stop()
     throw error
