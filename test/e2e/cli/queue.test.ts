@@ -1,7 +1,14 @@
 import { generateEvents } from '@vss-pipeline/generator'
 import { until } from '@vss-pipeline/local-stack'
-import { encodeBatch, type Producer, type QueueStatus, readQueueStatus } from '@vss-pipeline/queue'
+import {
+  encodeBatch,
+  listShards,
+  type Producer,
+  type QueueStatus,
+  readQueueStatus,
+} from '@vss-pipeline/queue'
 import { readDelivery } from '@vss-pipeline/reader'
+import { createLogger } from '@vss-pipeline/runtime/service'
 import { v7 as uuidv7 } from 'uuid'
 import { expect, it } from 'vitest'
 import { readBody } from '../../support/accounting.ts'
@@ -56,10 +63,9 @@ it('shows where each shard is, and who reads it', async () => {
   })
   await shards[1]!.queue.obliterate({ force: true })
   await pipeline.startWorker({ QUEUE_SHARDS: '2' })
-  const readers = async () => {
-    const { stdout } = await vss(['queue', 'shards', '--json'], env)
-    return (JSON.parse(stdout) as { shards: { workers: number }[] }).shards.map(({ workers }) => workers)
-  }
+  const { redisUrl, queuePrefix: prefix } = pipeline
+  const logger = createLogger({ service: 'test', level: 'silent' })
+  const readers = async () => (await listShards({ redisUrl, prefix, logger })).map(({ workers }) => workers)
   await until('A worker of both', async () => (await readers()).join() === '1,1', soon)
 })
 
