@@ -47,6 +47,7 @@ const trials: Record<string, Trial> = {
   retention: { needs: ['postgres'] },
   capacity: { args: ['--events-per-day', '10M'] },
   'queue list': { needs: ['redis'] },
+  'queue shards': { needs: ['redis'] },
   'queue pause': { args: ['--yes'], needs: ['redis'] },
   'queue resume': { args: ['--yes'], needs: ['redis'] },
   'queue retry-failed': { args: ['--yes'], needs: ['redis'] },
