@@ -35,7 +35,7 @@ it.each([
   ],
   [
     ['migrate', '--database-url', 'postgres://vss:geheim@one:5432,two:5432/vss'],
-    'vss: --database-url names several hosts: it takes one, such as an address that follows the primary\n',
+    'vss: --database-url names several hosts, and not which of them it wants: it takes target_session_attrs=read-write as well\n',
   ],
   [
     ['migrate', '--database-url', 'postgres://vss:geheim@127.0.0.1:1/vss?sslrootcert=/nonexistent/ca.pem'],
