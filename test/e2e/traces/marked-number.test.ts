@@ -14,7 +14,7 @@ import { completedExample, type WireEvent } from '../../support/vendor-examples.
 import { vss } from '../../support/vss-command.ts'
 
 const secret = 'correct-horse-battery-staple'
-const statements = ['BEGIN', 'SELECT', 'INSERT', 'UPDATE', 'DELETE', 'COMMIT']
+const statements = ['BEGIN', 'SELECT', 'INSERT', 'COPY', 'UPDATE', 'DELETE', 'COMMIT']
 const number = Number(marked.slice(1))
 
 /** Events with the number where one is expected, where none is, and where it makes the event unusable. */
