@@ -7,3 +7,13 @@ import { setFlagsFromString } from 'node:v8'
 export function keepHeapLean(): void {
   setFlagsFromString('--heap-growing-percent=100')
 }
+
+/**
+ * Has V8 make all new objects in the young generation. By itself it makes those of a place in the old one, from early on
+ * and for good, where most of that place lived through a collection. Under load such an object is of no use a moment later,
+ * but keeps all that it refers to until a full collection. Measured on ingest: one start in six took up to half more CPU a
+ * POST than the others, without end.
+ */
+export function keepObjectsYoung(): void {
+  setFlagsFromString('--no-allocation-site-pretenuring')
+}

@@ -2,7 +2,7 @@ import { answerArguments, ConfigError } from '../settings/index.ts'
 import { allowSlowLinks } from '../slow-links.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
-import { keepHeapLean } from './memory.ts'
+import { keepHeapLean, keepObjectsYoung } from './memory.ts'
 import { hasTraceSettings, startTracesWhereAsked } from './traces.ts'
 
 /**
@@ -17,6 +17,7 @@ export async function runService<Config extends { shutdownTimeoutMs: number }>(s
 }): Promise<void> {
   if (answerArguments(service.name, process.argv.slice(2))) return
   keepHeapLean()
+  keepObjectsYoung()
   allowSlowLinks()
   const config = loadConfigOrExit(service.name, service.loadConfig)
   const logger = service.createLogger(config)
