@@ -19,15 +19,15 @@ export interface CpuFigures {
 export type Part = 'ingest' | 'worker' | 'redis' | 'postgres'
 
 /**
- * Runs at 200 to 6,000 events a second tell the events, the batches and the transactions apart. The level is that of
- * test/bench/results.md, "End to end" (38 deliveries a batch, 285 a transaction), with what came later (docs/scaling.md,
- * "CPU").
+ * A run of 2,000 events a second, with two deliveries a batch and eight a transaction, tells the batches and the
+ * transactions from the events. The level is that of test/bench/results.md, "End to end" (38 deliveries a batch, 285 a
+ * transaction), with what came later (docs/scaling.md, "CPU").
  */
 export const cpu: Readonly<Record<Part, CpuFigures>> = {
-  ingest: { event: 30, batch: 360, flush: 0, second: 5_700 },
-  redis: { event: 0, batch: 420, flush: 0, second: 2_500 },
-  worker: { event: 48, batch: 130, flush: 1_600, second: 8_300 },
-  postgres: { event: 41, batch: 0, flush: 1_400, second: 3_800 },
+  ingest: { event: 33, batch: 225, flush: 0, second: 5_700 },
+  redis: { event: 4, batch: 270, flush: 0, second: 2_500 },
+  worker: { event: 52, batch: 67, flush: 830, second: 8_300 },
+  postgres: { event: 42, batch: 0, flush: 1_080, second: 3_800 },
 }
 
 /** A process, or Redis' single thread, should take this share of a core at the peak. The rest is for a worse second. */
