@@ -36,5 +36,5 @@ test('a report reads ledger and bodies for 20 s: old partitions wait for it, and
   })
   expectEveryPostAcknowledged(aftermath)
   expect(pipeline.retention!.longestWaitMs(), 'a wait behind a drop was seen').toBeGreaterThan(0)
-  expect(aftermath.recoveredMs).toBeLessThan(60_000)
+  expect(aftermath.recoveredMs).toBeLessThan(30_000)
 })
