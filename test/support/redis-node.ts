@@ -55,6 +55,7 @@ export async function openRedisNodes(tls?: RedisTls): Promise<RedisNodes> {
   const folder = await createTemporaryFolder()
   const password = 'a/word@with:signs'
   const clients: Redis[] = []
+  const servers: FaultyServer[] = []
   const clientOptions: ClientOptions = tls ? { tls: { ca: readFileSync(tls.authority.certFile) } } : {}
   let started = 0
 
@@ -108,10 +109,13 @@ export async function openRedisNodes(tls?: RedisTls): Promise<RedisNodes> {
       const client = new Redis(url, { ...clientOptions, maxRetriesPerRequest: null, retryStrategy: () => 50 })
       client.on('error', () => undefined)
       clients.push(client)
+      servers.push(server)
       return Object.assign(server, { port: settings.port, name: `127.0.0.1:${settings.port}`, client })
     },
     async stop() {
       for (const client of clients) client.disconnect()
+      // Redis gives its process another name, by which the folder does not find it.
+      await Promise.all(servers.map((server) => server.stop()))
       await folder.remove()
     },
   }
