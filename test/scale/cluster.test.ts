@@ -297,3 +297,15 @@ test('a wrong password is told as Redis says it, and not shown', async () => {
   expect(hasAnswered(error)).toBe(true)
   expect(String(error.stack)).not.toContain('hunter2')
 })
+
+test('an error of the work is told, and not that of a node which is away', async () => {
+  const { logger } = createRecordingLogger('silent')
+  const prefix = freshPrefix()
+  const primary = await cluster.primaryOf(prefix)
+  await primary.client.set(`${prefix}:processes`, 'a text in place of a set')
+  const other = cluster.nodes.slice(0, 3).find((node) => node !== primary)!
+  await other.kill()
+  onTestFinished(() => other.start())
+  const error = await fetchRedisState({ redisUrl: cluster.url, prefix, logger }).catch((error) => error)
+  expect(error.message).toMatch(/WRONGTYPE/)
+})

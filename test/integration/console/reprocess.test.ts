@@ -114,7 +114,8 @@ test('in two tabs the same deliveries are counted and reprocessed once', async (
   expect(logged(running, 'reprocessing')).toHaveLength(1)
 })
 
-test('a database that fails in the middle ends a run, which says how far it came and can go on', async () => {
+/** Confirms the reprocessing of 1,500 rejected deliveries on a slow way to Postgres. It is under way, and far from its end. */
+async function confirmSlowRun() {
   const { url, writer } = await openStorage()
   await storeRejected(writer, { count: 1_500 })
   const proxy = await openTcpProxy(url)
@@ -124,6 +125,11 @@ test('a database that fails in the middle ends a run, which says how far it came
   proxy.delay(100)
   await visitor.post(`${path}/confirm`, {})
   await until('Its first page', async () => isUnderWay(await read(visitor, path)), { timeoutMs: 20_000 })
+  return { url, proxy, visitor, path }
+}
+
+test('a database that fails in the middle ends a run, which says how far it came and can go on', async () => {
+  const { url, proxy, visitor, path } = await confirmSlowRun()
   proxy.reset({ refuse: true })
   await waitForEnd(visitor, path)
 
@@ -213,15 +219,7 @@ test('while Redis is away it can be done all the same, and the receipt is kept w
 })
 
 test('a run can be stopped, and its receipt says so', async () => {
-  const { url, writer } = await openStorage()
-  await storeRejected(writer, { count: 1_500 })
-  const proxy = await openTcpProxy(url)
-  const visitor = visit(await startConsole({ databaseUrl: url, operatorDatabaseUrl: proxy.url }))
-  await visitor.get(group)
-  const path = await count(visitor)
-  proxy.delay(100)
-  await visitor.post(`${path}/confirm`, {})
-  await until('Its first page', async () => isUnderWay(await read(visitor, path)), { timeoutMs: 20_000 })
+  const { url, visitor, path } = await confirmSlowRun()
   await visitor.post(`${path}/stop`, {})
   await waitForEnd(visitor, path)
   expect(visitor.page).toContain('Somebody stopped it.')
