@@ -8,6 +8,10 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 export async function runAxe(page: Page): Promise<unknown> {
   // The policy of the page forbids it as a script of the page.
   await page.evaluate(axe)
+  // A button that becomes another one has a colour between the two for a tenth of a second.
+  await page.evaluate(`Promise.allSettled(document.getAnimations()
+    .filter((animation) => animation instanceof CSSTransition)
+    .map(({ finished }) => finished))`)
   return await page.evaluate(`axe.run({ resultTypes: ['violations'] }).then(({ violations }) =>
     violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
