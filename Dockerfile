@@ -19,19 +19,30 @@ COPY --from=manifests /app ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
   --workspace services/ingest --workspace services/worker --workspace services/console --workspace services/cli
 
-FROM node:24-slim
+FROM node:24-slim AS programs
 LABEL org.opencontainers.image.title="vss-pipeline" \
   org.opencontainers.image.description="8x8 Voice Session Summary webhooks as clean rows in your own Postgres" \
   org.opencontainers.image.licenses="MIT"
 # V8 lets its young generation grow to 128 MiB by itself, which buys these services no speed.
-ENV NODE_ENV=production HOST=0.0.0.0 NODE_OPTIONS=--max-semi-space-size=16
+ENV NODE_ENV=production HOST=0.0.0.0 NODE_OPTIONS=--max-semi-space-size=16 NODE_COMPILE_CACHE=/var/cache/vss
 WORKDIR /app
 RUN ln -s /app/services/cli/src/main.ts /usr/local/bin/vss \
   && install -d -o node -g node -m 0700 /var/lib/vss-spool
 # Owned by root: what runs as node cannot change its own code.
 COPY --from=dependencies /app ./
 COPY . .
-USER node
 # Nothing between the engine and the program, so that it gets the signals itself.
 ENTRYPOINT []
 CMD ["vss", "--help"]
+
+# The modules of each program as Node has compiled them for the user that runs it. A start takes half of the time, and less
+# memory. The copy is owned by root as well.
+FROM programs AS compiled
+RUN install -d -o node -g node /var/cache/vss
+USER node
+RUN for service in ingest worker console; do node services/$service/src/main.ts --help; done \
+  && vss --help && chmod -R a+rX /var/cache/vss
+
+FROM programs
+COPY --from=compiled /var/cache/vss /var/cache/vss
+USER node
