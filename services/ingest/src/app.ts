@@ -10,7 +10,7 @@ import { discardRest, readBody } from './body.ts'
 import type { IngestConfig } from './config.ts'
 import { type Keep, NotKeptError } from './keep.ts'
 import { Refusal } from './refusal.ts'
-import { announce, asOperation } from './request-operation.ts'
+import { announce, beginOperation, endOperation } from './request-operation.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'
 import type { MarkTelling } from './watermark.ts'
 
@@ -81,9 +81,20 @@ export function createApp(deps: {
     answers.accepted(delivery.receivedAtMs)
     return c.json({ deliveryId: delivery.deliveryId })
   }
-  for (const path of webhookPaths) {
-    app.all(path, (c) => asOperation(c.env.incoming, (operation) => acceptDelivery(c, operation)))
+
+  async function answerPost(c: Context<Env>): Promise<Response> {
+    const operation = beginOperation(c.env.incoming)
+    if (operation === undefined) return await acceptDelivery(c)
+    try {
+      const result = await acceptDelivery(c, operation)
+      endOperation(operation, { result })
+      return result
+    } catch (error) {
+      endOperation(operation, { error })
+      throw error
+    }
   }
+  for (const path of webhookPaths) app.all(path, answerPost)
   app.notFound(function refusePath(c) {
     endAfter(c.env.outgoing)
     throw new Refusal('not_found')

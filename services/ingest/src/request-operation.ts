@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import { type Delivery, readTraceparent, webhookPath } from '@vss-pipeline/delivery'
-import { accepting, operations, type RequestOperation, runOperation } from '@vss-pipeline/runtime'
+import { accepting, operations, type RequestOperation } from '@vss-pipeline/runtime'
 
-/** Runs `work` as an operation that is published, see docs/operating.md, "Traces". Without subscribers there is none. */
-export function asOperation(
-  request: IncomingMessage,
-  work: (operation?: RequestOperation) => Promise<Response>,
-): Promise<Response> {
-  return runOperation(operations.request, (startedMs) => ({ startedMs, request, route: webhookPath }), work)
+const { request: channels } = operations
+
+/** Publishes that a request begins, see docs/operating.md, "Traces". Without subscribers there is no operation. */
+export function beginOperation(request: IncomingMessage): RequestOperation | undefined {
+  if (!channels.hasSubscribers) return undefined
+  const operation = { startedMs: performance.now(), request, route: webhookPath }
+  channels.start.publish(operation)
+  return operation
 }
 
 /**
@@ -23,4 +25,15 @@ export function announce(operation: RequestOperation | undefined, delivery: Deli
   accepting.publish(operation)
   const { traceparent } = operation
   return traceparent === undefined ? delivery : { ...delivery, context: { traceparent } }
+}
+
+/** Publishes the end of a request: the answer, or the error that it failed with. */
+export function endOperation(
+  operation: RequestOperation | undefined,
+  end: { result: Response } | { error: unknown },
+): void {
+  if (operation === undefined) return
+  Object.assign(operation, end)
+  if ('error' in end) channels.error.publish(operation as RequestOperation & { error: unknown })
+  channels.asyncEnd.publish(operation)
 }
