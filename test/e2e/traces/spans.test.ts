@@ -54,11 +54,8 @@ test('a delivery has a span at each step of its way, all linked to that of its P
     'http.route': '/webhooks/vss',
     'url.path': '/webhooks/vss',
     'url.scheme': 'http',
-    'network.protocol.version': '1.1',
     'network.peer.address': '127.0.0.1',
-    'network.peer.port': expect.any(Number),
     'client.address': '127.0.0.1',
-    'server.port': Number(new URL(webhookUrl).port),
     'vss.delivery_id': deliveryId,
   })
 

@@ -14,20 +14,18 @@ export function methodOf({ request }: RequestOperation): string {
 
 export function requestAttributes(operation: RequestOperation): Attributes {
   const { request, route, delivery } = operation
-  const { socket, httpVersion } = request
-  return {
+  const attributes: Attributes = {
     'http.request.method': methodOf(operation),
     'http.route': route,
     'url.path': route,
     'url.scheme': 'http',
-    'network.protocol.version': httpVersion,
-    ...known('network.peer.address', socket.remoteAddress),
-    ...known('network.peer.port', socket.remotePort),
-    ...known('server.port', socket.localPort),
-    ...known('client.address', delivery?.sourceIp ?? undefined),
-    ...known('http.request.body.size', delivery?.body?.length),
-    ...known('vss.delivery_id', delivery?.deliveryId),
+    'network.peer.address': request.socket.remoteAddress,
   }
+  if (delivery === undefined) return attributes
+  attributes['client.address'] = delivery.sourceIp ?? undefined
+  attributes['http.request.body.size'] = delivery.body?.length
+  attributes['vss.delivery_id'] = delivery.deliveryId
+  return attributes
 }
 
 export function sendAttributes({ queue, batchId, deliveries }: SendOperation): Attributes {

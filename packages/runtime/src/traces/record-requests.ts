@@ -26,7 +26,7 @@ export function recordRequests(deps: { tracer: Tracer; sample: Sample; subscript
     const span = spans.get(operation) ?? startRefused(operation)
     if (span === undefined) return
     const { status = 500 } = (operation.error ?? operation.result) as { status?: number }
-    span.setAttributes({ ...requestAttributes(operation), 'http.response.status_code': status })
+    span.setAttributes(requestAttributes(operation)).setAttribute('http.response.status_code', status)
     // A sender's mistake is no failure of the server's.
     if (status >= 500) markFailed(span, operation.error)
     span.end(performance.now())
