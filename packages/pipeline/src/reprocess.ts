@@ -20,7 +20,7 @@ const mostTries = 5
 /** So much longer than its work a page rests while deliveries wait for workers, which need the same database. */
 const restWhileWorkersAreBehind = 9
 /** Nothing waits while the watermark is this far behind the clock at most. */
-const workersAreBehindMs = 5_000
+const workersAreBehindMs = 3_000
 const longestRestMs = 5_000
 
 export interface ReprocessOptions {

@@ -8,6 +8,7 @@ import { storeMadeUpSessions } from '../../support/console-records.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts'
 import { delivery, session } from '../../support/entries.ts'
 import { openStorage } from '../../support/open-storage.ts'
+import { loadStoredSessions } from '../../support/stored-sessions.ts'
 import { openTcpProxy } from '../../support/tcp-proxy.ts'
 
 sayIfSkipped('The console in a browser')
@@ -19,10 +20,14 @@ beforeAll(async () => {
   database = await createTestDatabase(inject('databaseUrl'))
   const pool = createPool({ databaseUrl: database.url, maxConnections: 2, applicationName: 'vss-test' })
   const writer = createWriter({ pool, pipelineVersion: '1.2.3' })
-  await storeMadeUpSessions(writer, { count: 1_500, days: 8 })
+  const madeUp = { count: 1_500, days: 8 }
+  await storeMadeUpSessions(writer, madeUp)
+  // It empties the ledger, so that they are stored once more.
+  await loadStoredSessions(database.url, 100_000)
+  await storeMadeUpSessions(writer, madeUp)
   await writer.write([delivery(sample)])
   await pool.end()
-})
+}, 60_000)
 afterAll(() => database?.drop())
 
 const paths = [
@@ -47,7 +52,7 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
     { width: 1_280, scheme: 'light' },
     { width: 1_280, scheme: 'dark' },
   ] as const)(
-    'each page is sound and can be used by everyone: $width pixels, $scheme',
+    'each page is sound and can be used by everyone, with 100,000 sessions: $width pixels, $scheme',
     async (look) => {
       const { url } = await startConsole({ databaseUrl: database.url })
       const { page, complaints, hosts } = await openTab(look)
