@@ -25,7 +25,7 @@ npm run bench                    all but scale: about 25 minutes on 2 cores;
 npm run bench -- --only NAME     one scenario, and again for more; their names
                                  are at the end
 npm run bench -- --only scale    more queues, a Redis Cluster, more processes, in
-                                 pairs: about 25 minutes; needs redis-cli
+                                 pairs: about 17 minutes; needs redis-cli
 npm run bench -- --quick         one short round each: whether it runs, not how
                                  fast
 npm run bench -- --full          adds the large growth rounds: a million queued,
