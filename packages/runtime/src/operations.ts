@@ -63,6 +63,7 @@ export interface StatementOperation {
  * the end, and has then `result` or `error` as well.
  */
 export const operations = {
+  /** Its `start`, `error` and `asyncEnd` alone are published: every POST pays for them. */
   request: tracingChannel<unknown, RequestOperation>('vss:request'),
   send: tracingChannel<unknown, SendOperation>('vss:send'),
   /** Deliveries on their way to the disk of ingest, while the queue is away. */
