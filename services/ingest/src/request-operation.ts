@@ -29,10 +29,9 @@ export function announce(operation: RequestOperation | undefined, delivery: Deli
 
 /** Publishes the end of a request: the answer, or the error that it failed with. */
 export function endOperation(
-  operation: RequestOperation | undefined,
+  operation: RequestOperation,
   end: { result: Response } | { error: unknown },
 ): void {
-  if (operation === undefined) return
   Object.assign(operation, end)
   if ('error' in end) channels.error.publish(operation as RequestOperation & { error: unknown })
   channels.asyncEnd.publish(operation)
