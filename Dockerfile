@@ -35,13 +35,13 @@ COPY . .
 ENTRYPOINT []
 CMD ["vss", "--help"]
 
-# The modules of each program, made JavaScript and compiled for the user that runs them. A start takes half of the time and
-# a sixth less memory.
+# The modules of each program, made JavaScript and compiled for the user that runs them. With them `ingest --help` took half
+# of the CPU, and a sixth less memory.
 FROM programs AS compiled
 RUN install -d -o node -g node /var/cache/vss
 USER node
-RUN for service in ingest worker console; do node services/$service/src/main.ts --help; done \
-  && vss --help && chmod -R a+rX /var/cache/vss
+RUN set -e; for service in ingest worker console; do node services/$service/src/main.ts --help; done; \
+  vss --help; chmod -R a+rX /var/cache/vss
 
 FROM programs
 COPY --from=compiled --chown=root:root /var/cache/vss /var/cache/vss

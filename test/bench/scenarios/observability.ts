@@ -12,7 +12,7 @@ import { acknowledge } from '../slices.ts'
 const scrapeIntervalMs = 1_000
 /** An ingest process is fast or slow as a whole, so that it takes several of each. */
 const startsARound = 3
-/** Ingest is compiled to the end after some 150,000 POSTs. The code of traces comes more seldom, and takes three times as many. */
+/** Ingest is compiled to the end after some 150,000 POSTs. The code of traces runs for few of them, so that it takes more. */
 const slices = { toWarmUp: 40, measured: 12 } as const
 
 const withoutMetrics = new URL('../without-metrics.ts', import.meta.url).href

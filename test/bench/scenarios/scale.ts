@@ -22,7 +22,7 @@ const pairs: readonly (readonly [Setup, Setup])[] = [
 ]
 
 const turns = 4
-/** For each process of a kind: a program that has had few events is not compiled to the end, and takes half as much again. */
+/** For each process of a kind. A program that has had few events is not compiled to the end: it took up to a quarter more CPU. */
 const slicesToWarmUp = 3
 /** Acknowledging takes the least time, so its slices have more events. */
 const events = { endToEnd: 12_000, ackAndDrain: 24_000 }
