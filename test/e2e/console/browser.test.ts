@@ -2,12 +2,15 @@ import { until } from '@vss-pipeline/local-stack'
 import { createPool, createWriter } from '@vss-pipeline/storage'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { runAxe } from '../../support/axe.ts'
+import { freshPrefix } from '../../support/batches.ts'
 import { browserPath, openTab, sayIfSkipped } from '../../support/browser.ts'
 import { startConsole } from '../../support/console.ts'
 import { storeMadeUpSessions } from '../../support/console-records.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts'
+import { makeDelivery } from '../../support/deliveries.ts'
 import { delivery, session } from '../../support/entries.ts'
 import { openStorage } from '../../support/open-storage.ts'
+import { openProducer } from '../../support/producer.ts'
 import { loadStoredSessions } from '../../support/stored-sessions.ts'
 import { openTcpProxy } from '../../support/tcp-proxy.ts'
 
@@ -15,6 +18,7 @@ sayIfSkipped('The console in a browser')
 
 let database: TestDatabase
 const sample = session({ startedAtMs: Date.now() - 3_600_000, endedAtMs: Date.now() - 3_580_000 })
+const sampleDelivery = delivery(sample)
 
 beforeAll(async () => {
   database = await createTestDatabase(inject('databaseUrl'))
@@ -25,7 +29,7 @@ beforeAll(async () => {
   // It empties the ledger, so that they are stored once more.
   await loadStoredSessions(database.url, 100_000)
   await storeMadeUpSessions(writer, madeUp)
-  await writer.write([delivery(sample)])
+  await writer.write([sampleDelivery])
   await pool.end()
 }, 60_000)
 afterAll(() => database?.drop())
@@ -35,7 +39,9 @@ const paths = [
   '/?span=week',
   '/sessions',
   `/sessions/${sample.sessionId}`,
+  `/deliveries/${sampleDelivery.deliveryId}`,
   '/rejected',
+  '/reprocess',
   '/rejected/malformed_json?path=',
   '/traffic',
   '/traffic?by=country_pair&span=week',
@@ -54,9 +60,24 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
   ] as const)(
     'each page is sound and can be used by everyone, with 100,000 sessions: $width pixels, $scheme',
     async (look) => {
-      const { url } = await startConsole({ databaseUrl: database.url })
+      const prefix = freshPrefix()
+      const producer = await openProducer({ redisUrl: inject('redisUrl'), queuePrefix: prefix })
+      await producer.enqueue([makeDelivery('{"a": 1}')])
+      const consolePassword = 'correct horse battery'
+      const { url } = await startConsole({
+        databaseUrl: database.url,
+        operatorDatabaseUrl: database.url,
+        prefix,
+        config: { consolePassword },
+      })
       const { page, complaints, hosts } = await openTab(look)
-      for (const path of paths) {
+      await page.goto(`${url}/queue`)
+      expect(await page.textContent('h1')).toBe('Sign in')
+      expect(await runAxe(page)).toEqual([])
+      await page.fill('input[type=password]', consolePassword)
+      await page.press('input[type=password]', 'Enter')
+      const batch = await page.getAttribute('main a[href^="/queue/0/"]', 'href')
+      for (const path of [...paths, batch]) {
         await page.goto(url + path)
         const findings = await runAxe(page)
         expect({ path, findings }).toEqual({ path, findings: [] })
