@@ -85,6 +85,8 @@ const mostTurns = 10
 /** The planner would read a whole month for a few hundred keys where a partition has no statistics yet. */
 const keysAreFew =
   'SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off'
+/** Or it would read and sort all that is left for each page, where the primary key has it in order. */
+const pageIsInOrderOfKey = 'SET LOCAL enable_sort = off'
 
 /**
  * Judges one page of the ledger again, in one transaction: sessions, legs, ledger rows and their counts by minute.
@@ -113,7 +115,7 @@ export async function rejudgePage(pool: Pool, options: RejudgeOptions): Promise<
 
 async function rejudge(client: ClientBase, options: RejudgeOptions): Promise<RejudgedPage> {
   const { selection, after, limit, judge, pipelineVersion, isDryRun } = options
-  await client.query(keysAreFew)
+  await client.query(planningOf(selection))
   const page = await selectLedger(client, { selection, after, limit })
   const pairs = page.map((recorded): Pair => ({ recorded, entry: readAgain(recorded, judge) }))
   const current = await readSessions(client, pairs.flatMap(sessionIdsOf))
@@ -141,6 +143,11 @@ async function rejudge(client: ClientBase, options: RejudgeOptions): Promise<Rej
   function isOther({ session }: SessionVersion): boolean {
     return !isSameContent(contentOf(session), current.get(session.sessionId)!.content)
   }
+}
+
+/** A session has an index of its own, and few deliveries to sort. */
+function planningOf({ sessionId }: LedgerSelection): string {
+  return sessionId === undefined ? `${keysAreFew}; ${pageIsInOrderOfKey}` : keysAreFew
 }
 
 /** A delivery as the ledger has it, and as its body is read today; null without a body. */

@@ -15,7 +15,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { describe, expect, test } from 'vitest'
 import { selectLedger, selectLedgerStatement } from '../../../packages/storage/src/ledger-selection.ts'
 import { bodiesOf, dayStart } from '../../support/ledger-partitions.ts'
-import { openStorage } from '../../support/open-storage.ts'
+import { openAdminPool, openStorage } from '../../support/open-storage.ts'
 import {
   all,
   deliveryOf,
@@ -242,6 +242,30 @@ test('one delivery is found by its key, however large the ledger is, and whateve
   })
   const plan = await storage.pool.query(`EXPLAIN (FORMAT JSON) ${text}`, values)
   expect(JSON.stringify(plan.rows)).toMatch(/"Index Cond":"[^"]*received_at = /)
+})
+
+test('a page of a ledger without statistics reads its own rows, and not all that are left', async () => {
+  const storage = await openStorage()
+  await write(
+    storage,
+    Array.from({ length: 1_000 }, () => rejectedBefore(deliveryOf(eventOf(randomUUID())))),
+  )
+  const pool = openAdminPool(storage.url)
+  const rowsRead = async () => {
+    await pool.query('SELECT pg_stat_force_next_flush()')
+    const { rows } = await pool.query<{ count: number }>(
+      `SELECT sum(seq_tup_read + idx_tup_fetch)::integer AS count FROM pg_stat_user_tables
+       WHERE relname LIKE 'deliveries%'`,
+    )
+    return rows[0]!.count
+  }
+  const before = await rowsRead()
+
+  const judged = await rejudgePages(pool, { limit: 10, judge: today, mostPages: 5 })
+
+  expect(judged).toHaveLength(50)
+  // Once to judge a row, once to correct it.
+  expect((await rowsRead()) - before).toBeLessThan(150)
 })
 
 test('a page reads the days of bodies that it has deliveries of, and locks no other', async () => {
