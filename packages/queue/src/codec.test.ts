@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { constants, zstdCompressSync } from 'node:zlib'
 import type { Delivery } from '@vss-pipeline/delivery'
 import fc from 'fast-check'
@@ -73,18 +74,41 @@ test('ids come in lower case, as Postgres gives them back, so that a second try 
   expect(batch.unpack()!.map(comparable)).toEqual([comparable(delivery)])
 })
 
-test('a batch of version 1, which has no contexts, comes back as it was', () => {
+test.each([1, 2])('a batch of version %i, which has no dictionary, comes back as it was', (v) => {
   const body = Buffer.from('{}')
   const ids = [uuidv7(), uuidv7()]
   const packed = packedEvents([
     ['10.0.0.1', body],
     [null, body],
   ])
-  const decoded = openBatch({ v: 1, ids, events: packed }).unpack()
+  const decoded = openBatch({ v, ids, events: packed }).unpack()
   expect(decoded?.map(({ deliveryId, sourceIp }) => [deliveryId, sourceIp])).toEqual([
     [ids[0], '10.0.0.1'],
     [ids[1], null],
   ])
+})
+
+test('a batch that waited for this release comes back: the dictionary is as it was', () => {
+  const ids = ['01932c07-4000-7000-8000-000000000000']
+  const events = 'KLUv/SSIPQEAiJGSqDEwLjAuMC4xxHt9fX19BgCFZBsYCQ5qySCAlAMEFgJg1ZK/NM26Dg=='
+  const [delivery] = openBatch({ v: 3, ids, events }).unpack() ?? []
+  expect(JSON.parse(Buffer.from(delivery!.body).toString())).toEqual({
+    payload: {
+      sessionId: '1',
+      sessionStatus: 'COMPLETED',
+      details: { callA: { callDirection: 'INBOUND', callType: 'PSTN' } },
+    },
+  })
+})
+
+test('a session alone takes less than a third of its size', () => {
+  const example = readFileSync(
+    new URL('../../../test/fixtures/example-completed.json', import.meta.url),
+    'utf8',
+  )
+  const body = JSON.stringify(JSON.parse(example))
+  const { events } = encodeBatch([makeDelivery(body)])
+  expect(events.length).toBeLessThan(body.length / 3)
 })
 
 test('500 similar events take less than a tenth of their size', () => {
@@ -97,7 +121,7 @@ test('500 similar events take less than a tenth of their size', () => {
 test('the ids can be read without unpacking, and the bodies cannot', () => {
   const delivery = makeDelivery('{"source":"+6591234567"}'.repeat(3))
   const payload = encodeBatch([delivery])
-  expect(payload).toMatchObject({ v: 2, ids: [delivery.deliveryId] })
+  expect(payload).toMatchObject({ v: 3, ids: [delivery.deliveryId] })
   expect(JSON.stringify(payload)).not.toContain('6591234567')
 })
 
@@ -179,7 +203,7 @@ describe('a payload that this release must not touch', () => {
     throw new Error('it was opened')
   }
 
-  test.each([3, 0, '1', '2', null, 1.5])('version %j is unknown_version', (v) => {
+  test.each([4, 0, '1', '2', null, 1.5])('version %j is unknown_version', (v) => {
     expect(codeOf({ ...encodeBatch([makeDelivery()]), v })).toBe('unknown_version')
   })
 

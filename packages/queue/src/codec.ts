@@ -1,13 +1,14 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { type Delivery, isDeliveryId, readContext, receivedAtMsOf } from '@vss-pipeline/delivery'
 import { Packr, Unpackr } from 'msgpackr'
+import { dictionary } from './dictionary.ts'
 
 /**
  * The payload of a job. The ids can be read without unpacking, so that a batch whose events cannot be decoded is still
  * accounted for. `events` is msgpack of one entry an id, compressed by zstd, in base64. The time of receipt is in the id.
  *
  * An entry is `[sourceIp, body]`, or `[sourceIp, body, context]` where the delivery has a context. Version 1 has no
- * contexts.
+ * contexts, and up to version 2 zstd has no dictionary.
  */
 export interface BatchPayload {
   v: typeof payloadVersion
@@ -16,8 +17,9 @@ export interface BatchPayload {
 }
 
 /** The version of the payloads that this release writes, and those that it reads. */
-export const payloadVersion = 2
-export const readPayloadVersions: readonly number[] = [1, 2]
+export const payloadVersion = 3
+export const readPayloadVersions: readonly number[] = [1, 2, 3]
+const firstVersionWithDictionary = 3
 
 /** This release must not touch the payload: it has another version, or is not a batch. */
 export class UnknownPayloadError extends Error {
@@ -40,6 +42,7 @@ export interface PackedBatch {
 const maxDecodedBytes = 128 * 1024 * 1024
 
 const compression = {
+  dictionary,
   params: {
     // Without a checksum, a damaged byte could come back as a body that nobody sent.
     [constants.ZSTD_c_checksumFlag]: 1,
@@ -68,14 +71,15 @@ export function encodeBatch(deliveries: readonly Delivery[]): BatchPayload {
  *   `not_a_batch` (no usable ids: not this pipeline's job).
  */
 export function openBatch(payload: unknown): PackedBatch {
-  const { ids, events } = readEnvelope(payload)
-  return { deliveryIds: ids, unpack: () => unpackEvents(ids, events) }
+  const envelope = readEnvelope(payload)
+  return { deliveryIds: envelope.ids, unpack: () => unpackEvents(envelope) }
 }
 
-function unpackEvents(ids: readonly string[], events: unknown): Delivery[] | undefined {
+function unpackEvents({ v, ids, events }: Envelope): Delivery[] | undefined {
   try {
     const packed = zstdDecompressSync(Buffer.from(events as string, 'base64'), {
       maxOutputLength: maxDecodedBytes,
+      ...(v >= firstVersionWithDictionary && { dictionary }),
     })
     const entries: unknown = unpackr.unpack(packed)
     if (!Array.isArray(entries) || entries.length !== ids.length) return undefined
@@ -86,7 +90,14 @@ function unpackEvents(ids: readonly string[], events: unknown): Delivery[] | und
   }
 }
 
-function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
+/** A payload whose version and ids have been checked. */
+interface Envelope {
+  v: number
+  ids: string[]
+  events: unknown
+}
+
+function readEnvelope(payload: unknown): Envelope {
   if (typeof payload !== 'object' || payload === null || !('v' in payload)) {
     throw new UnknownPayloadError('not_a_batch', 'the job carries no batch: expected {v, ids, events}')
   }
@@ -108,7 +119,7 @@ function readEnvelope(payload: unknown): { ids: string[]; events: unknown } {
     )
   }
   // Postgres gives ids back in lower case, and two that differ in case alone are one to it.
-  return { ids: ids.map((id: string) => id.toLowerCase()), events }
+  return { v: v as number, ids: ids.map((id: string) => id.toLowerCase()), events }
 }
 
 /** Such an error does not mean damage: a worker with more memory, or with less in hand, can read the bytes. */

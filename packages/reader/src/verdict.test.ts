@@ -25,13 +25,13 @@ const worker: RunningProcess = {
   isDatabaseThere: true,
   shards: 1,
   shardsRead: [0],
-  payloadVersions: [1, 2],
+  payloadVersions: [1, 2, 3],
 }
 const ingest: IngestReport & { toldAtMs: number } = {
   ...process,
   id: 'i',
   service: 'ingest',
-  payloadVersion: 2,
+  payloadVersion: 3,
   shards: 1,
   waitReplicas: 0,
   spool: null,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { CommitTimeoutError, createGroupCommit } from './group-commit.ts'
+import { CommitTimeoutError, createGroupCommit, type Linger } from './group-commit.ts'
 
 interface Item {
   name: string
@@ -15,7 +15,7 @@ function createHeldCommit(
     maxBytes?: number
     maxInFlight?: number
     minCountBeside?: number
-    lingerMs?: () => number
+    linger?: () => Linger | undefined
   } = {},
 ) {
   const groups: string[][] = []
@@ -317,31 +317,49 @@ test('a group that reaches the limit of bytes is large enough', async () => {
 })
 
 describe('with a linger', () => {
+  const linger: Linger = { pauseMs: 20, mostMs: 50 }
   beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
   afterEach(() => vi.useRealTimers())
 
-  test('a small group waits for more items that long from its first item on, also after another commit', async () => {
-    const { submit, end, groups } = createHeldCommit({ minCountBeside: 3, lingerMs: () => 50 })
+  async function advance(ms: number): Promise<void> {
+    vi.advanceTimersByTime(ms)
+    await turn()
+  }
+
+  test('a small group waits while items keep coming, also after another commit', async () => {
+    const { submit, end, groups } = createHeldCommit({ minCountBeside: 5, linger: () => linger })
     const items = [submit('a')]
-    await turn()
-    vi.advanceTimersByTime(49)
-    await turn()
+    await advance(19)
     items.push(submit('b'))
-    await turn()
+    await advance(19)
     expect(groups).toEqual([])
-    vi.advanceTimersByTime(1)
+    await advance(1)
     expect(groups).toEqual([['a', 'b']])
     items.push(submit('c'))
     await end(0)
     expect(groups).toEqual([['a', 'b']])
-    vi.advanceTimersByTime(50)
+    await advance(20)
     expect(groups).toEqual([['a', 'b'], ['c']])
     await end(1)
     await Promise.all(items)
   })
 
+  test('a small group waits for so long at most, from its first item on', async () => {
+    const { submit, end, groups } = createHeldCommit({ minCountBeside: 5, linger: () => linger })
+    const items = []
+    for (const name of ['a', 'b', 'c', 'd']) {
+      items.push(submit(name))
+      await advance(name === 'd' ? 4 : 15)
+    }
+    expect(groups).toEqual([])
+    await advance(1)
+    expect(groups).toEqual([['a', 'b', 'c', 'd']])
+    await end(0)
+    await Promise.all(items)
+  })
+
   test('a group that is large enough does not wait', async () => {
-    const { submit, end, groups } = createHeldCommit({ minCountBeside: 3, lingerMs: () => 50 })
+    const { submit, end, groups } = createHeldCommit({ minCountBeside: 3, linger: () => linger })
     const items = [submit('a'), submit('b')]
     await turn()
     expect(groups).toEqual([])
@@ -352,18 +370,18 @@ describe('with a linger', () => {
     await Promise.all(items)
   })
 
-  test('a group does not wait while it is 0', async () => {
-    let lingerMs = 0
-    const { submit, end, groups } = createHeldCommit({ minCountBeside: 3, lingerMs: () => lingerMs })
+  test('a group does not wait while there is none', async () => {
+    let current: Linger | undefined
+    const { submit, end, groups } = createHeldCommit({ minCountBeside: 3, linger: () => current })
     const a = submit('a')
     await turn()
     expect(groups).toEqual([['a']])
     await end(0)
-    lingerMs = 50
+    current = linger
     const b = submit('b')
     await turn()
     expect(groups).toEqual([['a']])
-    vi.advanceTimersByTime(50)
+    await advance(20)
     expect(groups).toEqual([['a'], ['b']])
     await end(1)
     await Promise.all([a, b])

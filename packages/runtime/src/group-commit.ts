@@ -2,7 +2,7 @@ import { createBacklog, type Entry } from './backlog.ts'
 
 /**
  * Group commit: items that arrive while a commit is in flight share the next one. A group is one item at low load and
- * hundreds at high load. No timer makes a caller wait, unless `lingerMs` says so. Ingest forms batches with it, and the
+ * hundreds at high load. No timer makes a caller wait, unless `linger` says so. Ingest forms batches with it, and the
  * worker forms transactions of many batches.
  */
 export interface GroupCommit<Item> {
@@ -13,6 +13,14 @@ export interface GroupCommit<Item> {
    *   whose turn has not come by then is not committed; an item in flight may be.
    */
   submit(item: Item, timeoutMs?: number): Promise<void>
+}
+
+/** How a group waits for more items: as long as they keep coming. */
+export interface Linger {
+  /** Its wait is over when no item has come for so long, */
+  readonly pauseMs: number
+  /** and in any case when its first item has waited for so long. */
+  readonly mostMs: number
 }
 
 export class CommitTimeoutError extends Error {
@@ -26,7 +34,7 @@ export class CommitTimeoutError extends Error {
  * @param options.maxInFlight is the number of commits that may run at once.
  * @param options.minCountBeside is the least count of a group that is committed beside others; `maxCount` by default.
  *   While no commit runs, a group of any size is committed at once.
- * @param options.lingerMs says how long a smaller group may wait for more items now; 0, the default, for no wait.
+ * @param options.linger says how a smaller group may wait for more items now; not at all by default.
  */
 export function createGroupCommit<Item>(options: {
   commit: (items: Item[]) => Promise<void>
@@ -35,7 +43,7 @@ export function createGroupCommit<Item>(options: {
   maxBytes: number
   maxInFlight: number
   minCountBeside?: number
-  lingerMs?: () => number
+  linger?: () => Linger | undefined
 }): GroupCommit<Item> {
   const {
     commit,
@@ -44,12 +52,13 @@ export function createGroupCommit<Item>(options: {
     maxBytes,
     maxInFlight,
     minCountBeside = maxCount,
-    lingerMs = () => 0,
+    linger = () => undefined,
   } = options
   const backlog = createBacklog<Item>({ maxCount, maxBytes })
   let inFlight = 0
   let isScheduled = false
   let isLingering = false
+  let lastSubmittedAtMs = 0
 
   function startCommits(): void {
     isScheduled = false
@@ -68,8 +77,9 @@ export function createGroupCommit<Item>(options: {
 
   /** How long the group of this oldest entry may still wait for more items. */
   function restMs({ submittedAtMs }: Entry<Item>): number {
-    const wholeMs = lingerMs()
-    return wholeMs === 0 ? 0 : submittedAtMs + wholeMs - performance.now()
+    const { pauseMs, mostMs } = linger() ?? {}
+    if (pauseMs === undefined || mostMs === undefined) return 0
+    return Math.min(submittedAtMs + mostMs, lastSubmittedAtMs + pauseMs) - performance.now()
   }
 
   function startWhenLingered(oldest: Entry<Item>): void {
@@ -113,6 +123,7 @@ export function createGroupCommit<Item>(options: {
     submit(item, timeoutMs) {
       return new Promise((resolve, reject) => {
         const submittedAtMs = performance.now()
+        lastSubmittedAtMs = submittedAtMs
         const { count, bytes } = sizeOf(item)
         const entry = {
           item,

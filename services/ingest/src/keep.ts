@@ -1,14 +1,17 @@
 import { batchLimits, type Delivery, sizeOfDelivery } from '@vss-pipeline/delivery'
 import { type Producer, QueueUnavailableError } from '@vss-pipeline/queue'
-import { CommitTimeoutError, createGroupCommit, type Progress } from '@vss-pipeline/runtime'
+import { CommitTimeoutError, createGroupCommit, type Linger, type Progress } from '@vss-pipeline/runtime'
 import type { IngestMetrics } from './metrics.ts'
 import { SpoolUnavailableError } from './spool/spool.ts'
 import type { Spooler } from './spool/spooler.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'
 import type { InHand, MarkTelling } from './watermark.ts'
 
-/** How long a batch may wait for more deliveries while other batches wait for workers anyway. */
-const longestLingerMs = 50
+/**
+ * How a batch waits for more deliveries while other batches wait for workers anyway. A sender that posts one after the
+ * other waits for no more than the pause.
+ */
+const longestLinger: Linger = { pauseMs: 40, mostMs: 200 }
 /** The bytes of memory that a delivery takes besides its body, about. */
 const bytesPerDelivery = 1_024
 
@@ -88,7 +91,7 @@ export function createEnqueue(deps: {
   enqueueTimeoutMs: number
 }): Keep {
   const { producer, metrics, enqueueTimeoutMs } = deps
-  const lingerMs = Math.min(longestLingerMs, enqueueTimeoutMs / 4)
+  const linger = { ...longestLinger, mostMs: Math.min(longestLinger.mostMs, enqueueTimeoutMs / 4) }
 
   async function enqueueBatch(deliveries: Delivery[]): Promise<void> {
     const startedAt = performance.now()
@@ -108,7 +111,7 @@ export function createEnqueue(deps: {
     maxInFlight: 4,
     minCountBeside: 32,
     // Where deliveries wait for workers anyway, larger batches save room in Redis, and work.
-    lingerMs: () => (producer.isBacklogged ? lingerMs : 0),
+    linger: () => (producer.isBacklogged ? linger : undefined),
   })
 
   return function enqueue(delivery) {

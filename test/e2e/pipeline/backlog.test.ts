@@ -2,8 +2,8 @@ import { until } from '@vss-pipeline/local-stack'
 import { expect, test } from 'vitest'
 import { startRunningPipeline } from '../../support/running-pipeline.ts'
 
-/** Half of the time for which ingest holds a small batch. A post takes longer than this only when ingest holds it. */
-const lingeredMs = 25
+/** Half of the pause for which ingest holds a batch of one. A post takes longer than this only when ingest holds it. */
+const lingeredMs = 20
 
 /** From this many waiting batches on, ingest holds small ones. */
 const backlogBatches = 50

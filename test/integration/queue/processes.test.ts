@@ -41,7 +41,7 @@ function tellIngest(report: () => Partial<IngestReport> = () => ({})) {
     service: 'ingest',
     place: 'host:/spool',
     report: () => ({
-      payloadVersion: 2,
+      payloadVersion: 3,
       shards: 1,
       waitReplicas: 0,
       spool: null,
@@ -60,7 +60,7 @@ function tellWorker() {
     client: producer.client,
     prefix,
     service: 'worker',
-    report: () => ({ isDatabaseThere: true, shards: 1, shardsRead: [0], payloadVersions: [1, 2] }),
+    report: () => ({ isDatabaseThere: true, shards: 1, shardsRead: [0], payloadVersions: [1, 2, 3] }),
   })
   onTestFinished(() => telling.close())
   return telling

@@ -43,13 +43,13 @@ const redis: RedisCheckup = {
         service: 'worker',
         isDatabaseThere: true,
         shardsRead: [0],
-        payloadVersions: [1, 2],
+        payloadVersions: [1, 2, 3],
       },
       {
         ...process,
         id: 'i',
         service: 'ingest',
-        payloadVersion: 2,
+        payloadVersion: 3,
         waitReplicas: 1,
         spool: {
           deliveries: 0,

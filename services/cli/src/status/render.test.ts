@@ -15,7 +15,7 @@ function ingest(place: string, deliveries: number): IngestReport & { toldAtMs: n
     startedAtMs: nowMs - 60_000,
     clockMs: nowMs,
     toldAtMs: nowMs,
-    payloadVersion: 2,
+    payloadVersion: 3,
     shards: 1,
     waitReplicas: 0,
     spool: {
