@@ -68,8 +68,8 @@ test('all deliveries come back as they were, in their order', () => {
 
 test('ids come in lower case, as Postgres gives them back, so that a second try finds its deliveries', () => {
   const delivery = makeDelivery()
-  const { v, ids, events } = encodeBatch([delivery])
-  const batch = openBatch({ v, ids: ids.map((id) => id.toUpperCase()), events })
+  const events = packedEvents([[delivery.sourceIp, delivery.body]])
+  const batch = openBatch({ v: 2, ids: [delivery.deliveryId.toUpperCase()], events })
   expect(batch.deliveryIds).toEqual([delivery.deliveryId])
   expect(batch.unpack()!.map(comparable)).toEqual([comparable(delivery)])
 })
@@ -89,9 +89,10 @@ test.each([1, 2])('a batch of version %i, which has no dictionary, comes back as
 })
 
 test('a batch that waited for this release comes back: the dictionary is as it was', () => {
-  const ids = ['01932c07-4000-7000-8000-000000000000']
+  const ids = 'AZMsB0AAcACAAAAAAAAAAA=='
   const events = 'KLUv/SSIPQEAiJGSqDEwLjAuMC4xxHt9fX19BgCFZBsYCQ5qySCAlAMEFgJg1ZK/NM26Dg=='
   const [delivery] = openBatch({ v: 3, ids, events }).unpack() ?? []
+  expect(delivery!.deliveryId).toBe('01932c07-4000-7000-8000-000000000000')
   expect(JSON.parse(Buffer.from(delivery!.body).toString())).toEqual({
     payload: {
       sessionId: '1',
@@ -114,14 +115,14 @@ test('a session alone takes less than a third of its size', () => {
 test('500 similar events take less than a tenth of their size', () => {
   const body = JSON.stringify({ namespace: 'VOICE', payload: { details: 'x'.repeat(1_500) } })
   const payload = encodeBatch(Array.from({ length: 500 }, () => makeDelivery(body)))
-  expect(payload.ids).toHaveLength(500)
+  expect(openBatch(payload).deliveryIds).toHaveLength(500)
   expect(payload.events.length).toBeLessThan((500 * body.length) / 10)
 })
 
 test('the ids can be read without unpacking, and the bodies cannot', () => {
   const delivery = makeDelivery('{"source":"+6591234567"}'.repeat(3))
   const payload = encodeBatch([delivery])
-  expect(payload).toMatchObject({ v: 3, ids: [delivery.deliveryId] })
+  expect(openBatch({ ...payload, events: '' }).deliveryIds).toEqual([delivery.deliveryId])
   expect(JSON.stringify(payload)).not.toContain('6591234567')
 })
 
@@ -213,7 +214,11 @@ describe('a payload that this release must not touch', () => {
 
   test.each([
     ['absent', undefined],
-    ['not a list', 'text'],
+    ['not base64 of them', 'text'],
+    ['packed of none', ''],
+    ['packed and cut off', 'AZMsB0AAcACAAAAAAAAA'],
+    ['packed of another version', Buffer.from(uuidv4().replaceAll('-', ''), 'hex').toString('base64')],
+    ['an object', {}],
     ['empty', []],
     ['numbers', [7]],
     ['not UUIDs', ['a']],

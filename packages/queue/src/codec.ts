@@ -5,21 +5,24 @@ import { dictionary } from './dictionary.ts'
 
 /**
  * The payload of a job. The ids can be read without unpacking, so that a batch whose events cannot be decoded is still
- * accounted for. `events` is msgpack of one entry an id, compressed by zstd, in base64. The time of receipt is in the id.
+ * accounted for. The time of receipt is in the id.
  *
- * An entry is `[sourceIp, body]`, or `[sourceIp, body, context]` where the delivery has a context. Version 1 has no
- * contexts, and up to version 2 zstd has no dictionary.
+ * An entry is `[sourceIp, body]`, or `[sourceIp, body, context]` where the delivery has a context.
+ *
+ * Version 1 has no contexts. Up to version 2 `ids` is a list of UUIDs, and zstd has no dictionary.
  */
 export interface BatchPayload {
   v: typeof payloadVersion
-  ids: string[]
+  /** The delivery ids in base64, 16 bytes each. */
+  ids: string
+  /** msgpack of one entry an id, compressed by zstd, in base64. */
   events: string
 }
 
 /** The version of the payloads that this release writes, and those that it reads. */
 export const payloadVersion = 3
 export const readPayloadVersions: readonly number[] = [1, 2, 3]
-const firstVersionWithDictionary = 3
+const lastVersionWithoutDictionary = 2
 
 /** This release must not touch the payload: it has another version, or is not a batch. */
 export class UnknownPayloadError extends Error {
@@ -59,7 +62,7 @@ export function encodeBatch(deliveries: readonly Delivery[]): BatchPayload {
   const packed = packr.pack(deliveries.map(toEntry))
   return {
     v: payloadVersion,
-    ids: deliveries.map(({ deliveryId }) => deliveryId),
+    ids: packIds(deliveries.map(({ deliveryId }) => deliveryId)),
     events: zstdCompressSync(packed, compression).toString('base64'),
   }
 }
@@ -79,7 +82,7 @@ function unpackEvents({ v, ids, events }: Envelope): Delivery[] | undefined {
   try {
     const packed = zstdDecompressSync(Buffer.from(events as string, 'base64'), {
       maxOutputLength: maxDecodedBytes,
-      ...(v >= firstVersionWithDictionary && { dictionary }),
+      ...(v > lastVersionWithoutDictionary && { dictionary }),
     })
     const entries: unknown = unpackr.unpack(packed)
     if (!Array.isArray(entries) || entries.length !== ids.length) return undefined
@@ -108,10 +111,11 @@ function readEnvelope(payload: unknown): Envelope {
       `the batch has a version that this release cannot read: expected ${readPayloadVersions.join(' or ')}`,
     )
   }
+  const read = typeof ids === 'string' ? unpackIds(ids) : ids
   if (
-    !Array.isArray(ids) ||
-    ids.length === 0 ||
-    !ids.every((id) => typeof id === 'string' && isDeliveryId(id))
+    !Array.isArray(read) ||
+    read.length === 0 ||
+    !read.every((id) => typeof id === 'string' && isDeliveryId(id))
   ) {
     throw new UnknownPayloadError(
       'not_a_batch',
@@ -119,7 +123,25 @@ function readEnvelope(payload: unknown): Envelope {
     )
   }
   // Postgres gives ids back in lower case, and two that differ in case alone are one to it.
-  return { v: v as number, ids: ids.map((id: string) => id.toLowerCase()), events }
+  return { v: v as number, ids: read.map((id: string) => id.toLowerCase()), events }
+}
+
+function packIds(ids: readonly string[]): string {
+  return Buffer.from(ids.join('').replaceAll('-', ''), 'hex').toString('base64')
+}
+
+const hexDigits = 32
+
+/** @returns no id where the text cannot be one of {@link packIds}. */
+function unpackIds(text: string): string[] {
+  const hex = Buffer.from(text, 'base64').toString('hex')
+  if (hex.length % hexDigits !== 0) return []
+  const ids: string[] = []
+  for (let at = 0; at < hex.length; at += hexDigits) {
+    const part = (first: number, end: number) => hex.slice(at + first, at + end)
+    ids.push(`${part(0, 8)}-${part(8, 12)}-${part(12, 16)}-${part(16, 20)}-${part(20, 32)}`)
+  }
+  return ids
 }
 
 /** Such an error does not mean damage: a worker with more memory, or with less in hand, can read the bytes. */

@@ -168,7 +168,7 @@ describe('a fault', () => {
   })
 
   test('is also a batch of a newer version, which waits for a newer worker', async () => {
-    await producer.shards[0]!.queue.add('batch', { v: 3, ids: [makeDelivery().deliveryId], events: '' })
+    await producer.shards[0]!.queue.add('batch', { v: 4, ids: [makeDelivery().deliveryId], events: '' })
     consume(async (batch) => void batch.unpack())
     await untilJobsAre({ delayed: 1 })
   })
