@@ -11,7 +11,7 @@ import type { InHand, MarkTelling } from './watermark.ts'
  * How a batch waits for more deliveries while other batches wait for workers anyway. A sender that posts one after the
  * other waits for no more than the pause.
  */
-const longestLinger: Linger = { pauseMs: 40, mostMs: 200 }
+const longestLinger: Linger = { pauseMs: 40, mostMs: 150 }
 /** The bytes of memory that a delivery takes besides its body, about. */
 const bytesPerDelivery = 1_024
 
