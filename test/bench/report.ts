@@ -28,7 +28,7 @@ Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}. Median
 - ${cpus().length} cores (${cpu?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB; the load generator (${loadGenerator}), the services, Postgres and Redis share them.
 - Node ${process.versions.node}, ${serverVersions.join(', ')}.
 - Postgres with its default settings (\`fsync\` and \`synchronous_commit\` on), Redis with \`appendfsync always\`.
-- Events: the seeded generator's, varied, some of them corrections or duplicates, made before the clock starts. All contestants get the same, after the same warm-up, and the stored sessions are counted.
+- Events: the seeded generator's, varied, some of them corrections or duplicates, made before the clock starts. All contestants get the same, once they have worked for the same time, and the stored sessions are counted.
 - CPU: as the operating system accounts it to each process. It varies from run to run, but less than rates do.
 
 ${sections.join('\n')}`

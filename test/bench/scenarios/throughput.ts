@@ -13,21 +13,15 @@ import { readWritten, type Written, writtenPerEvent } from '../storage.ts'
 const ours = ourPipeline()
 const contestants = [ours, ...[...peers, leanHandler, bareHandler].map(peerContestant)]
 
-/** Fast contestants get more events, because half a second of theirs is the start of connections for the most part. */
-const eventsASlice = { fast: 24_000, slow: 12_000 }
-const fastPerSecond = 5_000
 const eventsToWarmUp = 6_000
-/**
- * Each contestant warms up and is measured in slices of the same events, until one of its limits is reached. A program
- * that has had less than some 70,000 events is not compiled to the end: it takes up to a quarter more CPU.
- */
-const toWarmUp: Limits = { ms: 8_000, slices: 12 }
-const toMeasure: Limits = { ms: 2_000, slices: 6 }
-
-interface Limits {
-  readonly ms: number
-  readonly slices: number
-}
+/** A slice of more events where they take little time: in half a second the start of 64 connections weighs. */
+const eventsASlice = { fast: 24_000, slow: 12_000 }
+const fastPerSecond = 3_000
+/** So long each contestant warms up. A program that has run for less is not compiled to the end, and takes more CPU. */
+const warmUpMs = 8_000
+/** It is measured for so long at least, but in no more slices than these. */
+const measuredMs = 2_000
+const mostSlices = 6
 
 /** The slices of a contestant in one round. A kind that it cannot do is empty. */
 interface Round {
@@ -78,12 +72,16 @@ async function measureRound(
   let slices: Omit<Round, 'written'>
   try {
     const warm = running.rows === undefined ? acknowledge : endToEnd
-    const warmed = await repeat(scaled(toWarmUp, scale), () =>
+    const warmed = await repeat({ ms: warmUpMs * scale }, () =>
       onEmptyTables(warm, servers, running, events.warmUp),
     )
-    const kind = rateOf(warmed.slice(-1)) >= fastPerSecond ? 'fast' : 'slow'
+    const last = warmed.slice(-1)
     before = await readWritten(servers)
-    slices = await measureSlices(servers, running, events[kind], scaled(toMeasure, scale))
+    slices = await measureSlices(servers, running, {
+      ms: measuredMs * scale,
+      endToEnd: events[paceOf(last)],
+      ack: events[paceOf(last.map(untilAnswered))],
+    })
   } finally {
     await running.stop()
   }
@@ -94,27 +92,33 @@ async function measureRound(
 async function measureSlices(
   servers: BenchServers,
   running: Running,
-  events: Events,
-  limits: Limits,
+  options: { ms: number; endToEnd: Events; ack: Events },
 ): Promise<Omit<Round, 'written'>> {
+  const limits = { ms: options.ms, slices: mostSlices }
   if (running.rows === undefined) {
     return {
       endToEnd: [],
-      ack: await repeat(limits, () => onEmptyTables(acknowledge, servers, running, events)),
+      ack: await repeat(limits, () => onEmptyTables(acknowledge, servers, running, options.ack)),
       drain: [],
     }
   }
-  const whole = await repeat(limits, () => onEmptyTables(endToEnd, servers, running, events))
+  const whole = await repeat(limits, () => onEmptyTables(endToEnd, servers, running, options.endToEnd))
   // A handler without a queue answers after the commit, so one slice measures both.
-  if (running.workers.length === 0) {
-    return { endToEnd: whole, ack: whole.map((slice) => ({ ...slice, ms: slice.ackMs })), drain: [] }
-  }
+  if (running.workers.length === 0) return { endToEnd: whole, ack: whole.map(untilAnswered), drain: [] }
   const ack: Slice[] = []
   const drained = await repeat(limits, async () => {
-    ack.push(await onEmptyTables(acknowledge, servers, running, events))
-    return await drain(servers, running, events)
+    ack.push(await onEmptyTables(acknowledge, servers, running, options.ack))
+    return await drain(servers, running, options.ack)
   })
   return { endToEnd: whole, ack, drain: drained }
+}
+
+function paceOf(slices: readonly Slice[]): 'fast' | 'slow' {
+  return rateOf(slices) >= fastPerSecond ? 'fast' : 'slow'
+}
+
+function untilAnswered(slice: Slice & { ackMs?: number }): Slice {
+  return { ...slice, ms: slice.ackMs ?? slice.ms }
 }
 
 async function onEmptyTables<One extends Slice>(
@@ -127,18 +131,17 @@ async function onEmptyTables<One extends Slice>(
   return await measure(servers, running, events)
 }
 
-function scaled({ ms, slices }: Limits, scale: number): Limits {
-  return { ms: ms * scale, slices }
-}
-
-async function repeat<One extends Slice>(limits: Limits, measure: () => Promise<One>): Promise<One[]> {
+async function repeat<One extends Slice>(
+  limits: { ms: number; slices?: number },
+  measure: () => Promise<One>,
+): Promise<One[]> {
   const slices: One[] = []
-  let measuredMs = 0
+  let takenMs = 0
   do {
     const slice = await measure()
     slices.push(slice)
-    measuredMs += slice.ms
-  } while (measuredMs < limits.ms && slices.length < limits.slices)
+    takenMs += slice.ms
+  } while (takenMs < limits.ms && slices.length < (limits.slices ?? Number.POSITIVE_INFINITY))
   return slices
 }
 
