@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { constants, zstdCompressSync } from 'node:zlib'
 import type { Delivery } from '@vss-pipeline/delivery'
@@ -6,6 +7,7 @@ import { Packr } from 'msgpackr'
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type BatchPayload, encodeBatch, openBatch, UnknownPayloadError } from './codec.ts'
+import { dictionary } from './dictionary.ts'
 
 const latestMs = 2 ** 48 - 1
 
@@ -88,18 +90,8 @@ test.each([1, 2])('a batch of version %i, which has no dictionary, comes back as
   ])
 })
 
-test('a batch that waited for this release comes back: the dictionary is as it was', () => {
-  const ids = 'AZMsB0AAcACAAAAAAAAAAA=='
-  const events = 'KLUv/SSIPQEAiJGSqDEwLjAuMC4xxHt9fX19BgCFZBsYCQ5qySCAlAMEFgJg1ZK/NM26Dg=='
-  const [delivery] = openBatch({ v: 3, ids, events }).unpack() ?? []
-  expect(delivery!.deliveryId).toBe('01932c07-4000-7000-8000-000000000000')
-  expect(JSON.parse(Buffer.from(delivery!.body).toString())).toEqual({
-    payload: {
-      sessionId: '1',
-      sessionStatus: 'COMPLETED',
-      details: { callA: { callDirection: 'INBOUND', callType: 'PSTN' } },
-    },
-  })
+test('the dictionary of version 3 never changes: a batch that waits was packed with it', () => {
+  expect(hash('sha256', dictionary)).toBe('270487a2b23b7869233d2f6bf737b848fc435f69f61708e823d313348786922a')
 })
 
 test('a session alone takes less than a third of its size', () => {
@@ -115,8 +107,21 @@ test('a session alone takes less than a third of its size', () => {
 test('500 similar events take less than a tenth of their size', () => {
   const body = JSON.stringify({ namespace: 'VOICE', payload: { details: 'x'.repeat(1_500) } })
   const payload = encodeBatch(Array.from({ length: 500 }, () => makeDelivery(body)))
-  expect(openBatch(payload).deliveryIds).toHaveLength(500)
+  expect(
+    openBatch(payload)
+      .unpack()
+      ?.map(({ body }) => Buffer.from(body).toString()),
+  ).toEqual(Array.from({ length: 500 }, () => body))
   expect(payload.events.length).toBeLessThan((500 * body.length) / 10)
+})
+
+test.each([31, 32])('%i deliveries come back, with the dictionary and without it', (count) => {
+  const sent = Array.from({ length: count }, (_, index) => makeDelivery(`{"payload":{"callCount":${index}}}`))
+  expect(
+    openBatch(throughRedis(encodeBatch(sent)))
+      .unpack()!
+      .map(comparable),
+  ).toEqual(sent.map(comparable))
 })
 
 test('the ids can be read without unpacking, and the bodies cannot', () => {
@@ -157,9 +162,11 @@ describe('where the events are damaged, the ids can still be read', () => {
       zstdCompressSync(Buffer.from('ddffffffff', 'hex')).toString('base64'),
     ],
   ])('%s', (_, events) => {
-    const batch = openBatch(withEvents(events, [id]))
-    expect(batch.unpack()).toBeUndefined()
-    expect(batch.deliveryIds).toEqual([id])
+    for (const payload of [withEvents(events, [id]), { ...encodeBatch([makeDelivery()]), events }]) {
+      const batch = openBatch(payload)
+      expect(batch.unpack()).toBeUndefined()
+      expect(batch.deliveryIds).toHaveLength(1)
+    }
   })
 
   test('cut off anywhere', () => {
@@ -228,6 +235,17 @@ describe('a payload that this release must not touch', () => {
   ])('ids that are %s make it not_a_batch', (_, ids) => {
     expect(codeOf({ v: 1, ids, events: '' })).toBe('not_a_batch')
   })
+
+  test.each([
+    ['absent', undefined],
+    ['a list', [uuidv7()]],
+    ['not base64 of 16 bytes each', 'text'],
+    ['none', ''],
+    ['cut off', 'AZMsB0AAcACAAAAAAAAAA'],
+    ['of another version', Buffer.from(uuidv4().replaceAll('-', ''), 'hex').toString('base64')],
+  ])('packed ids that are %s make it not_a_batch', (_, ids) => {
+    expect(codeOf({ v: 3, ids, events: '' })).toBe('not_a_batch')
+  })
 })
 
 test('an error shows nothing of the payload', () => {
@@ -238,9 +256,12 @@ test('an error shows nothing of the payload', () => {
   }
 })
 
-test('a lack of memory is thrown as a fault, so that the batch comes again', () => {
+test.each([
+  new RangeError('Array buffer allocation failed'),
+  Object.assign(new Error('allocation failed'), { code: 'ERR_ZLIB_INITIALIZATION_FAILED' }),
+])('a lack of memory is thrown as a fault, so that the batch comes again', (error) => {
   const allocation = vi.spyOn(Buffer, 'from').mockImplementationOnce(() => {
-    throw new RangeError('Array buffer allocation failed')
+    throw error
   })
   onTestFinished(() => allocation.mockRestore())
   const batch = openBatch({ v: 1, ids: [uuidv7()], events: 'AAAA' })

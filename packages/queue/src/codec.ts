@@ -22,7 +22,8 @@ export interface BatchPayload {
 /** The version of the payloads that this release writes, and those that it reads. */
 export const payloadVersion = 3
 export const readPayloadVersions: readonly number[] = [1, 2, 3]
-const lastVersionWithoutDictionary = 2
+/** The last version whose ids are listed, and whose events need no dictionary. */
+const lastVersionOfLists = 2
 
 /** This release must not touch the payload: it has another version, or is not a batch. */
 export class UnknownPayloadError extends Error {
@@ -51,8 +52,8 @@ const params = {
   [constants.ZSTD_c_compressionLevel]: 1,
 }
 
-/** From so many deliveries on, they have it in common by themselves: a tenth of room would take a fifth more time. */
-const fewDeliveries = 32
+/** A batch of this many is packed without the dictionary: it would be a tenth smaller, and take a fifth more time. */
+const manyDeliveries = 32
 
 const packr = new Packr({ useRecords: false })
 const unpackr = new Unpackr({ useRecords: false })
@@ -60,7 +61,7 @@ const unpackr = new Unpackr({ useRecords: false })
 /** Packs deliveries, in their order, into a job's payload. */
 export function encodeBatch(deliveries: readonly Delivery[]): BatchPayload {
   const packed = packr.pack(deliveries.map(toEntry))
-  const options = deliveries.length < fewDeliveries ? { params, dictionary } : { params }
+  const options = deliveries.length < manyDeliveries ? { params, dictionary } : { params }
   return {
     v: payloadVersion,
     ids: packIds(deliveries.map(({ deliveryId }) => deliveryId)),
@@ -83,7 +84,7 @@ function unpackEvents({ v, ids, events }: Envelope): Delivery[] | undefined {
   try {
     const packed = zstdDecompressSync(Buffer.from(events as string, 'base64'), {
       maxOutputLength: maxDecodedBytes,
-      ...(v > lastVersionWithoutDictionary && { dictionary }),
+      ...(v > lastVersionOfLists && { dictionary }),
     })
     const entries: unknown = unpackr.unpack(packed)
     if (!Array.isArray(entries) || entries.length !== ids.length) return undefined
@@ -109,10 +110,10 @@ function readEnvelope(payload: unknown): Envelope {
   if (!readPayloadVersions.includes(v as number)) {
     throw new UnknownPayloadError(
       'unknown_version',
-      `the batch has a version that this release cannot read: expected ${readPayloadVersions.join(' or ')}`,
+      `the batch has a version that this release cannot read: expected ${readPayloadVersions.join(', ')}`,
     )
   }
-  const read = typeof ids === 'string' ? unpackIds(ids) : listedIds(ids)
+  const read = (v as number) > lastVersionOfLists ? unpackIds(ids) : listedIds(ids)
   if (read.length === 0 || !read.every(isDeliveryId)) {
     throw new UnknownPayloadError(
       'not_a_batch',
@@ -135,8 +136,9 @@ function packIds(ids: readonly string[]): string {
 
 const hexDigits = 32
 
-/** @returns no id where the text cannot be one of {@link packIds}. */
-function unpackIds(text: string): string[] {
+/** @returns no id where it cannot be a text of {@link packIds}. */
+function unpackIds(text: unknown): string[] {
+  if (typeof text !== 'string') return []
   const hex = Buffer.from(text, 'base64').toString('hex')
   if (hex.length % hexDigits !== 0) return []
   const ids: string[] = []
@@ -157,6 +159,8 @@ const memoryErrorCodes = new Set([
   'ZSTD_error_memory_allocation',
   'Z_MEM_ERROR',
   'ERR_MEMORY_ALLOCATION_FAILED',
+  // Of a context of zstd, or of the dictionary in it.
+  'ERR_ZLIB_INITIALIZATION_FAILED',
 ])
 
 function toEntry({ sourceIp, body, context }: Delivery): unknown[] {

@@ -1,8 +1,8 @@
 import { zstdCompressSync } from 'node:zlib'
 
 /**
- * What bodies have in common, for zstd: a batch of one delivery takes less than half of its room with it, one of ten
- * three quarters. It is a session as 8x8 sends it, with values that tell of nobody.
+ * A session as 8x8 sends it, with values that tell of nobody. It gives zstd beforehand what bodies have in common: a batch
+ * of one delivery takes less than half of its room then, and one of ten takes three quarters.
  *
  * Batches that wait in a queue need it as it is: a change of one byte needs another version of the payload.
  */

@@ -85,8 +85,11 @@ const mostTurns = 10
 /** The planner would read a whole month for a few hundred keys where a partition has no statistics yet. */
 const keysAreFew =
   'SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off'
-/** Or it would read and sort all that is left for each page, where the primary key has it in order. */
-const pageIsInOrderOfKey = 'SET LOCAL enable_sort = off'
+/**
+ * Without this the planner would read and sort all that is left for each page, where the primary key has it in order. The
+ * index of the rejected has the order of receipt, and what came in one millisecond is sorted in steps.
+ */
+const pageIsInOrderOfKey = 'SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = on'
 
 /**
  * Judges one page of the ledger again, in one transaction: sessions, legs, ledger rows and their counts by minute.

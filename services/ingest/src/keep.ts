@@ -8,10 +8,10 @@ import type { WaitingBytes } from './waiting-bytes.ts'
 import type { InHand, MarkTelling } from './watermark.ts'
 
 /**
- * How a batch waits for more deliveries while other batches wait for workers anyway. A sender that posts one after the
- * other waits for no more than the pause.
+ * How a small batch waits for more deliveries while other batches wait for workers anyway. A sender that waits for each
+ * answer before it posts again, with no other beside it, waits for the pause.
  */
-const longestLinger: Linger = { pauseMs: 40, mostMs: 150 }
+const longestLinger: Linger = { pauseMs: 40, mostMs: 125 }
 /** The bytes of memory that a delivery takes besides its body, about. */
 const bytesPerDelivery = 1_024
 

@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createTemporaryFolder } from '@vss-pipeline/local-stack'
 import { ourPipeline, type Running } from '../contestant.ts'
@@ -65,16 +63,17 @@ async function measureHealthy(
   })
 }
 
-async function measureOutage(bench: Bench): Promise<Measured[]> {
-  const { bodies } = makeEvents(ratePerSecond * (warmUpSeconds + outageSeconds * bench.scale), 'outage')
+async function measureOutage({ servers, rounds, scale, onStep }: Bench): Promise<Measured[]> {
+  const { bodies } = makeEvents(ratePerSecond * (warmUpSeconds + outageSeconds * scale), 'outage')
   const p50: Measured = { name: 'ack p50', samples: [] }
   const p99: Measured = { name: 'ack p99', samples: [] }
-  for (let round = 0; round < bench.rounds; round++) {
-    bench.onStep(`while Redis hangs, round ${round + 1} of ${bench.rounds}`)
-    const redis = await startHangingRedis()
+  for (let round = 0; round < rounds; round++) {
+    onStep(`while Redis hangs, round ${round + 1} of ${rounds}`)
+    await servers.reset()
     await withFolder(async (folder) => {
-      const servers = { ...bench.servers, redisUrl: redis.url }
+      // It takes nothing before it has reached Redis once.
       const ingest = await startOurs('ingest', servers, { settings: { SPOOL_DIR: folder } })
+      signalRedis(servers, 'SIGSTOP')
       try {
         const warmUps = ratePerSecond * warmUpSeconds
         await postAtRate(ingest.webhookUrl, bodies.slice(0, warmUps), ratePerSecond)
@@ -82,31 +81,17 @@ async function measureOutage(bench: Bench): Promise<Measured[]> {
         p50.samples.push(answers.p50)
         p99.samples.push(answers.p99)
       } finally {
+        signalRedis(servers, 'SIGCONT')
         await ingest.stop()
       }
     })
-    redis.stop()
   }
   return [p50, p99]
 }
 
-/** Starts a server that takes connections and never answers, as a Redis that was paused. */
-async function startHangingRedis(): Promise<{ url: string; stop(): void }> {
-  const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => undefined)
-    socket.resume()
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    stop() {
-      server.close()
-      for (const socket of sockets) socket.destroy()
-    },
-  }
+/** A Redis that is stopped takes connections and answers nothing. */
+function signalRedis({ pids }: BenchServers, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  for (const pid of pids.Redis) process.kill(pid, signal)
 }
 
 async function withFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {

@@ -48,10 +48,10 @@ export const fullFlush = 300
 /** Resident memory at a million events (test/bench/results.md, "Growth"). */
 export const processBytes = { ingest: 173e6, worker: 229e6 }
 
-/** A batch in the append-only file and on the network: 3,180 bytes, and 185 for each delivery in it. */
-export const queueBytes = { batch: 3_180, event: 185 }
-/** The memory of Redis for a waiting event (test/bench/results.md, "Footprint" and "Quiet backlog": 234 to 400). */
-export const backlogBytes = 300
+/** A batch in the append-only file and on the network: 2,780 bytes, and 167 for each delivery in it. */
+export const queueBytes = { batch: 2_780, event: 167 }
+/** The memory of Redis for a waiting event (test/bench/results.md, "Footprint" and "Quiet backlog": 210 to 274). */
+export const backlogBytes = 250
 /** Ingest takes no more from this share of `maxmemory` on. */
 export const fullRedisShare = 0.85
 /** The append-only file doubles before it is rewritten, and then the new file stands beside it. */
