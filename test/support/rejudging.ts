@@ -83,10 +83,10 @@ export async function reprocessAll(
 /** Judges pages of a few deliveries again, all of them or so many. */
 export async function rejudgePages(
   pool: Pool,
-  options: { limit: number; judge: typeof today; mostPages?: number; selection?: LedgerSelection },
+  options: { limit: number; judge: typeof today; mostPages?: number },
 ): Promise<Rejudged[]> {
-  const { limit, judge, mostPages = Number.POSITIVE_INFINITY, selection = all } = options
-  const page = { selection, limit, judge, pipelineVersion: 'today', isDryRun: false }
+  const { limit, judge, mostPages = Number.POSITIVE_INFINITY } = options
+  const page = { selection: all, limit, judge, pipelineVersion: 'today', isDryRun: false }
   const results: Rejudged[] = []
   let after: RejudgeOptions['after'] = null
   for (let pages = 0; pages < mostPages; pages++) {

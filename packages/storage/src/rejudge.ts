@@ -85,11 +85,8 @@ const mostTurns = 10
 /** The planner would read a whole month for a few hundred keys where a partition has no statistics yet. */
 const keysAreFew =
   'SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off'
-/**
- * Without this the planner would read and sort all that is left for each page, where the primary key has it in order. The
- * index of the rejected has the order of receipt, and what came in one millisecond is sorted in steps.
- */
-const pageIsInOrderOfKey = 'SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = on'
+/** The planner would read and sort all that is left for each page, where the primary key has it in order. */
+const keyHasTheOrder = 'SET LOCAL enable_sort = off'
 
 /**
  * Judges one page of the ledger again, in one transaction: sessions, legs, ledger rows and their counts by minute.
@@ -148,9 +145,11 @@ async function rejudge(client: ClientBase, options: RejudgeOptions): Promise<Rej
   }
 }
 
-/** A session has an index of its own, and few deliveries to sort. */
-function planningOf({ sessionId }: LedgerSelection): string {
-  return sessionId === undefined ? `${keysAreFew}; ${pageIsInOrderOfKey}` : keysAreFew
+function planningOf({ sessionId, outcomes, reason, firstReason }: LedgerSelection): string {
+  const isRejected = reason !== undefined || firstReason !== undefined || outcomes?.join() === 'rejected'
+  // These have an index of their own, and few rows to sort.
+  const hasIndex = sessionId !== undefined || isRejected
+  return hasIndex ? keysAreFew : `${keysAreFew}; ${keyHasTheOrder}`
 }
 
 /** A delivery as the ledger has it, and as its body is read today; null without a body. */

@@ -244,18 +244,13 @@ test('one delivery is found by its key, however large the ledger is, and whateve
   expect(JSON.stringify(plan.rows)).toMatch(/"Index Cond":"[^"]*received_at = /)
 })
 
-test.each([
-  ['all deliveries', {}],
-  ['those that were rejected', { outcomes: ['rejected'] as const }],
-  ['those that were rejected for one reason', { reason: oldReason.code }],
-])('a page of %s reads few other rows of a ledger without statistics', async (_, selection) => {
+test('a page of a ledger without statistics reads its own rows, and not all that are left', async () => {
   const storage = await openStorage()
-  const judgedBefore = (_: unknown, index: number) =>
-    (index % 10 === 0 ? rejectedBefore : today)(deliveryOf(eventOf(randomUUID())))
-  await write(storage, Array.from({ length: 1_000 }, judgedBefore))
+  await write(
+    storage,
+    Array.from({ length: 1_000 }, () => rejectedBefore(deliveryOf(eventOf(randomUUID())))),
+  )
   const pool = openAdminPool(storage.url)
-  // As a server may be configured.
-  await pool.query('SET enable_incremental_sort = off')
   const rowsRead = async () => {
     await pool.query('SELECT pg_stat_force_next_flush()')
     const { rows } = await pool.query<{ count: number }>(
@@ -266,12 +261,7 @@ test.each([
   }
   const before = await rowsRead()
 
-  const judged = await rejudgePages(pool, {
-    limit: 10,
-    judge: today,
-    mostPages: 5,
-    selection: { ...all, ...selection },
-  })
+  const judged = await rejudgePages(pool, { limit: 10, judge: today, mostPages: 5 })
 
   expect(judged).toHaveLength(50)
   // Once to judge a row, once to correct it.
