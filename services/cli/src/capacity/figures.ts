@@ -46,7 +46,7 @@ export const fullBatch = 500
 export const fullFlush = 300
 
 /** Resident memory at a million events (test/bench/results.md, "Growth"). */
-export const processBytes = { ingest: 173e6, worker: 229e6 }
+export const processBytes = { ingest: 185e6, worker: 420e6 }
 
 /** A batch in the append-only file and on the network: 2,780 bytes, and 167 for each delivery in it. */
 export const queueBytes = { batch: 2_780, event: 167 }
