@@ -17,9 +17,9 @@ export interface GroupCommit<Item> {
 
 /** How a group waits for more items: as long as they keep coming. */
 export interface Linger {
-  /** Its wait is over when no item has come for so long, */
+  /** The wait ends when no item has come for so long. */
   readonly pauseMs: number
-  /** and in any case when its first item has waited for so long. */
+  /** It ends in any case when the first item of the group has waited for so long. */
   readonly mostMs: number
 }
 

@@ -1,6 +1,6 @@
 import { operations, runOperation } from '@vss-pipeline/runtime'
 import pg, { type ClientBase, type Connection } from 'pg'
-import { appendValue, GrowingBytes } from './binary.ts'
+import { appendValue, bytesOf, type GrowingBytes } from './binary.ts'
 import { columnNameOf } from './column-name.ts'
 import type { Columns, MemberColumn, OneForAllColumn, UnwrittenColumn } from './columns.ts'
 import { type CopiedType, handlingOf, type Written } from './postgres-types.ts'
@@ -58,7 +58,12 @@ export function copyInto<Given extends Readonly<Record<string, CopiedColumn>>>(
       runOperation(
         operations.statement,
         (startedMs) => ({ startedMs, text }),
-        () => copyFrom(client, text, (bytes) => appendRows(bytes, sources, forAll)),
+        () =>
+          copyFrom(
+            client,
+            text,
+            copyMessages((bytes) => appendRows(bytes, sources, forAll)),
+          ),
       ),
   }
 }
@@ -75,14 +80,16 @@ const copyDone = Buffer.from('c\0\0\0\x04', 'latin1')
 /** A message's length counts itself, and not the letter before it. */
 const letterBytes = 1
 
-/** Appends the rows as a COPY file in one CopyData message, with CopyDone behind it. */
-function appendMessages(bytes: GrowingBytes, appendRows: (bytes: GrowingBytes) => void): void {
-  bytes.bytes(copyData)
-  bytes.bytes(fileHeader)
-  appendRows(bytes)
-  bytes.int16(fileEnd)
-  bytes.view.setInt32(letterBytes, bytes.length - letterBytes)
-  bytes.bytes(copyDone)
+/** The rows as a COPY file in one CopyData message, with CopyDone behind it. */
+function copyMessages(appendRows: (bytes: GrowingBytes) => void): Buffer {
+  return bytesOf((bytes) => {
+    bytes.bytes(copyData)
+    bytes.bytes(fileHeader)
+    appendRows(bytes)
+    bytes.int16(fileEnd)
+    bytes.view.setInt32(letterBytes, bytes.length - letterBytes)
+    bytes.bytes(copyDone)
+  })
 }
 
 /** A query whose server asks for rows. The rows are sent at once: no flush is so large that it must be sent in parts. */
@@ -100,27 +107,8 @@ class CopyQuery extends pg.Query {
   }
 }
 
-/**
- * Buffers for messages that no COPY needs now. A buffer of its own for each COPY would live just long enough to stay until
- * a full collection: that kept up to 60 MB more.
- */
-const unused: GrowingBytes[] = []
-/** The tables of some transactions in flight. */
-const mostUnused = 12
-const mostKeptBytes = 4 * 1024 * 1024
-
-async function copyFrom(
-  client: ClientBase,
-  text: string,
-  appendRows: (bytes: GrowingBytes) => void,
-): Promise<void> {
-  const bytes = unused.pop() ?? new GrowingBytes()
-  bytes.length = 0
-  appendMessages(bytes, appendRows)
-  const messages = bytes.buffer.subarray(0, bytes.length)
-  await new Promise<void>((resolve, reject) => {
+function copyFrom(client: ClientBase, text: string, messages: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
     client.query(new CopyQuery(text, messages, (error) => (error ? reject(error) : resolve())))
   })
-  // The server has read it all. After an error the connection may still hold it.
-  if (unused.length < mostUnused && bytes.buffer.length <= mostKeptBytes) unused.push(bytes)
 }
